@@ -1,0 +1,77 @@
+package dialer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// maxAbsorbed is the longest body that belongs to the answer. A Lease is less
+// than a kilobyte; what is longer than this is not held in memory twice.
+const maxAbsorbed = 1 << 20
+
+// absorb reads a body of known and modest length into memory, so that silence
+// in the middle of it counts as no answer and is hedged. Other bodies (watches,
+// chunked answers, upgraded connections) are left to be read by the caller.
+func absorb(request *http.Request, response *http.Response) error {
+	if streams(request, response) {
+		return nil
+	}
+	var body bytes.Buffer
+	body.Grow(int(response.ContentLength))
+	_, err := io.Copy(&body, io.LimitReader(response.Body, maxAbsorbed+1))
+	_ = response.Body.Close()
+	if err != nil {
+		return fmt.Errorf("read the answer's body, %d of %d bytes: %w", body.Len(), response.ContentLength, err)
+	}
+	response.Body = io.NopCloser(&body)
+	return nil
+}
+
+func streams(request *http.Request, response *http.Response) bool {
+	return response.ContentLength < 0 || response.ContentLength > maxAbsorbed ||
+		response.StatusCode == http.StatusSwitchingProtocols || request.Method == http.MethodConnect
+}
+
+// gatewayFailed reports whether an answer says that whoever gave it could not
+// reach the server behind it.
+func gatewayFailed(status int) bool {
+	switch status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// stream is the body of an answer that outlives its round trip. The attempt's
+// context lives until the body is closed.
+type stream struct {
+	io.ReadCloser
+	once   sync.Once
+	cancel context.CancelFunc
+	closed func() // called once, after the body has been closed
+}
+
+func (s *stream) Close() error {
+	err := s.ReadCloser.Close()
+	s.once.Do(func() {
+		s.cancel()
+		s.closed()
+	})
+	return err
+}
+
+// live wraps the body, and keeps it writable where it is the connection itself
+// after a switch of protocols.
+func (s *stream) live() io.ReadCloser {
+	if writer, ok := s.ReadCloser.(io.Writer); ok {
+		return struct {
+			io.ReadCloser
+			io.Writer
+		}{s, writer}
+	}
+	return s
+}

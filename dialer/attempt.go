@@ -1,0 +1,126 @@
+package dialer
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// attempt is one of the requests that a round trip sends.
+type attempt struct {
+	number int // 0 is the first
+	hedge  bool
+	cancel context.CancelFunc
+
+	waits   atomic.Bool // waits for a connection, as far as the base tells
+	reached atomic.Bool // has a connection: the request may weigh on a server
+}
+
+// outcome is how an attempt ended: an answer or an error, not both.
+type outcome struct {
+	attempt  *attempt
+	response *http.Response
+	err      error
+}
+
+// discard frees what an attempt that has lost still holds.
+func (o outcome) discard() {
+	if o.response != nil {
+		_ = o.response.Body.Close()
+	}
+	o.attempt.cancel()
+}
+
+type attemptKey struct{}
+
+// begin returns the context of an attempt, derived from the caller's.
+//
+// net/http detaches its dials from the request's context, so that a dial may
+// outlive the request that asked for it. The context therefore also carries
+// itself as a value, which survives the detaching: our Dialer gives up with
+// the attempt, and no dial to a dead backend is left behind.
+func (a *attempt) begin(caller context.Context) context.Context {
+	ctx, cancel := context.WithCancel(caller)
+	a.cancel = cancel
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { a.waits.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { a.reached.Store(true) },
+	})
+	return context.WithValue(ctx, attemptKey{}, ctx)
+}
+
+// weighed reports whether the attempt may have been work for a server. A base
+// that does not trace its connections is assumed to have reached one.
+func (a *attempt) weighed() bool { return a.reached.Load() || !a.waits.Load() }
+
+// cancelWithAttempt calls cancel when the attempt that ctx belongs to, if any,
+// is over. The returned function ends the watch.
+func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop func()) {
+	attempt, ok := ctx.Value(attemptKey{}).(context.Context)
+	if !ok {
+		return func() {}
+	}
+	unhook := context.AfterFunc(attempt, cancel)
+	return func() { unhook() }
+}
+
+// run sends the request and waits for its answer.
+func (a *attempt) run(base http.RoundTripper, request *http.Request) outcome {
+	response, err := base.RoundTrip(request)
+	switch {
+	case err != nil:
+		return outcome{attempt: a, err: err}
+	case response == nil:
+		return outcome{attempt: a, err: fmt.Errorf("%T returned neither an answer nor an error", base)}
+	}
+	if response.Body == nil {
+		response.Body = http.NoBody
+	}
+	if err := absorb(request, response); err != nil {
+		return outcome{attempt: a, err: err}
+	}
+	return outcome{attempt: a, response: response}
+}
+
+type freshKey struct{}
+
+// FreshConnection returns a context whose requests start on a new connection:
+// a Transport closes its idle connections before it sends them. (A connection
+// that another request gives back at that very moment may be taken instead; it
+// has just carried an answer.) Other round trippers ignore it.
+func FreshConnection(ctx context.Context) context.Context {
+	return context.WithValue(ctx, freshKey{}, true)
+}
+
+func wantsFresh(ctx context.Context) bool {
+	fresh, _ := ctx.Value(freshKey{}).(bool)
+	return fresh
+}
+
+// replay returns a clone of the request for one attempt. The first attempt
+// takes the body itself, the others a copy of it.
+func (a *attempt) replay(ctx context.Context, request *http.Request) (*http.Request, error) {
+	clone := request.Clone(ctx)
+	if a.number == 0 || request.Body == nil || request.Body == http.NoBody {
+		return clone, nil
+	}
+	body, err := request.GetBody()
+	if err != nil {
+		return nil, fmt.Errorf("copy the request's body for attempt %d: %w", a.number+1, err)
+	}
+	clone.Body = body
+	return clone, nil
+}
+
+// replayable reports whether the request's body, if any, can be sent again.
+func replayable(request *http.Request) bool {
+	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
+}
+
+func closeBody(request *http.Request) {
+	if request.Body != nil {
+		_ = request.Body.Close()
+	}
+}

@@ -1,0 +1,40 @@
+package dialer
+
+import "sync"
+
+const (
+	bucketSize = 10.0 // hedges that may go out in a burst
+	bucketEarn = 0.1  // what each request adds: in the long run one hedge in ten requests
+)
+
+// bucket is the budget that keeps hedges from adding to an overload. It starts
+// full. Its zero value is useful; it is safe for concurrent use.
+type bucket struct {
+	mu   sync.Mutex
+	debt float64 // what is missing from a full bucket
+}
+
+// earn adds the share of one request.
+func (b *bucket) earn() { b.add(bucketEarn) }
+
+// refund returns n tokens that turned out not to have been a load on anyone.
+func (b *bucket) refund(n int) { b.add(float64(n)) }
+
+// spend takes one token, or reports that there is none.
+func (b *bucket) spend() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	// A hundred earnings of a tenth must buy ten hedges, rounding notwithstanding.
+	const rounding = 1e-9
+	if b.debt+1 > bucketSize+rounding {
+		return false
+	}
+	b.debt++
+	return true
+}
+
+func (b *bucket) add(tokens float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.debt = max(b.debt-tokens, 0)
+}

@@ -1,0 +1,122 @@
+package dialer
+
+import (
+	"fmt"
+	"time"
+)
+
+// Budget holds the bounds of one client's round trips. Only Answer is required;
+// whatever is zero is derived from it by WithDefaults, the one place where
+// bounds are derived. A Budget is a plain value.
+type Budget struct {
+	// Mode says whether connections are kept. Zero is UserTimeout.
+	Mode Mode
+
+	// Answer bounds one round trip, all its attempts included: an answer or an
+	// error arrives within it. Required, positive.
+	Answer time.Duration
+
+	// Hedge is how long an attempt may go unanswered before another one starts
+	// on a new connection. Zero is Answer/20, at least 50ms and at most 1s (and
+	// never more than Answer/2). Negative: no hedging; attempts that failed are
+	// still tried again. Otherwise it must be less than Answer.
+	Hedge time.Duration
+
+	// Connect bounds one dial, siblings included, and separately one TLS
+	// handshake. Zero is Answer/4, at least 500ms, at most Answer. It must not
+	// be negative nor more than Answer.
+	Connect time.Duration
+
+	// DialHedge is how long a dial may go unanswered before a sibling starts.
+	// Zero is half of Hedge (of Hedge's default where Hedge is negative), at
+	// most Connect/2. Negative: no siblings. Otherwise it must be less than
+	// Connect.
+	DialHedge time.Duration
+
+	// Silence is how long a peer may leave data or probes unacknowledged before
+	// its connection is dropped, see Dialer.Silence. Zero is Answer/4, at least
+	// 500ms, at most Answer. Negative leaves sockets as the operating system
+	// has them.
+	Silence time.Duration
+}
+
+const (
+	minHedge   = 50 * time.Millisecond
+	maxHedge   = time.Second
+	minConnect = 500 * time.Millisecond
+	minSilence = 500 * time.Millisecond
+
+	// attemptsCap bounds the attempts of one round trip however small Hedge is;
+	// attemptsFloor leaves room for retries however large it is.
+	attemptsCap   = 24
+	attemptsFloor = 4
+)
+
+// WithDefaults returns the budget with its zero fields filled in. It changes
+// nothing that is set, and does nothing to a budget without a positive Answer.
+func (b Budget) WithDefaults() Budget {
+	if b.Answer <= 0 {
+		return b
+	}
+	if b.Hedge == 0 {
+		b.Hedge = b.defaultHedge()
+	}
+	if b.Connect == 0 {
+		b.Connect = min(max(b.Answer/4, minConnect), b.Answer)
+	}
+	if b.DialHedge == 0 {
+		b.DialHedge = min(b.pace()/2, b.Connect/2)
+	}
+	if b.Silence == 0 {
+		b.Silence = min(max(b.Answer/4, minSilence), b.Answer)
+	}
+	return b
+}
+
+// Validate returns an error that names field, value and relation when the
+// bounds contradict each other, and nil when a Transport can keep them. Zero
+// fields are judged by what WithDefaults makes of them.
+func (b Budget) Validate() error {
+	if !b.Mode.known() {
+		return fmt.Errorf("dialer: Budget.Mode is %d, it must be %s (%d) or %s (%d)", int(b.Mode), UserTimeout, UserTimeout, Fresh, Fresh)
+	}
+	if b.Answer <= 0 {
+		return fmt.Errorf("dialer: Budget.Answer is %v, it must be positive", b.Answer)
+	}
+	b = b.WithDefaults()
+	switch {
+	case b.Hedge >= b.Answer:
+		return fmt.Errorf("dialer: Budget.Hedge is %v, it must be less than Answer (%v)", b.Hedge, b.Answer)
+	case b.Connect <= 0:
+		return fmt.Errorf("dialer: Budget.Connect is %v, it must not be negative", b.Connect)
+	case b.Connect > b.Answer:
+		return fmt.Errorf("dialer: Budget.Connect is %v, it must not be more than Answer (%v)", b.Connect, b.Answer)
+	case b.DialHedge >= b.Connect:
+		return fmt.Errorf("dialer: Budget.DialHedge is %v, it must be less than Connect (%v)", b.DialHedge, b.Connect)
+	}
+	return nil
+}
+
+func (b Budget) defaultHedge() time.Duration {
+	return min(max(b.Answer/20, minHedge), maxHedge, b.Answer/2)
+}
+
+// pace is the least time between two attempts that nothing else justifies: the
+// hedge, or its default where hedging is off and only failures are retried.
+func (b Budget) pace() time.Duration {
+	if b.Hedge > 0 {
+		return b.Hedge
+	}
+	return max(b.defaultHedge(), 1)
+}
+
+// attempts is the most attempts that one round trip may make.
+func (b Budget) attempts() int {
+	return int(min(max(2*(b.Answer/b.pace()), attemptsFloor), attemptsCap))
+}
+
+// dialer returns the Dialer that keeps this (completed) budget, dialling
+// through base.
+func (b Budget) dialer(base dialFunc) *Dialer {
+	return &Dialer{Connect: b.Connect, Hedge: b.DialHedge, Silence: b.Silence, Dial: base}
+}

@@ -1,0 +1,59 @@
+// Package dialer keeps one promise: no connection outlives its silence. A peer
+// that stops answering is noticed and dropped within a bound the caller sets,
+// whether the connection is being dialled, is in its TLS handshake, is idle or
+// has a request in flight. The package knows sockets, TLS and HTTP round trips,
+// and nothing of what they are used for.
+//
+// # Why
+//
+// A TCP connection whose peer has vanished stays open for as long as the kernel
+// retransmits: 15 minutes with Linux's defaults. Over HTTP/2 a request that
+// timed out leaves the connection in place for the next one. And while a
+// virtual IP still names a dead backend, every dial that is sent there waits
+// for an answer that never comes.
+//
+// # What is promised
+//
+//	state of the connection          noticed by                     within
+//	being dialled                    a hedged dial                  Connect; siblings every DialHedge
+//	in its TLS handshake             the hedge; a handshake bound   Hedge; Connect
+//	request in flight                the hedge                      Hedge; Answer for all attempts
+//	data unacknowledged              the user timeout               Silence
+//	idle, or a stream without data   keepalive                      about Silence, see below
+//
+// The socket options differ by operating system:
+//
+//	Linux     TCP_USER_TIMEOUT, in milliseconds; keepalive in whole seconds
+//	macOS     TCP_RXT_CONNDROPTIME and TCP_CONNECTIONTIMEOUT, whole seconds
+//	Windows   TCP_MAXRT, whole seconds
+//	others    keepalive only: the mode falls back to Fresh
+//
+// Whole seconds are rounded up. The kernel looks at the user timeout when one
+// of its timers fires, so it is kept roughly: on Linux 6.18, with a Silence of
+// 0.5s to 15s and packets vanishing on the way, a connection with data in flight
+// was dropped 0.4s to 0.7s after Silence, an unanswered SYN at most 0.5s after
+// it (its first timer takes 1s), and an idle connection at most one keepalive
+// interval after it (a sixth of Silence, at least one second) and never sooner
+// than two seconds after its last sign of life. Round trips do not wait for
+// any of this: Hedge, Connect and Answer are timers of our own. The options of
+// macOS and Windows are set as their manuals say and have not been measured.
+//
+// # What is not promised
+//
+// A stream (a watch) over HTTP/1.1 whose peer freezes, so that its kernel still
+// acknowledges but its process writes nothing, looks like a stream without
+// news; only its reader can know that news is due. A plugin that fetches
+// credentials is outside the bounds. A connection inside a tunnel of the user's
+// own has no socket of ours to set options on; its round trips are bounded all
+// the same.
+//
+// # Use
+//
+// Harden takes the rest.Config of a small client, such as that of a lock, and a
+// Budget, of which only Answer is needed; HardenTraffic is for the many watches
+// of a controller. Without client-go, a Transport with a Budget is an
+// http.RoundTripper, and Dialer.DialContext fits any http.Transport:
+//
+//	hardened, err := dialer.Harden(config, dialer.Budget{Answer: 5 * time.Second})
+//	client := &http.Client{Transport: &dialer.Transport{Budget: dialer.Budget{Answer: 5 * time.Second}}}
+package dialer

@@ -1,0 +1,69 @@
+package dialer_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/dialer"
+	"k8s.io/client-go/rest"
+)
+
+// A client of net/http whose connections die in time.
+func ExampleDialer_DialContext() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+
+	d := &dialer.Dialer{Connect: 2 * time.Second, Hedge: 200 * time.Millisecond, Silence: 5 * time.Second}
+	transport := &http.Transport{DialContext: d.DialContext}
+	defer transport.CloseIdleConnections()
+
+	response, err := (&http.Client{Transport: transport}).Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status)
+	// Output: 200 OK
+}
+
+// A client of net/http whose requests are answered, or fail, within two seconds.
+func ExampleTransport() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+
+	transport := &dialer.Transport{
+		Budget:    dialer.Budget{Answer: 2 * time.Second},
+		Hedgeable: func(r *http.Request) bool { return r.Method == http.MethodGet },
+	}
+	defer transport.CloseIdleConnections()
+
+	response, err := (&http.Client{Transport: transport}).Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status)
+	// Output: 200 OK
+}
+
+// The client of a lock: every request ends within five seconds.
+func ExampleHarden() {
+	config := &rest.Config{Host: "https://192.0.2.1"} // as rest.InClusterConfig returns it
+	hardened, err := dialer.Harden(config, dialer.Budget{Answer: 5 * time.Second})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := rest.HTTPClientFor(hardened)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	budget, ok := dialer.Hardened(client.Transport)
+	fmt.Println(ok, "hedges after", budget.Hedge)
+	// Output: true hedges after 250ms
+}

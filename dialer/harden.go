@@ -1,0 +1,140 @@
+package dialer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// ErrOpaqueTransport is wrapped by the error of Harden and HardenTraffic when
+// rest.Config.Transport is a round tripper whose sockets are out of reach: it
+// is no *http.Transport, or one that dials TLS itself.
+var ErrOpaqueTransport = errors.New("the transport hides its sockets, they cannot be hardened")
+
+// Harden returns a changed copy of config for one small client, such as that of
+// a lock, whose every request ends within budget.Answer. Each HTTP client made
+// from the copy has a transport of its own that shares no connection and no
+// rate limiter with other clients and speaks HTTP/1.1. config is not changed.
+//
+// Whatever else the user has configured goes on working: certificates and their
+// rotation, bearer tokens, exec plugins, impersonation, proxies, a Dial of the
+// user's own (it becomes Dialer.Dial) and WrapTransport (it runs within the
+// bounds, once for each attempt). Credentials that plugins fetch are fetched
+// outside the bounds. A Transport in config is cloned if it is an
+// *http.Transport (clients made from the copy share the clone), otherwise the
+// error wraps ErrOpaqueTransport.
+//
+// Timeout becomes zero, because the bounds are kept here and it would end
+// watches; QPS becomes -1 and RateLimiter nil. Where the operating system has no
+// user timeout the mode falls back to Fresh. A nil config and a budget that
+// does not Validate are errors. A config is to be hardened once.
+func Harden(config *rest.Config, budget Budget) (*rest.Config, error) {
+	if config == nil {
+		return nil, errors.New("dialer: Harden: config is nil, it must be a *rest.Config")
+	}
+	if err := budget.Validate(); err != nil {
+		return nil, err
+	}
+	budget = budget.WithDefaults()
+	budget.Mode = budget.Mode.kept()
+
+	hardened := rest.CopyConfig(config)
+	hardened.NextProtos = []string{"http/1.1"}
+	hardened.Timeout = 0
+	hardened.QPS, hardened.Burst, hardened.RateLimiter = -1, 0, nil
+	prepare, err := ownSockets(hardened, func(base dialFunc) dialFunc {
+		return budget.dialer(base).DialContext
+	}, func(clone, _ *http.Transport) { speakHTTP1(clone) }, func(t *http.Transport) {
+		tune(t, budget)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dialer: Harden: %w", err)
+	}
+	wrap := config.WrapTransport
+	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
+		prepare(rt)
+		t := &Transport{Base: rt, Budget: budget, sockets: rt}
+		if wrap != nil {
+			t.Base = wrap(rt)
+		}
+		return t
+	}
+	return hardened, nil
+}
+
+// HardenTraffic returns a changed copy of config for the rest of a controller's
+// traffic (informers, clients), in which a peer that goes silent is noticed and
+// dropped within about the given bound. HTTP/2 stays, with its pings scaled to
+// the bound; sockets get it as their user timeout; dials are hedged. Requests
+// are not hedged, and Timeout and rate limits stay as the user set them. Over
+// HTTP/1.1 there are no pings, so a peer that still acknowledges but no longer
+// answers is not noticed. config is not changed; what Harden says of
+// certificates, Dial, WrapTransport and Transport holds here as well. A nil
+// config and a bound that is not positive are errors.
+func HardenTraffic(config *rest.Config, within time.Duration) (*rest.Config, error) {
+	if config == nil {
+		return nil, errors.New("dialer: HardenTraffic: config is nil, it must be a *rest.Config")
+	}
+	if within <= 0 {
+		return nil, fmt.Errorf("dialer: HardenTraffic: within is %v, it must be positive", within)
+	}
+	hardened := rest.CopyConfig(config)
+	prepare, err := ownSockets(hardened, func(base dialFunc) dialFunc {
+		return (&Dialer{Connect: within, Hedge: min(defaultDialHedge, within/4), Silence: within, Dial: base}).DialContext
+	}, keepHTTP2, func(t *http.Transport) {
+		ping(t, within)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dialer: HardenTraffic: %w", err)
+	}
+	wrap := config.WrapTransport
+	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
+		prepare(rt)
+		if wrap != nil {
+			return wrap(rt)
+		}
+		return rt
+	}
+	return hardened, nil
+}
+
+// ownSockets gives config a dial of its own and returns what prepares the
+// transport that client-go builds around it, before its first request.
+//
+// client-go shares a transport among clients of equal configuration, but never
+// one with a Dial function: each client made from a config with a Dial has a
+// transport of its own, which may be changed while nothing has been sent on it.
+// A transport that the user brought is cloned here instead, made to speak the
+// protocol that adopt sets, and changed at once.
+func ownSockets(config *rest.Config, dial func(base dialFunc) dialFunc, adopt func(clone, theirs *http.Transport), change func(*http.Transport)) (prepare func(http.RoundTripper), err error) {
+	if config.Transport == nil {
+		config.Dial = dial(config.Dial)
+		return func(rt http.RoundTripper) {
+			if t := sockets(rt); t != nil {
+				change(t)
+			}
+		}, nil
+	}
+	theirs, ok := config.Transport.(*http.Transport)
+	if !ok || theirs == nil {
+		return nil, fmt.Errorf("config.Transport is a %T, it must be nil or an *http.Transport: %w", config.Transport, ErrOpaqueTransport)
+	}
+	//lint:ignore SA1019 a user's transport may still have the deprecated fields
+	oldDial, oldDialTLS := theirs.Dial, theirs.DialTLS
+	if theirs.DialTLSContext != nil || oldDialTLS != nil {
+		return nil, fmt.Errorf("config.Transport has a DialTLSContext or DialTLS of its own, it must have neither: %w", ErrOpaqueTransport)
+	}
+	clone := theirs.Clone()
+	adopt(clone, theirs)
+	change(clone)
+	base := theirs.DialContext
+	if base == nil && oldDial != nil {
+		base = ignoreContext(oldDial)
+	}
+	clone.DialContext = dial(base)
+	config.Transport = clone
+	return func(http.RoundTripper) {}, nil
+}

@@ -1,0 +1,80 @@
+package dialer
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+)
+
+func TestTrafficKeepsHTTP2AndNoticesAFrozenPeer(t *testing.T) {
+	const within = 600 * ms
+	for name, configure := range map[string]func(*rest.Config, *http.Transport){
+		"transport of client-go's": func(*rest.Config, *http.Transport) {},
+		"transport of the user's": func(c *rest.Config, own *http.Transport) {
+			c.Transport, c.TLSClientConfig = own, rest.TLSClientConfig{}
+		},
+		"the user's, used before it": func(c *rest.Config, own *http.Transport) {
+			c.Transport, c.TLSClientConfig = own, rest.TLSClientConfig{}
+			response, err := (&http.Client{Transport: own}).Get(c.Host)
+			if err == nil {
+				_ = response.Body.Close()
+			}
+			own.CloseIdleConnections()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, _ := newServer(t, true, func(w http.ResponseWriter, request *http.Request) {
+				hello(w, request)
+				if request.URL.Path == "/watch" {
+					_ = http.NewResponseController(w).Flush()
+					<-request.Context().Done()
+				}
+			})
+			relay := newRelay(t, server.Listener.Addr().String())
+			config := newConfig(server)
+			config.Host = "https://" + relay.address()
+			own := server.Client().Transport.(*http.Transport).Clone()
+			configure(config, own)
+			hardened, err := HardenTraffic(config, within)
+			require.NoError(t, err)
+			client := clientFor(t, hardened)
+			require.Equal(t, "hello over HTTP/2.0", get(t, client, config.Host))
+			watch, err := client.Get(config.Host + "/watch")
+			require.NoError(t, err)
+			defer func() { _ = watch.Body.Close() }()
+			require.Equal(t, 2, watch.ProtoMajor)
+			_, err = watch.Body.Read(make([]byte, 64))
+			require.NoError(t, err)
+
+			relay.freeze()
+			start := time.Now()
+			_, err = watch.Body.Read(make([]byte, 64))
+			require.Error(t, err, "the watch ends instead of waiting for ever")
+			assert.Less(t, time.Since(start), within+2*time.Second)
+			require.Equal(t, "hello over HTTP/2.0", get(t, client, config.Host), "the next request has a new connection")
+		})
+	}
+}
+
+func TestTrafficOverHTTP1StaysHTTP1(t *testing.T) {
+	server, _ := newServer(t, true, hello)
+	config := newConfig(server)
+	config.NextProtos = []string{"http/1.1"}
+	hardened, err := HardenTraffic(config, time.Second)
+	require.NoError(t, err)
+	assert.Equal(t, "hello over HTTP/1.1", get(t, clientFor(t, hardened), server.URL))
+}
+
+func TestPingsAreScaledToTheBound(t *testing.T) {
+	transport := &http.Transport{HTTP2: &http.HTTP2Config{PingTimeout: time.Second, MaxConcurrentStreams: 7}}
+	ping(transport, 12*time.Second)
+	assert.Equal(t, 4*time.Second, transport.HTTP2.SendPingTimeout)
+	assert.Equal(t, time.Second, transport.HTTP2.PingTimeout, "the user's own is tighter")
+	assert.Equal(t, 12*time.Second, transport.HTTP2.WriteByteTimeout)
+	assert.Equal(t, 12*time.Second, transport.TLSHandshakeTimeout)
+	assert.Equal(t, 7, transport.HTTP2.MaxConcurrentStreams)
+}

@@ -1,0 +1,140 @@
+package dialer
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// relay forwards TCP connections to a server and can go silent: what it has
+// accepted stays open and acknowledged, but nothing passes any more.
+type relay struct {
+	listener net.Listener
+	server   string
+	accepted atomic.Int32
+	deaf     atomic.Bool // connections to come are accepted and never served
+
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	conns  []net.Conn
+	frozen map[net.Conn]*atomic.Bool
+	closed chan struct{}
+}
+
+func newRelay(t *testing.T, server string) *relay {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	r := &relay{listener: listener, server: server, frozen: map[net.Conn]*atomic.Bool{}, closed: make(chan struct{})}
+	r.wg.Go(r.accept)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		close(r.closed)
+		r.mu.Lock()
+		for _, conn := range r.conns {
+			_ = conn.Close()
+		}
+		r.mu.Unlock()
+		r.wg.Wait()
+	})
+	return r
+}
+
+func (r *relay) accept() {
+	for {
+		client, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		r.accepted.Add(1)
+		r.keep(client)
+		if r.deaf.Load() {
+			continue
+		}
+		server, err := net.Dial("tcp", r.server)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		r.keep(server)
+		frozen := new(atomic.Bool)
+		r.mu.Lock()
+		r.frozen[client] = frozen
+		r.mu.Unlock()
+		r.wg.Go(func() { r.pipe(client, server, frozen) })
+		r.wg.Go(func() { r.pipe(server, client, frozen) })
+	}
+}
+
+func (r *relay) keep(conn net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns = append(r.conns, conn)
+}
+
+func (r *relay) pipe(to, from net.Conn, frozen *atomic.Bool) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if frozen.Load() {
+			if err != nil {
+				return
+			}
+			continue // swallowed
+		}
+		if n > 0 {
+			_, _ = to.Write(buffer[:n])
+		}
+		if err != nil {
+			_ = to.Close()
+			return
+		}
+	}
+}
+
+// freeze silences the connections there are; those to come are served.
+func (r *relay) freeze() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, frozen := range r.frozen {
+		frozen.Store(true)
+	}
+}
+
+func (r *relay) address() string { return r.listener.Addr().String() }
+
+// roundTripFunc makes a function an http.RoundTripper.
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// trackedBody records that it has been closed.
+type trackedBody struct {
+	io.Reader
+	closed atomic.Bool
+}
+
+func (b *trackedBody) Close() error {
+	b.closed.Store(true)
+	return nil
+}
+
+// get sends a request with the client and returns the answer's body.
+func get(t *testing.T, client *http.Client, url string) string {
+	t.Helper()
+	response, err := client.Get(url)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, response.StatusCode)
+	return string(body)
+}

@@ -1,0 +1,22 @@
+package dialer
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// SupportsUserTimeout reports whether this operating system's sockets can be
+// told how long a peer may be silent. Linux has TCP_USER_TIMEOUT, see tcp(7).
+const SupportsUserTimeout = true
+
+// setUserTimeout sets TCP_USER_TIMEOUT, which is in milliseconds. It bounds
+// unacknowledged data, unanswered probes and, set before connect, the SYN.
+func setUserTimeout(raw syscall.RawConn, silence time.Duration) error {
+	return control(raw, func(fd uintptr) error {
+		err := unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, whole(silence, time.Millisecond))
+		return os.NewSyscallError("setsockopt TCP_USER_TIMEOUT", err)
+	})
+}
