@@ -1,0 +1,35 @@
+// Package simulation is a world in which electors contend for one lease, and a
+// judge who watches them.
+//
+// # Promise
+//
+// A [World] runs in a testing/synctest bubble: its time is simulated, and a
+// day of it passes in seconds. It draws everything that happens from one seed:
+// how fast each host's clock runs, how long each answer takes, which requests
+// and answers are lost, repeated or refused, when watches die, when a process
+// crashes, is cancelled or restarted, and how long guarded work takes to stop.
+// The judge knows the true time and what every process was told, and notes each
+// [Violation] of what an elector promises, with a timeline of what led to it.
+//
+// The world knows no elector. A test gives it a function that runs one, which
+// is why client-go's elector can be judged by the same laws: a judge who finds
+// nothing there is blind.
+//
+// # What is simulated
+//
+// The API is linearizable, as etcd is: each write has its moment, names the
+// state that it is based on, and fails if that is not the current one. Between
+// a process and the API lie a way there and a way back, each of which takes its
+// time or loses what travels on it, so that a write may be executed though
+// nobody hears of it, late, or twice. A crash takes the process, not what it
+// has sent. Computation takes no time; what the judge measures is therefore
+// exact.
+//
+// # Limits
+//
+// No process is paused and resumed (SIGSTOP, suspension). The Lease is deleted
+// only when every living process knows of its holder, and none is started for
+// the length of a lease thereafter: a contender that knows of no leader cannot
+// respect it. Work that loses its term stops within what the lease leaves it,
+// (L at the fastest rate) - (T at the slowest): longer cannot be promised.
+package simulation

@@ -1,0 +1,237 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// Result is what a world came to.
+type Result struct {
+	// Elections is how many terms began.
+	Elections int
+	// Simulated is how long the world lasted by its own time.
+	Simulated time.Duration
+	// Violation is the first promise that was broken, nil if none was.
+	Violation *Violation
+	// Overlaps counts, by cause, the moments at which two led.
+	Overlaps map[Cause]int
+	// Prompt is how many times a candidate with a working watch, on a good
+	// network, claimed a lease that it might; Worst is the longest it took from
+	// the moment it might to the moment it did.
+	Prompt int
+	Worst  time.Duration
+	// Ended counts terms by the reason they ended for.
+	Ended map[string]int
+	// Timeline is the newest of what happened, one event a line.
+	Timeline string
+	// Weathered is how many terms outlasted trouble on their host's network.
+	Weathered int
+}
+
+// Violation is a promise that was broken.
+type Violation struct {
+	// Law names the promise.
+	Law string
+	// What happened, to whom, when.
+	What string
+	// Timeline is what led to it, one event a line.
+	Timeline string
+}
+
+func (v *Violation) String() string {
+	return fmt.Sprintf("%s: %s\n%s", v.Law, v.What, v.Timeline)
+}
+
+// Cause is why two led at once.
+type Cause string
+
+const (
+	// LateAnswer: a renewal whose answer was late was counted from the answer.
+	LateAnswer Cause = "late answer counted from the answer"
+	// ReleasedEarly: the lease was released before the work had stopped.
+	ReleasedEarly Cause = "release before the work has stopped"
+	// ReleaseFirst: the term was over and the work not yet told, because an
+	// attempt to release came first.
+	ReleaseFirst Cause = "release attempt before cancellation"
+	// NotRenewed: the lease ran out while work that was told to stop still ran.
+	NotRenewed Cause = "lease not renewed while the work stops"
+	// Deleted: the Lease was deleted, and another led at once.
+	Deleted Cause = "lease deleted"
+	// SameSecond: renewals within one second were taken for one.
+	SameSecond Cause = "renewals within one second look alike"
+	// Otherwise is any other cause.
+	Otherwise Cause = "another cause"
+)
+
+// prompt is how soon after it may a candidate claims the lease.
+const prompt = 50 * time.Millisecond
+
+// violated notes that a promise was broken; the mutex is held.
+func (w *World) violated(law string, p *Process, format string, args ...any) {
+	what := p.name + ": " + fmt.Sprintf(format, args...)
+	w.note(p.name, "VIOLATION of %q: %s", law, what)
+	if w.result.Violation != nil || w.options.Reference {
+		return
+	}
+	w.result.Violation = &Violation{
+		Law: law, What: what,
+		Timeline: w.heading.since(0, remembered) + "    ...\n" + w.timeline.since(max(1, w.now()-3*w.timing.Lease), 160),
+	}
+}
+
+// overlap notes that p leads while other's work still runs.
+func (w *World) overlap(other *occupant, p *Process) {
+	a := other.p
+	cause := w.cause(other)
+	w.result.Overlaps[cause]++
+	w.violated("overlap", p, "leads while the work of %s still runs, told to stop: %v (%s)", a.name, !a.leading, cause)
+}
+
+// cause tells why the work of the process inside overlaps that of another.
+func (w *World) cause(inside *occupant) Cause {
+	a, t := inside.p, w.timing
+	var renewed time.Duration // when the lease was renewed last
+	for i := len(w.store.history) - 1; i >= 0 && w.store.history[i].committed > inside.since; i-- {
+		switch s := w.store.history[i]; {
+		case !s.Exists():
+			return Deleted
+		case s.author == a && s.Record.HolderIdentity == "":
+			return ReleasedEarly
+		case s.author == a:
+			renewed = max(renewed, s.committed)
+		}
+	}
+	told := w.now() // when the work was told to stop
+	if !a.leading {
+		told = a.ended
+	}
+	switch delay := a.heard - a.clock.trulyAt(a.confirmed); {
+	case w.now()-renewed < t.Lease:
+		return SameSecond
+	case a.cancelled && !a.leading:
+		return NotRenewed
+	case delay > t.Lease/20 && told-a.heard <= t.Retry+t.Deadline+8*calm:
+		return LateAnswer
+	case a.Release && told-a.heard > t.Retry+t.Deadline:
+		return ReleaseFirst
+	}
+	return Otherwise
+}
+
+// committed judges a write at its commit.
+func (w *World) committed(p *Process, s state) {
+	r := s.Record
+	if r.HolderIdentity == "" {
+		w.note(p.name, "* releases the lease, version %s", s.ResourceVersion)
+		if p.working {
+			w.violated("release order", p, "released the lease while its work runs")
+		}
+		return
+	}
+	w.note(p.name, "* %q is written as holder, version %s, sent %v ago", r.HolderIdentity, s.ResourceVersion, p.clock.Since(s.sent))
+}
+
+// sends judges a write at its sending.
+func (p *Process) sends(base rl.Snapshot, next rl.LeaderElectionRecord) {
+	w := p.world
+	what := "a claim"
+	switch {
+	case next.HolderIdentity == "":
+		what = "a release"
+	case isClaim(next):
+		p.claims(base)
+	default:
+		what = "a renewal"
+	}
+	w.note(p.name, "sends %s on version %q", what, base.ResourceVersion)
+	if now := p.clock.Now(); !p.stopBy.IsZero() && p.working && now.After(p.stopBy) {
+		w.violated("stop timeout", p, "writes %v after its work should have stopped, which still runs", now.Sub(p.stopBy))
+	}
+}
+
+// isClaim reports whether record begins a term.
+func isClaim(record rl.LeaderElectionRecord) bool {
+	return record.HolderIdentity != "" && record.AcquireTime.Equal(&record.RenewTime)
+}
+
+// told judges what a process is told: the state s, by a request sent at sent.
+func (p *Process) told(s state, kind string, sent time.Duration) {
+	w := p.world
+	mine := s.author == p && s.Record.HolderIdentity != ""
+	if mine && s.sent.After(p.confirmed) {
+		if p.leading && w.now()-p.heard > 2*p.Timing.Retry {
+			w.result.Weathered++
+		}
+		p.confirmed, p.heard = s.sent, w.now()
+	}
+	if mine && kind == "write" && isClaim(s.Record) {
+		p.mustLead(s)
+	}
+	if !mine && p.leading && kind != "watch" && sent > p.work.since {
+		p.mustEnd(kind)
+	}
+	p.sees(s)
+	if p.host.ambush && kind == "write" && w.now()-sent > p.Timing.Deadline/4 {
+		p.host.turn(Cut, 2*p.Timing.Lease)
+	}
+}
+
+// mustLead checks that a claim that is known to have succeeded begins a term.
+func (p *Process) mustLead(s state) {
+	w, terms := p.world, p.terms
+	if p.clock.Since(s.sent) >= p.Timing.Term() {
+		return // too late
+	}
+	time.AfterFunc(time.Millisecond, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if p.terms == terms && !p.cancelled && !p.dead() && !w.over {
+			w.violated("takeover", p, "was told that its claim succeeded, and does not lead")
+		}
+	})
+}
+
+// mustEnd checks that a leader that is told of another state ends its term.
+func (p *Process) mustEnd(kind string) {
+	w, terms := p.world, p.terms
+	w.note(p.name, "is told by a %s that the lease is not its own", kind)
+	time.AfterFunc(time.Millisecond, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if p.terms == terms && p.leading && !p.dead() && !w.over && !w.options.Reference {
+			w.violated("loss", p, "was told that the lease is not its own, and leads on")
+		}
+	})
+}
+
+// termEnds judges the moment at which the work's context has ended.
+func (p *Process) termEnds(tenure Tenure) {
+	w := p.world
+	if p.dead() {
+		return
+	}
+	p.leading, p.ended = false, w.now()
+	reason := tenure.Reason()
+	since, length := p.clock.Since(p.confirmed), p.Timing.Term()
+	w.note(p.name, "ENDS its term: %s, %v after its last renewal was sent", reason, since)
+	if w.result.Ended == nil {
+		w.result.Ended = map[string]int{}
+	}
+	w.result.Ended[reason]++
+	const exactly = 2 * time.Microsecond // timers are late by one at most
+	switch {
+	case w.options.Reference:
+	case since > length+exactly:
+		w.violated("length of a term", p, "led for %v after its last renewal was sent, not %v", since, length)
+	case reason == RenewDeadline && since < length-exactly && !p.host.plain:
+		// (The calls of a plain lock take turns: a write may leave some time after
+		// the elector meant to send it, and counts from then.)
+		w.violated("length of a term", p, "gave up %v after its last renewal was sent, not %v", since, length)
+	case reason == RenewDeadline && p.host.clearFor(p.clock.truly(p.Timing.backoff())+p.attempt()+20*calm):
+		w.violated("the lease is kept", p, "lost it although its requests could have been answered for %v", w.now()-p.host.since)
+	case reason == SameIdentity || reason == InDoubt:
+		w.violated("reason", p, "ended its term for a reason that does not exist here: %s", reason)
+	}
+}

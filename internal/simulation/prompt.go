@@ -1,0 +1,98 @@
+package simulation
+
+import (
+	"time"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// sight is what a candidate has seen of the lease, by which the judge knows
+// when it may claim it.
+type sight struct {
+	state state
+	known bool
+	// first is when, by the process's clock, it was told of this record first;
+	// may is the true time from which it may claim it.
+	first time.Time
+	may   time.Duration
+	// claimed is when it sent its last claim.
+	claimed time.Duration
+	check   *time.Timer
+}
+
+// forget ends the judge's interest: the process is no candidate any more.
+func (s *sight) forget() {
+	if s.check != nil {
+		s.check.Stop()
+	}
+}
+
+// sees notes that the process was told of s; what it was told before counts for
+// nothing when s is older.
+func (p *Process) sees(s state) {
+	w := p.world
+	old := p.sight.state
+	if p.sight.known && s.version < old.version {
+		return
+	}
+	p.sight.state, p.sight.known = s, true
+	if old.record == s.record && old.version > 0 {
+		return
+	}
+	p.sight.first = p.clock.Now()
+	p.sight.forget()
+	if !s.Exists() || s.author == p || p.leading || w.options.Reference {
+		return
+	}
+	wait := s.Duration
+	if s.Record.HolderIdentity == "" {
+		wait = 0
+	}
+	p.sight.may = w.now() + p.clock.wait(wait)
+	p.sight.check = time.AfterFunc(p.sight.may+prompt-w.now(), func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		p.late(s)
+	})
+}
+
+// late judges a candidate at the moment by which it should have claimed s.
+func (p *Process) late(s state) {
+	w := p.world
+	if w.over || p.dead() || p.cancelled || p.leading || p.working || p.exited {
+		return
+	}
+	if w.store.current().record == s.record && p.sight.claimed < p.sight.may && p.unhindered(s) {
+		w.violated("prompt takeover", p, "may claim the lease since %v and has not", w.now()-p.sight.may)
+	}
+}
+
+// unhindered reports whether nothing kept the candidate from learning of s, by
+// its watch, and from acting on it.
+func (p *Process) unhindered(s state) bool {
+	w := p.world
+	since := w.now() - p.sight.may
+	calls := p.clock.truly(p.Timing.backoff()) + 2*p.attempt() + prompt
+	stream := p.stream
+	return stream != nil && !stream.silent && stream.lag == 0 && stream.opened < s.committed &&
+		!p.host.plain && p.host.clearFor(calls+since) &&
+		w.lastEdit < p.sight.may-8*calm &&
+		w.now()-p.resigned > 2*p.clock.truly(p.Timing.Lease)
+}
+
+// claims judges a claim at its sending.
+func (p *Process) claims(base rl.Snapshot) {
+	w := p.world
+	s, again := p.sight.state, p.sight.claimed >= p.sight.may
+	p.sight.claimed = w.now()
+	if w.options.Reference || !base.Exists() || base.ResourceVersion != s.ResourceVersion || s.author == p {
+		return
+	}
+	if held := s.Record.HolderIdentity != ""; held && p.clock.Since(p.sight.first) < s.Duration {
+		w.violated("patience", p, "claims the lease %v after it saw the record first, which may be taken after %v", p.clock.Since(p.sight.first), s.Duration)
+	}
+	if !again && w.store.current().record == s.record && p.unhindered(s) {
+		w.result.Prompt++
+		w.result.Worst = max(w.result.Worst, w.now()-p.sight.may)
+	}
+}

@@ -1,0 +1,131 @@
+package leaderelection
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	upstream "k8s.io/client-go/tools/leaderelection"
+	"k8s.io/utils/clock"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// JitterFactor stretches the pauses of a candidate that polls: each is
+// RetryPeriod × (1 … 1+JitterFactor).
+const JitterFactor = upstream.JitterFactor
+
+// LeaderCallbacks are called as a contender's part changes.
+//
+// OnStartedLeading runs in a goroutine of its own for as long as the work it
+// guards; its context ends with the term, and context.Cause of it is a
+// *TermEnded that says why. When it returns early, the term goes on (work that
+// it started elsewhere may still be running), and a release waits for nothing.
+// When it panics, the process dies, as with any goroutine; the lease then runs
+// out by itself.
+//
+// OnStoppedLeading is called when Run ends, also when it never led, and also
+// when a term was over before the work could begin.
+//
+// OnNewLeader is called for each new holder that is seen, in order, one call at
+// a time, and never delays the election.
+type LeaderCallbacks = upstream.LeaderCallbacks
+
+// LeaderElectionConfig says what is contended for, how fast, and what to do
+// with it. Below, L is LeaseDuration, D is RenewDeadline, R is RetryPeriod.
+//
+// A leader renews R after its last renewal was sent, and its term ends
+// T = max(D, min(D+R, L−R)) after it. What is left of L is the margin for clocks
+// of different rates and for work to stop. For 15 s, 10 s, 2 s, T is 12 s.
+type LeaderElectionConfig struct {
+	// Lock is what is contended for. One whose connections cannot stall comes
+	// from resourcelock.NewFromKubeconfig; any other works, and the log says once
+	// what it lacks. It must not be nil, and its identity must not be empty.
+	Lock rl.Interface
+
+	// LeaseDuration (L) is how long a candidate must have seen a record unchanged
+	// before it takes over: at least 500ms, more than RenewDeadline. One that is
+	// no whole number of seconds is rounded up in the record, for peers that know
+	// no finer one, and kept exactly in an annotation. Core components use 15s.
+	LeaseDuration time.Duration
+	// RenewDeadline (D) is how long a leader tries to renew before it gives up:
+	// more than RetryPeriod × JitterFactor. Core components use 10s.
+	RenewDeadline time.Duration
+	// RetryPeriod (R) is the time between two renewals, and that between two
+	// polls of a candidate which may not watch. Core components use 2s.
+	RetryPeriod time.Duration
+
+	// Callbacks are called as leadership comes and goes; OnStartedLeading and
+	// OnStoppedLeading must be set.
+	Callbacks LeaderCallbacks
+
+	// WatchDog, where set, learns of the elector in RunOrDie and fails a health
+	// check when guarded work outlives its lease.
+	WatchDog *HealthzAdaptor
+
+	// ReleaseOnCancel gives the lease up when Run's context ends, so that another
+	// leads at once: the work's context is cancelled, the lease is renewed until
+	// OnStartedLeading has returned, and only then released. Work that does not
+	// return within StopTimeout keeps the lease from being released; it then runs
+	// out.
+	ReleaseOnCancel bool
+
+	// Name names the election in metrics and health checks.
+	Name string
+
+	// Coordinated leaves the choice of leader to the API server (Coordinated
+	// Leader Election, KEP-4355): the elector renews what it is given and never
+	// takes a lease.
+	Coordinated bool
+
+	// StopTimeout bounds how long OnStartedLeading may take to return after its
+	// context was cancelled for a release; so long the lease is renewed. Work that
+	// takes longer may be overtaken once the lease has run out, unless
+	// OnStoppedLeading ends the process. Zero is RenewDeadline, at least 10s.
+	StopTimeout time.Duration
+
+	// ContendAgain makes Run contend again after a lost term, once
+	// OnStartedLeading has returned, until its context ends. The default is to
+	// return, as client-go does, and leave a clean start to the process.
+	ContendAgain bool
+
+	// Clock is where all time comes from; nil is the real clock. It may have a
+	// method SinceBoot() time.Duration, the time since boot with suspension
+	// counted.
+	Clock clock.WithDelayedExecution
+}
+
+func (c *LeaderElectionConfig) timing() timing {
+	return timing{lease: c.LeaseDuration, deadline: c.RenewDeadline, retry: c.RetryPeriod}
+}
+
+func (c *LeaderElectionConfig) validate() error {
+	if err := c.timing().validate(); err != nil {
+		return err
+	}
+	switch {
+	case c.StopTimeout < 0:
+		return fmt.Errorf("StopTimeout = %v: must not be negative; zero is RenewDeadline, at least 10s", c.StopTimeout)
+	case c.Callbacks.OnStartedLeading == nil:
+		return errors.New("no Callbacks.OnStartedLeading is set (nil): it is the work to guard")
+	case c.Callbacks.OnStoppedLeading == nil:
+		return errors.New("no Callbacks.OnStoppedLeading is set (nil): a contender must act on the end of its term")
+	case c.Lock == nil:
+		return errors.New("no Lock is set (nil): see resourcelock.NewFromKubeconfig")
+	case c.Lock.Identity() == "":
+		return fmt.Errorf("the Lock on %s has an empty identity: it must be unique among all contenders", c.Lock.Describe())
+	}
+	if bound, hardened := boundOf(c.Lock); hardened && bound >= c.LeaseDuration {
+		return fmt.Errorf("LeaseDuration = %v: must be greater than %v, the time that one call to lock %s may take; make the lock with RenewDeadline = %v",
+			c.LeaseDuration, bound, c.Lock.Describe(), c.RenewDeadline)
+	}
+	return nil
+}
+
+// boundOf returns the time within which each call to lock returns by itself.
+func boundOf(lock rl.Interface) (time.Duration, bool) {
+	if bounded, ok := lock.(rl.Bounded); ok {
+		return bounded.Bound()
+	}
+	return 0, false
+}

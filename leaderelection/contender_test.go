@@ -1,0 +1,135 @@
+package leaderelection
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// contender runs an elector and notes, on the clock of the bubble, what became
+// of it.
+type contender struct {
+	*LeaderElector
+	cancel context.CancelFunc
+	// stopWork is how long the work takes to stop; negative: it never does,
+	// before the test ends.
+	stopWork time.Duration
+
+	mu      sync.Mutex
+	began   time.Time
+	leading []interval
+	cause   error
+	stopped time.Time
+	leaders []string
+	ended   chan struct{}
+	release chan struct{}
+}
+
+// interval is one run of the guarded work: from its begin over the end of its
+// context to its return.
+type interval struct{ from, cancelled, to time.Time }
+
+func config(lock rl.Interface) LeaderElectionConfig {
+	return LeaderElectionConfig{Lock: lock, LeaseDuration: 15 * s, RenewDeadline: 10 * s, RetryPeriod: 2 * s}
+}
+
+// contend starts a contender with config, changed as the test wants it.
+func contend(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectionConfig)) *contender {
+	t.Helper()
+	c := &contender{began: time.Now(), ended: make(chan struct{}), release: make(chan struct{})}
+	cfg := config(lock)
+	cfg.Callbacks = LeaderCallbacks{
+		OnStartedLeading: c.work,
+		OnStoppedLeading: func() { c.mu.Lock(); defer c.mu.Unlock(); c.stopped = time.Now() },
+		OnNewLeader:      func(id string) { c.mu.Lock(); defer c.mu.Unlock(); c.leaders = append(c.leaders, id) },
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	var err error
+	c.LeaderElector, err = NewLeaderElector(cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.cancel = cancel
+	go func() {
+		defer close(c.ended)
+		c.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case <-c.release:
+		default:
+			close(c.release)
+		}
+		<-c.ended
+		c.awaitWork(context.Background())
+	})
+	return c
+}
+
+func (c *contender) work(ctx context.Context) {
+	run := interval{from: time.Now()}
+	c.mu.Lock()
+	c.leading = append(c.leading, run)
+	n := len(c.leading) - 1
+	c.mu.Unlock()
+	<-ctx.Done()
+	c.mu.Lock()
+	c.leading[n].cancelled, c.cause = time.Now(), context.Cause(ctx)
+	stop := c.stopWork
+	c.mu.Unlock()
+	if stop < 0 {
+		<-c.release
+	} else if stop > 0 {
+		time.Sleep(stop) // on the bubble's clock
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leading[n].to = time.Now()
+}
+
+// runs returns the runs of the work so far.
+func (c *contender) runs() []interval {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]interval(nil), c.leading...)
+}
+
+func (c *contender) stoppedAt() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.stopped }
+
+func (c *contender) sawLead() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.leaders...)
+}
+
+func (c *contender) takesToStop(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.stopWork = d }
+
+// why returns why the last term ended.
+func (c *contender) why(t *testing.T) *TermEnded {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ended *TermEnded
+	require.ErrorAs(t, c.cause, &ended)
+	return ended
+}
+
+// within runs a test in a bubble of virtual time.
+func within(t *testing.T, test func(t *testing.T)) { synctest.Test(t, test) }
+
+// sleep lets d pass and everything that happens in it settle.
+func sleep(d time.Duration) {
+	time.Sleep(d) // virtual
+	synctest.Wait()
+}

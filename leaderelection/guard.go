@@ -1,0 +1,93 @@
+package leaderelection
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
+)
+
+// Guard returns a copy of config for the guarded work's requests. One that
+// changes something is refused with an error that wraps ErrNotLeader unless
+// this elector leads, and may take no longer than the rest of the term as it
+// stands when it is sent. One that only reads (GET, HEAD, OPTIONS) passes.
+//
+// A request whose context belongs to a term (TermFromContext) is held to that
+// very term, so that work left over from an earlier one changes nothing.
+//
+// A guard narrows the time in which a deposed leader can write; a request that
+// the API server has received already may still be executed after the end of
+// the term. Only a receiver that checks the fencing token closes that.
+func (le *LeaderElector) Guard(config *rest.Config) *rest.Config {
+	guarded := rest.CopyConfig(config)
+	guarded.Wrap(transport.WrapperFunc(func(next http.RoundTripper) http.RoundTripper {
+		return &guard{elector: le, next: next}
+	}))
+	return guarded
+}
+
+type guard struct {
+	elector *LeaderElector
+	next    http.RoundTripper
+}
+
+var _ utilnet.RoundTripperWrapper = (*guard)(nil)
+
+// WrappedRoundTripper lets others see through the guard.
+func (g *guard) WrappedRoundTripper() http.RoundTripper { return g.next }
+
+// RoundTrip refuses a change outside of the term.
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if readsOnly(req.Method) {
+		return g.next.RoundTrip(req)
+	}
+	term, ok := TermFromContext(req.Context())
+	if !ok {
+		term = g.elector.Term()
+	}
+	if err := standing(term); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // as http.RoundTripper demands; nothing was read from it
+		}
+		return nil, fmt.Errorf("%s %s refused: %w", req.Method, req.URL.Path, err)
+	}
+	ctx, cancel := term.clock.within(req.Context(), term.rest(term.clock.now()))
+	response, err := g.next.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		defer cancel()
+		return nil, explain(ctx, err)
+	}
+	response.Body = &boundedBody{response.Body, cancel}
+	return response, nil
+}
+
+// standing returns why term does not permit a change, nil if it does.
+func standing(term *Term) error {
+	if term == nil {
+		return ErrNotLeader
+	}
+	return term.Err()
+}
+
+func readsOnly(method string) bool {
+	switch method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions:
+		return true
+	}
+	return false
+}
+
+// boundedBody ends the bound of a request when its answer has been read.
+type boundedBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *boundedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}

@@ -1,0 +1,58 @@
+package leaderelection
+
+import (
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// instant is one moment, read from every clock the machine has.
+type instant struct {
+	// mono is the injected clock's reading. With the real clock it measures
+	// CLOCK_MONOTONIC, which stands still while the machine is suspended.
+	mono time.Time
+	// boot is the time since boot, suspension included; zero where the system
+	// has no such clock.
+	boot time.Duration
+	// wall is mono without its monotonic part: what the record carries.
+	wall time.Time
+}
+
+// steady returns the time from earlier to i by the clock that no one sets and
+// that stands still in suspension: the slowest, which a candidate believes.
+//
+// The wall clock has no say here. It can be set back by any amount, and a
+// candidate that believed it would not take over for as long.
+func (i instant) steady(earlier instant) time.Duration { return i.mono.Sub(earlier.mono) }
+
+// fastest returns the time from earlier to i by the clock that ran fastest,
+// which a leader believes.
+func (i instant) fastest(earlier instant) time.Duration {
+	return max(i.mono.Sub(earlier.mono), i.boot-earlier.boot, i.wall.Sub(earlier.wall))
+}
+
+// timepiece is where all time comes from.
+type timepiece struct {
+	clock.WithDelayedExecution
+}
+
+// bootClock is a clock that also tells the time since boot.
+type bootClock interface {
+	// SinceBoot returns the time since boot, suspension included.
+	SinceBoot() time.Duration
+}
+
+func (t timepiece) now() instant {
+	mono := t.Now()
+	return instant{mono: mono, boot: t.sinceBoot(), wall: mono.Round(0)}
+}
+
+func (t timepiece) sinceBoot() time.Duration {
+	switch c := t.WithDelayedExecution.(type) {
+	case bootClock:
+		return c.SinceBoot()
+	case clock.RealClock, *clock.RealClock:
+		return systemSinceBoot()
+	}
+	return 0
+}

@@ -1,0 +1,127 @@
+package leaderelection
+
+import (
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// ledger holds the writes that this elector has sent and that may stand in the
+// record: what a write with an unknown outcome is settled by. It is safe for
+// concurrent use.
+type ledger struct {
+	mu     sync.Mutex
+	writes []sentWrite
+}
+
+type sentWrite struct {
+	record rl.LeaderElectionRecord
+	sent   instant
+}
+
+// enter notes a write before it leaves.
+func (l *ledger) enter(record rl.LeaderElectionRecord, sent instant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writes = append(l.writes, sentWrite{record, sent})
+}
+
+// find returns when the write was sent that left record behind, and false if
+// none of ours did. Of two that cannot be told apart (a lock may store whole
+// seconds only), it is the earlier.
+func (l *ledger) find(record rl.LeaderElectionRecord) (instant, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.writes {
+		if sameWrite(w.record, record) {
+			return w.sent, true
+		}
+	}
+	return instant{}, false
+}
+
+// confirm makes record, as the API answered that it stands, the only write that
+// counts: it was sent at sent.
+func (l *ledger) confirm(record rl.LeaderElectionRecord, sent instant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writes = []sentWrite{{record, sent}}
+}
+
+// disown forgets every write: what the record shows from now on is waited for
+// like anyone's.
+func (l *ledger) disown() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writes = nil
+}
+
+// settle forgets every write but the one that record shows to have succeeded:
+// the others were based on a state that is gone and can succeed no more.
+func (l *ledger) settle(record rl.LeaderElectionRecord) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.writes {
+		if sameWrite(w.record, record) {
+			l.writes = []sentWrite{w}
+			return
+		}
+	}
+	l.writes = nil
+}
+
+// sameWrite reports whether the record stored is what writing sent left behind.
+// Strategy and preferred holder are the API server's to change.
+func sameWrite(sent, stored rl.LeaderElectionRecord) bool {
+	return sent.HolderIdentity == stored.HolderIdentity &&
+		sent.LeaseDurationSeconds == stored.LeaseDurationSeconds &&
+		sent.LeaderTransitions == stored.LeaderTransitions &&
+		sameTime(sent.AcquireTime, stored.AcquireTime) &&
+		sameTime(sent.RenewTime, stored.RenewTime)
+}
+
+// sameTime compares a time as sent with one as stored, which may have been cut
+// to whole seconds (metav1.Time in JSON) or microseconds (metav1.MicroTime).
+func sameTime(sent, stored metav1.Time) bool {
+	if stored.Nanosecond() == 0 {
+		return sent.Truncate(time.Second).Equal(stored.Time)
+	}
+	return sent.Truncate(time.Microsecond).Equal(stored.Truncate(time.Microsecond))
+}
+
+// claim returns the record with which identity takes the lease over from base.
+func claim(identity string, base rl.Snapshot, lease time.Duration, now time.Time) rl.LeaderElectionRecord {
+	at := metav1.NewTime(now.Truncate(time.Microsecond))
+	record := rl.LeaderElectionRecord{
+		HolderIdentity:       identity,
+		LeaseDurationSeconds: rl.WholeSeconds(lease),
+		AcquireTime:          at,
+		RenewTime:            at,
+	}
+	if base.Exists() {
+		record.LeaderTransitions = base.Record.LeaderTransitions + 1
+	}
+	return record
+}
+
+// renewal returns the record that renews held.
+func renewal(held rl.LeaderElectionRecord, lease time.Duration, now time.Time) rl.LeaderElectionRecord {
+	held.LeaseDurationSeconds = rl.WholeSeconds(lease)
+	held.RenewTime = metav1.NewTime(now.Truncate(time.Microsecond))
+	return held
+}
+
+// release returns the record that gives held up. It says one second for peers
+// that have no place for zero, and is free for all at once.
+func release(held rl.LeaderElectionRecord, now time.Time) rl.LeaderElectionRecord {
+	at := metav1.NewTime(now.Truncate(time.Microsecond))
+	return rl.LeaderElectionRecord{
+		LeaseDurationSeconds: 1,
+		AcquireTime:          at,
+		RenewTime:            at,
+		LeaderTransitions:    held.LeaderTransitions,
+	}
+}

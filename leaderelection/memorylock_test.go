@@ -1,0 +1,205 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+var leases = schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}
+
+// memory is the one Lease of a test, with as many locks on it as there are
+// contenders.
+type memory struct {
+	mu       sync.Mutex
+	state    rl.Snapshot
+	version  int
+	watchers map[chan rl.Snapshot]struct{}
+	log      []rl.Snapshot
+}
+
+func newMemory() *memory {
+	return &memory{version: 100, watchers: map[chan rl.Snapshot]struct{}{}}
+}
+
+func (m *memory) set(state rl.Snapshot) rl.Snapshot {
+	m.version++
+	if state.Record.HolderIdentity != "" || state.Duration != 0 {
+		state.ResourceVersion = strconv.Itoa(m.version)
+	}
+	m.state = state
+	m.log = append(m.log, state)
+	for w := range m.watchers {
+		w <- state
+	}
+	return state
+}
+
+// edit changes the Lease behind everyone's back.
+func (m *memory) edit(change func(*rl.Snapshot)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := m.state
+	change(&next)
+	m.set(next)
+}
+
+func (m *memory) remove() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set(rl.Snapshot{})
+}
+
+func (m *memory) now() rl.Snapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state
+}
+
+// states returns every state that was committed.
+func (m *memory) states() []rl.Snapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]rl.Snapshot(nil), m.log...)
+}
+
+// memoryLock is one contender's lock, with what may go wrong on its way.
+type memoryLock struct {
+	*memory
+	identity string
+
+	faults sync.Mutex
+	// cut blocks every call and watch until its context ends.
+	cut bool
+	// loseAnswers commits writes but never answers them.
+	loseAnswers bool
+	// fail is returned instead of doing anything.
+	fail error
+	// watchErr is what Watch returns at once; deaf makes it deliver nothing.
+	watchErr error
+	deaf     bool
+	reads    int
+	events   []string
+}
+
+func (m *memory) lock(identity string) *memoryLock { return &memoryLock{memory: m, identity: identity} }
+
+func (l *memoryLock) with(change func(*memoryLock)) {
+	l.faults.Lock()
+	defer l.faults.Unlock()
+	change(l)
+}
+
+func (l *memoryLock) readCount() (n int) {
+	l.with(func(l *memoryLock) { n = l.reads })
+	return n
+}
+
+func (l *memoryLock) recorded() (events []string) {
+	l.with(func(l *memoryLock) { events = append(events, l.events...) })
+	return events
+}
+
+func (l *memoryLock) meets(ctx context.Context) error {
+	l.faults.Lock()
+	cut, fail := l.cut, l.fail
+	l.faults.Unlock()
+	if cut {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return fail
+}
+
+func (l *memoryLock) Read(ctx context.Context) (rl.Snapshot, error) {
+	l.with(func(l *memoryLock) { l.reads++ })
+	if err := l.meets(ctx); err != nil {
+		return rl.Snapshot{}, err
+	}
+	return l.now(), nil
+}
+
+func (l *memoryLock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+	if err := l.meets(ctx); err != nil {
+		return rl.Snapshot{}, err
+	}
+	state, err := l.commit(base, next, lease)
+	l.faults.Lock()
+	lose := l.loseAnswers
+	l.faults.Unlock()
+	if lose {
+		<-ctx.Done()
+		return rl.Snapshot{}, ctx.Err()
+	}
+	return state, err
+}
+
+func (l *memoryLock) commit(base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if base.ResourceVersion != l.state.ResourceVersion {
+		return rl.Snapshot{}, apierrors.NewConflict(leases, "it", errors.New("changed since"))
+	}
+	return l.set(rl.Snapshot{Record: next, Duration: lease}), nil
+}
+
+func (l *memoryLock) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
+	l.faults.Lock()
+	err, deaf := l.watchErr, l.deaf
+	l.faults.Unlock()
+	if err != nil {
+		return err
+	}
+	if deaf {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	states := make(chan rl.Snapshot, 1000)
+	l.mu.Lock()
+	l.watchers[states] = struct{}{}
+	if l.state.ResourceVersion != from.ResourceVersion {
+		states <- l.state
+	}
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.watchers, states)
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case state := <-states:
+			l.faults.Lock()
+			silent := l.cut || l.deaf
+			l.faults.Unlock()
+			if !silent {
+				seen(state)
+			}
+		}
+	}
+}
+
+func (l *memoryLock) Get(ctx context.Context) (*rl.LeaderElectionRecord, []byte, error) {
+	return nil, nil, errors.New("the elector must use Read")
+}
+func (l *memoryLock) Create(ctx context.Context, _ rl.LeaderElectionRecord) error {
+	return errors.New("the elector must use Write")
+}
+func (l *memoryLock) Update(ctx context.Context, _ rl.LeaderElectionRecord) error {
+	return errors.New("the elector must use Write")
+}
+func (l *memoryLock) RecordEvent(s string) {
+	l.with(func(l *memoryLock) { l.events = append(l.events, s) })
+}
+func (l *memoryLock) Identity() string             { return l.identity }
+func (l *memoryLock) Describe() string             { return "test/it" }
+func (l *memoryLock) Bound() (time.Duration, bool) { return 0, true }

@@ -1,0 +1,113 @@
+package leaderelection
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func after(d time.Duration) instant { return instant{mono: epoch.Add(d), wall: epoch.Add(d)} }
+
+func held(holder, version string, renewed, lease time.Duration) rl.Snapshot {
+	return rl.Snapshot{
+		Record: rl.LeaderElectionRecord{
+			HolderIdentity: holder, LeaseDurationSeconds: rl.WholeSeconds(lease),
+			AcquireTime: metav1.NewTime(epoch), RenewTime: metav1.NewTime(epoch.Add(renewed)),
+		},
+		Duration: lease, ResourceVersion: version,
+	}
+}
+
+func TestACandidateCountsFromWhenItFirstSawTheRecord(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	first := held("a", "10", 0, 15*s)
+	type sight struct {
+		state rl.Snapshot
+		at    time.Duration
+	}
+	for _, c := range []struct {
+		name  string
+		sees  []sight
+		since time.Duration // when the last record was first seen
+		opens time.Duration // how long after it may be taken over
+		base  string        // resourceVersion that a write is based on
+	}{
+		{"a fresh look", []sight{{first, s}}, s, 15 * s, "10"},
+		{"the same record again", []sight{{first, s}, {first, 5 * s}}, s, 15 * s, "10"},
+		{"a renewal", []sight{{first, s}, {held("a", "11", 2*s, 15*s), 3 * s}}, 3 * s, 15 * s, "11"},
+		{"labels edited", []sight{{first, s}, {held("a", "12", 0, 15*s), 4 * s}}, s, 15 * s, "12"},
+		{"an older state arriving late", []sight{{held("a", "11", 2*s, 15*s), 3 * s}, {first, 4 * s}}, 3 * s, 15 * s, "11"},
+		{"a release", []sight{{first, s}, {held("", "11", 2*s, s), 3 * s}}, 3 * s, 0, "11"},
+		{"no Lease ever", []sight{{rl.Snapshot{}, s}}, s, 0, ""},
+		{"the Lease of a holder deleted", []sight{{first, s}, {rl.Snapshot{}, 3 * s}}, 3 * s, 15 * s, ""},
+		{"a released Lease deleted, which someone may have taken unseen", []sight{{held("", "11", 0, s), s}, {rl.Snapshot{}, 3 * s}}, 3 * s, 15 * s, ""},
+		{"a duration of zero", []sight{{held("a", "10", 0, 0), s}}, s, 15 * s, "10"},
+		{"a negative duration", []sight{{held("a", "10", 0, -s), s}}, s, 15 * s, "10"},
+		{"a shorter lease than ours", []sight{{held("a", "10", 0, 3*s), s}}, s, 3 * s, "10"},
+		{"a far longer one", []sight{{held("a", "10", 0, time.Hour), s}}, s, time.Hour, "10"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var o observation
+			for _, sight := range c.sees {
+				o, _ = o.next(sight.state, after(sight.at), of)
+			}
+			assert.Equal(t, c.since, o.seen.mono.Sub(epoch))
+			assert.Equal(t, c.opens, o.opens(of))
+			assert.Equal(t, c.base, o.snapshot.ResourceVersion)
+		})
+	}
+}
+
+func TestAWriteIsFoundInTheRecordItLeftBehind(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)
+	first := claim("me", rl.Snapshot{}, 1500*ms, now)
+	second := renewal(first, 1500*ms, now.Add(500*ms))
+	assert.Equal(t, 2, first.LeaseDurationSeconds, "rounded up")
+
+	var sent ledger
+	sent.enter(first, after(0))
+	sent.enter(second, after(500*ms))
+
+	cut := func(r rl.LeaderElectionRecord, to time.Duration) rl.LeaderElectionRecord {
+		r.RenewTime = metav1.NewTime(r.RenewTime.Truncate(to))
+		r.AcquireTime = metav1.NewTime(r.AcquireTime.Truncate(to))
+		return r
+	}
+	with := func(r rl.LeaderElectionRecord, change func(*rl.LeaderElectionRecord)) rl.LeaderElectionRecord {
+		change(&r)
+		return r
+	}
+	for _, c := range []struct {
+		name   string
+		record rl.LeaderElectionRecord
+		want   time.Duration
+		ours   bool
+	}{
+		{"the first", first, 0, true},
+		{"the second", second, 500 * ms, true},
+		{"cut to microseconds", cut(second, time.Microsecond), 500 * ms, true},
+		{"cut to seconds, the earlier of two alike", cut(second, time.Second), 0, true},
+		{"marked by the API server", with(second, func(r *rl.LeaderElectionRecord) { r.PreferredHolder = "other" }), 500 * ms, true},
+		{"another holder", with(second, func(r *rl.LeaderElectionRecord) { r.HolderIdentity = "other" }), 0, false},
+		{"our name at another time", with(second, func(r *rl.LeaderElectionRecord) { r.RenewTime = metav1.NewTime(now.Add(time.Minute)) }), 0, false},
+		{"our name in another term", with(second, func(r *rl.LeaderElectionRecord) { r.LeaderTransitions++ }), 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			at, ours := sent.find(c.record)
+			assert.Equal(t, c.ours, ours)
+			if ours {
+				assert.Equal(t, after(c.want), at)
+			}
+		})
+	}
+
+	sent.settle(first)
+	_, ours := sent.find(second)
+	assert.False(t, ours, "a write based on a state that is gone can succeed no more")
+}

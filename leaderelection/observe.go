@@ -1,0 +1,118 @@
+package leaderelection
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// Leader is who held the lease from some moment on.
+type Leader struct {
+	// Holder is the identity; empty when nobody held the lease, because it was
+	// released or there was no Lease.
+	Holder string
+	// AcquireTime is the holder's clock when its term began.
+	AcquireTime time.Time
+	// Transitions is how often the lease has changed hands.
+	Transitions int
+}
+
+// Observe tells every change of leader that it learns of, in order, the present
+// one first, without contending. It works by a watch of its own, or by polling
+// where that is not permitted; changes between two polls are missed. The
+// channel is closed when ctx ends; a receiver that is slow delays nobody.
+func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
+	leaders := make(chan Leader)
+	var changes leaderQueue
+	changes.more = make(chan struct{}, 1)
+	look := le.newLookout(func(state rl.Snapshot) { changes.add(leaderOf(state)) })
+	var running sync.WaitGroup
+	running.Go(func() { look.observe(ctx, le.callBound()) })
+	running.Go(func() { changes.send(ctx, leaders) })
+	go func() {
+		running.Wait()
+		close(leaders)
+	}()
+	return leaders
+}
+
+// observe keeps the observation up to date until ctx ends.
+func (l *lookout) observe(ctx context.Context, bound time.Duration) {
+	var following sync.WaitGroup
+	defer following.Wait()
+	for started := false; ctx.Err() == nil; {
+		if l.observed().known && !started {
+			started = true
+			following.Go(func() { l.follow(ctx) })
+		}
+		if due := l.readDue(l.clock.now()); due > 0 {
+			l.clock.sleep(ctx, due)
+			continue
+		}
+		if err := l.read(ctx, bound); err != nil {
+			l.fail(err)
+		}
+	}
+}
+
+func (l Leader) same(other Leader) bool {
+	return l.Holder == other.Holder && l.Transitions == other.Transitions && l.AcquireTime.Equal(other.AcquireTime)
+}
+
+func leaderOf(state rl.Snapshot) Leader {
+	return Leader{
+		Holder:      state.Record.HolderIdentity,
+		AcquireTime: state.Record.AcquireTime.Time,
+		Transitions: state.Record.LeaderTransitions,
+	}
+}
+
+// leaderQueue holds the changes that were not received yet.
+type leaderQueue struct {
+	more chan struct{}
+
+	mu      sync.Mutex
+	waiting []Leader
+	last    *Leader
+}
+
+// add queues leader unless it is the one that was queued last.
+func (q *leaderQueue) add(leader Leader) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.last != nil && q.last.same(leader) {
+		return
+	}
+	if q.last != nil && q.last.Holder == "" && leader.Holder == "" {
+		return // the Lease was deleted after a release, or the reverse
+	}
+	q.last = &leader
+	q.waiting = append(q.waiting, leader)
+	select {
+	case q.more <- struct{}{}:
+	default:
+	}
+}
+
+func (q *leaderQueue) send(ctx context.Context, leaders chan<- Leader) {
+	for {
+		q.mu.Lock()
+		waiting := q.waiting
+		q.waiting = nil
+		q.mu.Unlock()
+		for _, leader := range waiting {
+			select {
+			case leaders <- leader:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-q.more:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

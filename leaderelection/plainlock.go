@@ -1,0 +1,121 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// errNoWatch says that a lock has no watch at all.
+var errNoWatch = errors.New("the lock cannot be watched")
+
+// plainLock makes a resourcelock.Versioned of a lock that is no more than an
+// Interface. Such a lock remembers by itself what its Update is based on, so
+// the calls must take turns, also when one was given up by its caller and is
+// still under way: else a late answer would change what the next write is based
+// on behind the elector's back.
+type plainLock struct {
+	rl.Interface
+	turn chan struct{}
+	// last is the state that the lock bases its next Update on, raw how the lock
+	// showed it, and count how many there were: a raw form may be too coarse to
+	// tell two states apart.
+	last  rl.Snapshot
+	raw   string
+	count int
+}
+
+func versioned(lock rl.Interface) rl.Versioned {
+	if v, ok := lock.(rl.Versioned); ok {
+		return v
+	}
+	return &plainLock{Interface: lock, turn: make(chan struct{}, 1)}
+}
+
+// Read implements Versioned.
+func (p *plainLock) Read(ctx context.Context) (rl.Snapshot, error) {
+	return p.take(ctx, func() (rl.Snapshot, error) {
+		record, raw, err := p.Get(ctx)
+		switch {
+		case apierrors.IsNotFound(err):
+			p.last, p.raw = rl.Snapshot{}, ""
+			return rl.Snapshot{}, nil
+		case err != nil:
+			return rl.Snapshot{}, err
+		case record == nil:
+			return rl.Snapshot{}, errors.New("lock " + p.Describe() + " returned neither a record nor an error")
+		}
+		return p.state(*record, string(raw)), nil
+	})
+}
+
+// Write implements Versioned.
+func (p *plainLock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, _ time.Duration) (rl.Snapshot, error) {
+	return p.take(ctx, func() (rl.Snapshot, error) {
+		if base.ResourceVersion != p.last.ResourceVersion {
+			return rl.Snapshot{}, apierrors.NewConflict(schema.GroupResource{Resource: "locks"}, p.Describe(),
+				errors.New("the lock has read another state since"))
+		}
+		var err error
+		if base.Exists() {
+			err = p.Update(ctx, next)
+		} else {
+			err = p.Create(ctx, next)
+		}
+		if err != nil {
+			return rl.Snapshot{}, err
+		}
+		return p.state(next, ""), nil
+	})
+}
+
+// Watch implements Versioned.
+func (p *plainLock) Watch(context.Context, rl.Snapshot, func(rl.Snapshot)) error { return errNoWatch }
+
+// state makes record, which the lock has just read or written, the last state,
+// and gives it a version of its own unless it is the state known before.
+func (p *plainLock) state(record rl.LeaderElectionRecord, raw string) rl.Snapshot {
+	state := rl.Snapshot{
+		Record:          record,
+		Duration:        time.Duration(record.LeaseDurationSeconds) * time.Second,
+		ResourceVersion: p.last.ResourceVersion,
+	}
+	if !p.last.Exists() || raw != p.raw || !sameRecord(p.last, state) {
+		p.count++
+		state.ResourceVersion = strconv.Itoa(p.count)
+	}
+	p.last, p.raw = state, raw
+	return state
+}
+
+// take runs call when its turn has come and returns its answer, or the end of
+// ctx, whichever is first.
+func (p *plainLock) take(ctx context.Context, call func() (rl.Snapshot, error)) (rl.Snapshot, error) {
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return rl.Snapshot{}, context.Cause(ctx)
+	}
+	type answer struct {
+		state rl.Snapshot
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer func() { <-p.turn }()
+		state, err := call()
+		answers <- answer{state, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.state, a.err
+	case <-ctx.Done():
+		return rl.Snapshot{}, context.Cause(ctx)
+	}
+}

@@ -1,0 +1,141 @@
+package leaderelection
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	upstream "k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/utils/clock"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+type realClock = clock.RealClock
+
+func takenBy(holder string) func(*rl.Snapshot) {
+	return func(s *rl.Snapshot) { s.Record.HolderIdentity = holder }
+}
+
+// interfaceLock is a lock that is no more than upstream's Interface: it
+// remembers what it read last, and may be slow to answer, whatever its context.
+type interfaceLock struct {
+	*memoryLock
+	mu    sync.Mutex
+	base  rl.Snapshot
+	delay time.Duration
+}
+
+// onlyInterface hides that memoryLock is Versioned.
+type onlyInterface struct{ rl.Interface }
+
+func (l *interfaceLock) Get(context.Context) (*rl.LeaderElectionRecord, []byte, error) {
+	l.mu.Lock()
+	delay := l.delay
+	l.mu.Unlock()
+	time.Sleep(delay)
+	state := l.now()
+	l.mu.Lock()
+	l.base = state
+	l.mu.Unlock()
+	if !state.Exists() {
+		return nil, nil, apierrors.NewNotFound(leases, "it")
+	}
+	raw, err := json.Marshal(state.Record)
+	return &state.Record, raw, err
+}
+
+func (l *interfaceLock) Create(_ context.Context, r rl.LeaderElectionRecord) error {
+	return l.put(rl.Snapshot{}, r)
+}
+
+func (l *interfaceLock) Update(_ context.Context, r rl.LeaderElectionRecord) error {
+	l.mu.Lock()
+	base := l.base
+	l.mu.Unlock()
+	return l.put(base, r)
+}
+
+func (l *interfaceLock) put(base rl.Snapshot, r rl.LeaderElectionRecord) error {
+	state, err := l.commit(base, r, time.Duration(r.LeaseDurationSeconds)*s)
+	if err == nil {
+		l.mu.Lock()
+		l.base = state
+		l.mu.Unlock()
+	}
+	return err
+}
+
+func TestAPlainLockElectsAndTakesOver(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		first := &interfaceLock{memoryLock: m.lock("a")}
+		a := contend(t, onlyInterface{first})
+		sleep(s)
+		require.True(t, a.IsLeader())
+		assert.Empty(t, a.Term().FencingToken(), "it tells no resource versions")
+		b := contend(t, onlyInterface{&interfaceLock{memoryLock: m.lock("b")}})
+		sleep(time.Minute)
+		assert.True(t, a.IsLeader())
+		first.mu.Lock()
+		first.delay = 30 * s
+		first.mu.Unlock()
+		m.edit(func(*rl.Snapshot) {}) // a label: the next write conflicts, and the read that would settle it hangs
+		sleep(time.Minute)
+		require.Len(t, b.runs(), 1)
+		assert.False(t, b.runs()[0].from.Before(a.runs()[0].to))
+		sleep(time.Minute) // the last call comes back
+	})
+}
+
+func TestALateAnswerDoesNotChangeWhatAPlainLocksWriteIsBasedOn(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(s *rl.Snapshot) { *s = held("other", "", 0, 15*time.Second) })
+		lock := &interfaceLock{memoryLock: m.lock("a")}
+		p := versioned(onlyInterface{lock})
+		seen, err := p.Read(t.Context())
+		require.NoError(t, err)
+
+		lock.mu.Lock()
+		lock.delay = 5 * s
+		lock.mu.Unlock()
+		ctx, cancel := context.WithTimeout(t.Context(), s)
+		defer cancel()
+		_, err = p.Read(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		m.edit(func(s *rl.Snapshot) { s.Record.RenewTime = metav1.NewTime(epoch.Add(time.Minute)) })
+		_, err = p.Write(t.Context(), seen, claim("a", seen, 15*s, epoch), 15*s)
+		assert.True(t, apierrors.IsConflict(err), "%v", err)
+		assert.Equal(t, "other", m.now().Record.HolderIdentity, "a renewal that the elector never saw was not overwritten")
+	})
+}
+
+func TestClientGosOwnLockWorks(t *testing.T) {
+	within(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		lock := func(id string) rl.Interface {
+			return &upstream.LeaseLock{
+				LeaseMeta: metav1.ObjectMeta{Namespace: "default", Name: "it"}, Client: client.CoordinationV1(),
+				LockConfig: upstream.ResourceLockConfig{Identity: id},
+			}
+		}
+		release := func(c *LeaderElectionConfig) { c.ReleaseOnCancel = true }
+		a := contend(t, lock("a"), release)
+		sleep(5 * s)
+		b := contend(t, lock("b"), release)
+		sleep(time.Minute)
+		assert.True(t, a.IsLeader())
+		assert.Len(t, a.runs(), 1)
+		a.cancel()
+		sleep(5 * s)
+		assert.True(t, b.IsLeader())
+	})
+}

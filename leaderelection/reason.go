@@ -1,0 +1,97 @@
+package leaderelection
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrNotLeader is wrapped by every error that says: this contender does not
+// lead now. A *TermEnded is one.
+var ErrNotLeader = errors.New("not the leader")
+
+// Reason says why a term ended.
+type Reason string
+
+const (
+	// Released: Run's context ended with ReleaseOnCancel, and the lease was to be
+	// released.
+	Released Reason = "Released"
+	// Cancelled: Run's context ended without ReleaseOnCancel; the lease runs out.
+	Cancelled Reason = "Cancelled"
+	// Resigned: Resign was called.
+	Resigned Reason = "Resigned"
+	// RenewDeadline: no renewal was known to have succeeded in time.
+	RenewDeadline Reason = "RenewDeadline"
+	// Taken: the record names another holder, or none.
+	Taken Reason = "Taken"
+	// LeaseDeleted: the Lease is gone.
+	LeaseDeleted Reason = "LeaseDeleted"
+	// SameIdentity: a write under our identity was found that this process did
+	// not send.
+	SameIdentity Reason = "SameIdentity"
+	// InDoubt: a clock that counts suspension says that the term is over, and no
+	// renewal settled in time that nobody led in between.
+	InDoubt Reason = "InDoubt"
+	// EndOfTerm: the API server chose another holder (Coordinated only).
+	EndOfTerm Reason = "EndOfTerm"
+)
+
+// TermEnded is why a term ended: the cause of the work's context
+// (context.Cause). errors.Is(err, ErrNotLeader) is true for it.
+type TermEnded struct {
+	// Reason is one of the constants of its type.
+	Reason Reason
+	// Lock is the lock's description, such as namespace/name.
+	Lock string
+	// Holder is the new holder where one was seen; else empty.
+	Holder string
+	// Since is the time from the last successful renewal to the end.
+	Since time.Duration
+	// Err is what the last attempt to renew failed with; nil where none did.
+	Err error
+}
+
+// Error says why, and what was tried.
+func (e *TermEnded) Error() string {
+	text := fmt.Sprintf("term on lease %s ended %v after its last renewal: %s", e.Lock, e.Since.Round(time.Millisecond), e.sentence())
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+func (e *TermEnded) sentence() string {
+	switch e.Reason {
+	case Released:
+		return "its context was cancelled, to be released"
+	case Cancelled:
+		return "its context was cancelled"
+	case Resigned:
+		return "it resigned"
+	case RenewDeadline:
+		return "no renewal succeeded in time"
+	case Taken:
+		if e.Holder == "" {
+			return "the record was cleared by someone else"
+		}
+		return fmt.Sprintf("taken by %q", e.Holder)
+	case LeaseDeleted:
+		return "the Lease was deleted"
+	case SameIdentity:
+		return fmt.Sprintf("another process writes as %q; identities must be unique", e.Holder)
+	case InDoubt:
+		return "the machine was suspended past its end and no renewal succeeded since"
+	case EndOfTerm:
+		return fmt.Sprintf("the API server prefers %q", e.Holder)
+	}
+	return string(e.Reason)
+}
+
+// Unwrap gives ErrNotLeader and the last error of a renewal.
+func (e *TermEnded) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrNotLeader}
+	}
+	return []error{ErrNotLeader, e.Err}
+}

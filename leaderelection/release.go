@@ -1,0 +1,41 @@
+package leaderelection
+
+import (
+	"context"
+	"time"
+
+	"github.com/holdfast-go/holdfast/dialer"
+)
+
+// giveUp releases the lease, and returns nil if it is known to be released, or
+// to be no longer ours. It takes no longer than the retry period or what was
+// left of the term.
+func (l *leadership) giveUp(ctx context.Context, stopRenewing context.CancelFunc) error {
+	le := l.le
+	bound := min(l.term.rest(le.clock.now()), le.timing.retry)
+	ctx, cancel := le.clock.within(context.WithoutCancel(ctx), bound)
+	defer cancel()
+	l.settle(stopRenewing)
+	for failures := 1; ; failures++ {
+		record := release(l.state.Record, le.clock.now().wall)
+		_, err := le.lock.Write(ctx, l.state, record, time.Duration(record.LeaseDurationSeconds)*time.Second)
+		if err == nil {
+			le.reportHolder("")
+			return nil
+		}
+		if ctx.Err() != nil {
+			return explain(ctx, err)
+		}
+		state, readErr := le.lock.Read(dialer.FreshConnection(ctx))
+		if readErr == nil {
+			if _, ours := le.writes.find(state.Record); !ours {
+				if sameWrite(record, state.Record) || state.Record.HolderIdentity != le.lock.Identity() {
+					return nil // released, or no longer ours to release
+				}
+				return err
+			}
+			l.state = state
+		}
+		le.clock.sleep(ctx, le.timing.pause(failures, le.random(), retryAfter(err)))
+	}
+}

@@ -1,0 +1,130 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/ktesting"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// listen runs a contender and returns what it says, once that is over.
+func listen(t *testing.T, lock rl.Interface, d time.Duration, changes ...func(*LeaderElectionConfig)) (said string, le *LeaderElector) {
+	t.Helper()
+	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))
+	cfg := config(lock)
+	cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(ctx context.Context) { <-ctx.Done() }, OnStoppedLeading: func() {}}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	le, err := NewLeaderElector(cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), logger))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		le.Run(ctx)
+	}()
+	sleep(d)
+	cancel()
+	<-ended
+	return logger.GetSink().(ktesting.Underlier).GetBuffer().String(), le
+}
+
+// unhardened is a lock whose calls may take as long as they like.
+type unhardened struct{ *memoryLock }
+
+func (unhardened) Bound() (time.Duration, bool) { return 0, false }
+
+func TestALockThatWasNotHardenedWorksAndItsLackIsSaidOnce(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		go func() {
+			sleep(5 * s)
+			lock.with(func(l *memoryLock) { l.cut = true })
+		}()
+		said, le := listen(t, unhardened{lock}, 40*s)
+		assert.Equal(t, 1, strings.Count(said, "was not hardened"), said)
+		assert.Contains(t, said, "NewFromKubeconfig")
+		var ended *TermEnded
+		require.ErrorAs(t, le.Term().Err(), &ended)
+		assert.Equal(t, RenewDeadline, ended.Reason)
+		assert.Equal(t, 12*s, ended.Since, "the term ended on time")
+
+		said, _ = listen(t, newMemory().lock("a"), 5*s)
+		assert.NotContains(t, said, "hardened")
+	})
+}
+
+func TestAHugeDurationIsHonouredAndSaidLoudly(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(s *rl.Snapshot) { *s = held("other", "", 0, 24*time.Hour) })
+		said, le := listen(t, m.lock("a"), 23*time.Hour)
+		assert.Nil(t, le.Term(), "nobody took over")
+		assert.Equal(t, 1, strings.Count(said, "far longer than this contender's"), said)
+		assert.Contains(t, said, `lease="24h0m0s"`)
+	})
+}
+
+func TestThatPollingIsDoneForLackOfAVerbIsSaidOnce(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		contend(t, m.lock("a"))
+		sleep(s)
+		blind := m.lock("b")
+		blind.with(func(l *memoryLock) {
+			l.watchErr = apierrors.NewForbidden(leases, "it", errors.New("no watch for you"))
+		})
+		said, _ := listen(t, blind, 2*time.Hour)
+		assert.Equal(t, 1, strings.Count(said, "may not be watched"), said)
+	})
+}
+
+func TestALostTermIsOneLineThatSaysWhy(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		go func() {
+			sleep(5 * s)
+			m.edit(takenBy("b"))
+		}()
+		said, _ := listen(t, m.lock("a"), 10*s)
+		assert.Equal(t, 1, strings.Count(said, "Stopped leading"), said)
+		assert.Contains(t, said, `lock="test/it" identity="a" reason="Taken" newHolder="b"`)
+	})
+}
+
+func TestCoordinatedLeavesTheChoiceToTheAPIServer(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		coordinated := func(c *LeaderElectionConfig) { c.Coordinated = true }
+		a := contend(t, m.lock("a"), coordinated)
+		sleep(time.Minute)
+		assert.Empty(t, a.runs(), "it takes nothing, not even a Lease that does not exist")
+
+		m.edit(func(s *rl.Snapshot) {
+			*s = held("a", "", time.Since(epoch), 15*time.Second)
+			s.Record.Strategy = "OldestEmulationVersion"
+		})
+		sleep(s)
+		require.True(t, a.IsLeader(), "it was appointed")
+		sleep(time.Minute)
+		assert.True(t, a.IsLeader(), "and renews")
+		assert.EqualValues(t, "OldestEmulationVersion", m.now().Record.Strategy)
+
+		m.edit(func(s *rl.Snapshot) { s.Record.PreferredHolder = "b" })
+		sleep(3 * s)
+		assert.False(t, a.IsLeader())
+		assert.Equal(t, EndOfTerm, a.why(t).Reason)
+		assert.Equal(t, "b", a.why(t).Holder)
+	})
+}

@@ -1,0 +1,227 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/holdfast-go/holdfast/internal/simulation"
+)
+
+var (
+	simElections = flag.Int("sim.elections", 2000, "how many elections TestSimulation simulates")
+	simSeed      = flag.Uint64("sim.seed", 0, "the one seed to simulate; 0 is as many as it takes")
+	simFirst     = flag.Uint64("sim.first", 1, "the first seed of a run of many")
+	simTimeline  = flag.Bool("sim.timeline", false, "print the timeline of the one seed also if nothing is wrong")
+)
+
+// electionsPerSeed is how many elections one world has. Whoever replays a seed
+// needs the same.
+const electionsPerSeed = 50
+
+// replays is how often a seed that is asked for is simulated, unless it fails
+// sooner: see TestASeedReplays.
+const replays = 20
+
+// TestSimulation runs electors in simulated worlds until -sim.elections terms
+// have begun, and fails at the first promise that is broken in each.
+func TestSimulation(t *testing.T) {
+	silenceLog(t)
+	if *simSeed != 0 {
+		for range replays {
+			result := simulateOne(t, simulation.Options{Seed: *simSeed, Elections: electionsPerSeed, Run: holdfast})
+			if *simTimeline {
+				t.Log("\n" + result.Timeline)
+			}
+			if v := result.Violation; v != nil {
+				t.Fatalf("seed %d: %v", *simSeed, v)
+			}
+		}
+		return
+	}
+	total := simulateMany(t, *simElections, simulation.Options{Run: holdfast}, func(t *testing.T, seed uint64, result simulation.Result) {
+		if v := result.Violation; v != nil {
+			t.Errorf("seed %d: %v\nreplay: go test ./leaderelection -run 'TestSimulation$' -sim.seed=%d", seed, v, seed)
+		}
+	})
+	t.Log(total)
+	assert.Positive(t, total.prompt, "no takeover was checked for promptness")
+	assert.Positive(t, total.weathered, "no term outlasted trouble")
+	assert.Empty(t, total.overlaps)
+}
+
+// simulateOne lets one world pass.
+func simulateOne(t *testing.T, options simulation.Options) simulation.Result {
+	var result simulation.Result
+	synctest.Test(t, func(*testing.T) { result = simulation.New(options).Run() })
+	return result
+}
+
+// simulateMany lets worlds pass, each with a seed of its own, until elections
+// terms have begun, and shows each result to judge.
+func simulateMany(t *testing.T, elections int, options simulation.Options, judge func(*testing.T, uint64, simulation.Result)) *tally {
+	options.Elections = electionsPerSeed
+	total := &tally{overlaps: map[simulation.Cause]int{}, ended: map[string]int{}, next: *simFirst, began: time.Now()}
+	t.Run("worlds", func(t *testing.T) {
+		for i := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for options := options; total.claim(elections, &options.Seed); {
+					result := simulateOne(t, options)
+					judge(t, options.Seed, result)
+					total.add(result)
+				}
+			})
+		}
+	})
+	total.took = time.Since(total.began)
+	return total
+}
+
+// tally adds up results.
+type tally struct {
+	mu         sync.Mutex
+	next       uint64
+	worlds     int
+	failed     int
+	elections  int
+	prompt     int
+	weathered  int
+	worst      time.Duration
+	simulated  time.Duration
+	overlaps   map[simulation.Cause]int
+	ended      map[string]int
+	began      time.Time
+	took       time.Duration
+	unfinished int
+}
+
+// tooManyFailures is when there is nothing more to learn from a run.
+const tooManyFailures = 5
+
+// claim sets seed to the next one, and is false when there have been enough.
+func (s *tally) claim(elections int, seed *uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.elections+s.unfinished*electionsPerSeed >= elections || s.failed >= tooManyFailures {
+		return false
+	}
+	*seed = s.next
+	s.next++
+	s.unfinished++
+	return true
+}
+
+func (s *tally) add(r simulation.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unfinished--
+	s.worlds++
+	s.elections += r.Elections
+	s.prompt += r.Prompt
+	s.weathered += r.Weathered
+	s.worst = max(s.worst, r.Worst)
+	s.simulated += r.Simulated
+	for cause, n := range r.Overlaps {
+		s.overlaps[cause] += n
+	}
+	for reason, n := range r.Ended {
+		s.ended[reason] += n
+	}
+	if r.Violation != nil {
+		s.failed++
+	}
+}
+
+func (s *tally) String() string {
+	return fmt.Sprintf("%d elections in %d worlds, %v of simulated time, in %v (%.0f elections/min)\n"+
+		"takeovers checked for promptness: %d, the slowest claim %v after it might\n"+
+		"trouble that terms outlasted: %d; terms ended: %v; overlaps: %v",
+		s.elections, s.worlds, s.simulated.Round(time.Second), s.took.Round(time.Millisecond),
+		float64(s.elections)/s.took.Minutes(), s.prompt, s.worst, s.weathered, s.ended, s.overlaps)
+}
+
+// holdfast runs this package's elector.
+func holdfast(p *simulation.Process) { runElector(p, p.Work) }
+
+// runElector runs it with other work.
+func runElector(p *simulation.Process, work func(context.Context, simulation.Tenure)) {
+	runElectorOn(p, p.Clock(), work)
+}
+
+// runElectorOn runs it on another clock, too.
+func runElectorOn(p *simulation.Process, clock clock.WithDelayedExecution, work func(context.Context, simulation.Tenure)) {
+	var le *LeaderElector
+	le, err := NewLeaderElector(LeaderElectionConfig{
+		Lock:          p.Lock(),
+		LeaseDuration: p.Timing.Lease, RenewDeadline: p.Timing.Deadline, RetryPeriod: p.Timing.Retry,
+		ReleaseOnCancel: p.Release, ContendAgain: p.Again, StopTimeout: p.StopTimeout,
+		Clock: clock,
+		Callbacks: LeaderCallbacks{
+			OnStartedLeading: func(ctx context.Context) {
+				term, _ := TermFromContext(ctx)
+				work(ctx, simulation.Tenure{Over: term.Done(), Token: term.FencingToken(), Reason: func() string { return reasonOf(ctx) }})
+			},
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err != nil {
+		panic(err) // a configuration that the simulation drew and that is not valid
+	}
+	le.random = p.Random
+	p.Resign = le.Resign
+	le.Run(klog.NewContext(p.Context(), klog.Logger{}))
+}
+
+// reasonOf returns why the term of a work's context has ended.
+func reasonOf(ctx context.Context) string {
+	var ended *TermEnded
+	if errors.As(context.Cause(ctx), &ended) {
+		return string(ended.Reason)
+	}
+	return fmt.Sprint(context.Cause(ctx))
+}
+
+// silenceLog keeps what electors log by themselves out of the test's output.
+func silenceLog(t *testing.T) {
+	state := klog.CaptureState()
+	klog.SetLogger(klog.Logger{})
+	t.Cleanup(state.Restore)
+}
+
+// TestASeedReplays runs worlds twice and compares what happened in them. What
+// happened at one and the same moment has no order. Now and then a select of the
+// elector finds two cases ready at once and takes either; such a world may go on
+// differently.
+func TestASeedReplays(t *testing.T) {
+	silenceLog(t)
+	const worlds = 40
+	same := 0
+	for seed := range uint64(worlds) {
+		options := simulation.Options{Seed: 1 + seed, Elections: 20, Run: holdfast}
+		first, second := simulateOne(t, options), simulateOne(t, options)
+		if sortedLines(first.Timeline) == sortedLines(second.Timeline) {
+			same++
+		}
+	}
+	t.Logf("%d of %d worlds were the same", same, worlds)
+	assert.GreaterOrEqual(t, same, worlds/2, "without -race it is nearly all")
+}
+
+func sortedLines(text string) string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}

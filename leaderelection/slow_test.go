@@ -1,0 +1,123 @@
+package leaderelection
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+func TestALateAnswerDoesNotLengthenTheTerm(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		a := contend(t, lock)
+		sleep(3 * s)
+		lock.with(func(l *memoryLock) { l.loseAnswers = true })
+		sleep(2 * s) // the renewal sent at 4 s is committed; no answer comes
+		renewed := m.now().Record.RenewTime.Time
+		assert.Equal(t, 4*s, renewed.Sub(a.runs()[0].from).Round(soon))
+		lock.with(func(l *memoryLock) { l.cut = true })
+		sleep(30 * s)
+		assert.LessOrEqual(t, a.runs()[0].cancelled.Sub(renewed), 12*s)
+	})
+}
+
+func TestARenewalWhoseAnswerIsLostIsSettledByReadingTheRecord(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		a := contend(t, lock, func(c *LeaderElectionConfig) {
+			c.LeaseDuration, c.RenewDeadline, c.RetryPeriod = 60*s, 10*s, 2*s
+		})
+		sleep(3 * s)
+		lock.with(func(l *memoryLock) { l.loseAnswers = true })
+		sleep(2 * s)
+		committed := m.now().Record.RenewTime.Time
+		sleep(1100 * ms) // after a retry period without an answer, the record is read
+		assert.WithinDuration(t, committed.Add(12*s), a.Term().End(), time.Microsecond, "the record is cut to microseconds")
+		sleep(30 * s)
+		assert.True(t, a.IsLeader(), "every renewal is known by reading alone")
+		lock.with(func(l *memoryLock) { l.loseAnswers = false })
+		sleep(60 * s)
+		assert.True(t, a.IsLeader())
+		assert.Len(t, a.runs(), 1)
+	})
+}
+
+func TestAClaimWhoseAnswerIsLostIsRecognised(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		lock.loseAnswers = true
+		a := contend(t, lock)
+		sleep(9 * s)
+		lock.with(func(l *memoryLock) { l.loseAnswers = false })
+		sleep(s + soon)
+		require.Len(t, a.runs(), 1)
+		assert.True(t, a.IsLeader())
+		sleep(time.Minute)
+		assert.True(t, a.IsLeader())
+	})
+}
+
+func TestAnAPIThatAnswersLaterThanARetryPeriodKeepsItsLeader(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := &lateLock{memoryLock: m.lock("a"), late: 5 * s}
+		a := contend(t, lock)
+		sleep(10 * time.Minute)
+		assert.True(t, a.IsLeader())
+		assert.Len(t, a.runs(), 1)
+	})
+}
+
+// lateLock does everything late.
+type lateLock struct {
+	*memoryLock
+	late time.Duration
+}
+
+func (l *lateLock) wait(ctx context.Context) error {
+	select {
+	case <-time.After(l.late):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *lateLock) Read(ctx context.Context) (rl.Snapshot, error) {
+	if err := l.wait(ctx); err != nil {
+		return rl.Snapshot{}, err
+	}
+	return l.memoryLock.Read(ctx)
+}
+
+func (l *lateLock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+	if err := l.wait(ctx); err != nil {
+		return rl.Snapshot{}, err
+	}
+	return l.memoryLock.Write(ctx, base, next, lease)
+}
+
+func TestAnAPIThatAnswersOneCallInFourKeepsItsLeader(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		a := contend(t, lock)
+		sleep(s)
+		for range 50 { // silent for eight seconds of ten
+			lock.with(func(l *memoryLock) { l.cut = true })
+			sleep(8 * s)
+			lock.with(func(l *memoryLock) { l.cut = false })
+			sleep(2 * s)
+		}
+		assert.True(t, a.IsLeader())
+		assert.Len(t, a.runs(), 1)
+	})
+}

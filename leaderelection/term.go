@@ -1,0 +1,118 @@
+package leaderelection
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Term is one leader's time in office. Its methods may be called from several
+// goroutines at once, also after its end.
+type Term struct {
+	lock     string
+	holder   string
+	acquired time.Time
+	token    string
+	length   time.Duration
+	clock    timepiece
+	// doubted is written when someone finds the term in doubt, so that the
+	// elector renews at once.
+	doubted chan struct{}
+
+	done chan struct{}
+
+	mu    sync.Mutex
+	sent  instant
+	ended *TermEnded
+}
+
+type termKey struct{}
+
+// TermFromContext returns the term that the context of OnStartedLeading, or one
+// derived from it, belongs to.
+func TermFromContext(ctx context.Context) (*Term, bool) {
+	term, ok := ctx.Value(termKey{}).(*Term)
+	return term, ok
+}
+
+// Holder returns the identity that leads.
+func (t *Term) Holder() string { return t.holder }
+
+// AcquireTime returns the leader's wall clock at the write that began the term,
+// as the record states it.
+func (t *Term) AcquireTime() time.Time { return t.acquired }
+
+// FencingToken returns the resourceVersion of the write that began the term. A
+// later term on the same Lease has a greater one: since Kubernetes 1.35,
+// resource versions are integers that can be compared (KEP-5504). It is empty
+// for a lock that does not tell (one that is not resourcelock.Versioned).
+func (t *Term) FencingToken() string { return t.token }
+
+// End returns when the term ends unless it is renewed, on the elector's clock.
+func (t *Term) End() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sent.mono.Add(t.length)
+}
+
+// Done returns a channel that is closed when the term has ended, which is after
+// the work's context has.
+func (t *Term) Done() <-chan struct{} { return t.done }
+
+// Err returns nil while the holder leads, and otherwise an error that wraps
+// ErrNotLeader: the *TermEnded once it has ended, or one that says that the term
+// is over by its clock or in doubt.
+func (t *Term) Err() error {
+	now := t.clock.now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.ended != nil:
+		return t.ended
+	case now.steady(t.sent) >= t.length:
+		return fmt.Errorf("term on lease %s is over, %v after its last renewal: %w", t.lock, now.steady(t.sent), ErrNotLeader)
+	case now.fastest(t.sent) >= t.length:
+		t.doubt()
+		return fmt.Errorf("term on lease %s is in doubt: the machine's clocks differ by %v: %w", t.lock, now.fastest(t.sent)-now.steady(t.sent), ErrNotLeader)
+	}
+	return nil
+}
+
+// doubt asks for a renewal at once.
+func (t *Term) doubt() {
+	select {
+	case t.doubted <- struct{}{}:
+	default:
+	}
+}
+
+// extend moves the end of the term: a write sent at sent has succeeded.
+func (t *Term) extend(sent instant) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if sent.steady(t.sent) > 0 {
+		t.sent = sent
+	}
+}
+
+// lastSent is the moment that the term counts from.
+func (t *Term) lastSent() instant {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sent
+}
+
+// rest returns what is left of the term.
+func (t *Term) rest(now instant) time.Duration { return t.length - now.steady(t.lastSent()) }
+
+// end makes ended why the term is over; the first reason stays.
+func (t *Term) end(ended *TermEnded) *TermEnded {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended == nil {
+		t.ended = ended
+		close(t.done)
+	}
+	return t.ended
+}

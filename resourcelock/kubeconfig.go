@@ -1,0 +1,109 @@
+package resourcelock
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	restclient "k8s.io/client-go/rest"
+
+	"github.com/holdfast-go/holdfast/dialer"
+)
+
+// userAgentSuffix tells the requests of lock clients from others in audit logs;
+// it is client-go's, so that policies written for it go on matching.
+const userAgentSuffix = "leader-election"
+
+// Options are what NewFromKubeconfigWithOptions takes beyond the lock's name.
+type Options struct {
+	// RenewDeadline is the elector's: one call to the lock returns an answer or
+	// an error within it. It must be positive.
+	RenewDeadline time.Duration
+	// LeaseDuration and RetryPeriod are the elector's. Zero means unknown; where
+	// they are given, their relation to RenewDeadline is checked.
+	LeaseDuration time.Duration
+	RetryPeriod   time.Duration
+
+	// Mode says how the lock's connections die in time; zero is
+	// dialer.UserTimeout.
+	Mode dialer.Mode
+	// Labels are put on the Lease with every write; nil puts none.
+	Labels map[string]string
+}
+
+// Budget returns the bounds of the lock's round trips: the one place in which
+// they are derived from the durations of the election. A call may take the
+// whole renew deadline, since a connection that is silent costs only a
+// twentieth of it (dialer.Budget.WithDefaults), not the call.
+//
+// The error names field, value and relation of what cannot fit together.
+func (o Options) Budget() (dialer.Budget, error) {
+	if o.RenewDeadline <= 0 {
+		return dialer.Budget{}, fmt.Errorf("Options.RenewDeadline = %v: must be positive", o.RenewDeadline)
+	}
+	if o.LeaseDuration < 0 || (o.LeaseDuration > 0 && o.LeaseDuration <= o.RenewDeadline) {
+		return dialer.Budget{}, fmt.Errorf("Options.LeaseDuration = %v: must be greater than RenewDeadline = %v, or zero for unknown", o.LeaseDuration, o.RenewDeadline)
+	}
+	if o.RetryPeriod < 0 || o.RetryPeriod >= o.RenewDeadline {
+		return dialer.Budget{}, fmt.Errorf("Options.RetryPeriod = %v: must be less than RenewDeadline = %v, or zero for unknown", o.RetryPeriod, o.RenewDeadline)
+	}
+	budget := dialer.Budget{Mode: o.Mode, Answer: o.RenewDeadline}.WithDefaults()
+	if err := budget.Validate(); err != nil {
+		return dialer.Budget{}, fmt.Errorf("RenewDeadline = %v leaves no room for a round trip: %w", o.RenewDeadline, err)
+	}
+	return budget, nil
+}
+
+// NewFromKubeconfig returns a lock on the Lease ns/name with connections of its
+// own, which kubeconfig (not changed) shows the way to. Each call to the lock
+// returns within renewDeadline, whatever becomes of the connection it started
+// on. The lock type must be LeasesResourceLock (ErrLockType otherwise).
+func NewFromKubeconfig(lockType string, ns string, name string, rlc ResourceLockConfig, kubeconfig *restclient.Config, renewDeadline time.Duration) (Interface, error) {
+	return NewFromKubeconfigWithOptions(lockType, ns, name, rlc, kubeconfig, Options{RenewDeadline: renewDeadline})
+}
+
+// NewFromKubeconfigWithOptions is NewFromKubeconfig with more to choose.
+//
+// A kubeconfig whose Transport is the caller's own RoundTripper, which nothing
+// can be changed in, still makes a lock. It is bounded only by a timeout of its
+// requests, as client-go's is, and the elector says so.
+func NewFromKubeconfigWithOptions(lockType string, ns string, name string, rlc ResourceLockConfig, kubeconfig *restclient.Config, options Options) (Interface, error) {
+	if err := checkLockType(lockType); err != nil {
+		return nil, err
+	}
+	if kubeconfig == nil {
+		return nil, errors.New("kubeconfig is nil: the lock needs to know where the API is; see rest.InClusterConfig")
+	}
+	budget, err := options.Budget()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s/%s: %w", ns, name, err)
+	}
+	config, err := dialer.Harden(kubeconfig, budget)
+	if errors.Is(err, dialer.ErrOpaqueTransport) {
+		config, err = timed(kubeconfig, budget), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s/%s: %w", ns, name, err)
+	}
+	client, err := coordinationv1.NewForConfig(restclient.AddUserAgent(config, userAgentSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("lock %s/%s: building its client: %w", ns, name, err)
+	}
+	return &LeaseLock{
+		LeaseMeta:  metav1.ObjectMeta{Namespace: ns, Name: name},
+		Client:     client,
+		LockConfig: rlc,
+		Labels:     options.Labels,
+	}, nil
+}
+
+// timed returns what can be done for a transport that cannot be opened: a
+// request is given up halfway through the renew deadline, so that there is time
+// for another.
+func timed(kubeconfig *restclient.Config, budget dialer.Budget) *restclient.Config {
+	config := restclient.CopyConfig(kubeconfig)
+	config.Timeout = budget.Answer / 2
+	return config
+}

@@ -1,0 +1,206 @@
+package resourcelock
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
+)
+
+// LeaseLock is a lock on a Lease object. The exported fields are those of
+// client-go's LeaseLock and must not change once the lock is in use; its
+// methods may be called from several goroutines at once.
+//
+// Labels and annotations of the Lease that are not in Labels belong to others
+// and are kept.
+type LeaseLock struct {
+	// LeaseMeta names the Lease by Namespace and Name.
+	LeaseMeta metav1.ObjectMeta
+	// Client reads and writes the Lease. A client whose configuration was
+	// hardened (dialer.Harden) cannot be held up by a dead connection.
+	Client coordinationv1client.LeasesGetter
+	// LockConfig holds the identity and the optional event recorder.
+	LockConfig ResourceLockConfig
+	// Labels are put on the Lease with every write; nil puts none.
+	Labels map[string]string
+
+	mu sync.Mutex
+	// last is what Get, Create or Update saw last: Interface has no argument for
+	// what an Update is based on.
+	last Snapshot
+	// meta is the newest metadata seen by any call; events refer to it.
+	meta metav1.ObjectMeta
+}
+
+var _ Versioned = (*LeaseLock)(nil)
+
+// Get returns the record of the Lease and its JSON form, and remembers the
+// state it saw for the next Update. The JSON form has times to the microsecond,
+// as the Lease has: client-go's elector takes a record for renewed when this
+// form has changed, and its own lock gives it whole seconds, in which a renewal
+// within the same second is lost. A Lease that does not exist is an error for
+// which apierrors.IsNotFound is true.
+func (l *LeaseLock) Get(ctx context.Context) (*LeaderElectionRecord, []byte, error) {
+	lease, err := l.leases().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	snapshot := l.remember(lease)
+	raw, err := json.Marshal(fineRecord{
+		LeaderElectionRecord: snapshot.Record,
+		AcquireTime:          metav1.NewMicroTime(snapshot.Record.AcquireTime.Time),
+		RenewTime:            metav1.NewMicroTime(snapshot.Record.RenewTime.Time),
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("encoding the record of lease %s: %w", l.Describe(), err)
+	}
+	return &snapshot.Record, raw, nil
+}
+
+// fineRecord is a record whose JSON form has times to the microsecond.
+type fineRecord struct {
+	LeaderElectionRecord
+
+	AcquireTime metav1.MicroTime `json:"acquireTime"`
+	RenewTime   metav1.MicroTime `json:"renewTime"`
+}
+
+// Create creates the Lease with record. It fails with an error for which
+// apierrors.IsAlreadyExists is true when the Lease exists.
+func (l *LeaseLock) Create(ctx context.Context, record LeaderElectionRecord) error {
+	return l.replace(ctx, Snapshot{}, record)
+}
+
+// Update replaces the record that the last Get, Create or Update saw. It fails
+// with an error for which apierrors.IsConflict is true when the Lease has
+// changed since, and with an error of its own when none of them came before.
+func (l *LeaseLock) Update(ctx context.Context, record LeaderElectionRecord) error {
+	l.mu.Lock()
+	base := l.last
+	l.mu.Unlock()
+	if !base.Exists() {
+		return fmt.Errorf("updating lease %s: nothing was read or created before; call Get or Create first", l.Describe())
+	}
+	return l.replace(ctx, base, record)
+}
+
+func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderElectionRecord) error {
+	written, err := l.Write(ctx, base, record, time.Duration(record.LeaseDurationSeconds)*time.Second)
+	if err != nil {
+		return err
+	}
+	l.remember(written.lease)
+	return nil
+}
+
+// Read implements Versioned.
+func (l *LeaseLock) Read(ctx context.Context) (Snapshot, error) {
+	lease, err := l.leases().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return Snapshot{}, nil
+	case err != nil:
+		return Snapshot{}, err
+	}
+	return l.snapshot(lease), nil
+}
+
+// Write implements Versioned.
+func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next LeaderElectionRecord, duration time.Duration) (Snapshot, error) {
+	lease, err := l.based(base)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	lease.Spec = LeaderElectionRecordToLeaseSpec(&next)
+	annotateDuration(lease, next, duration)
+	if l.Labels != nil && lease.Labels == nil {
+		lease.Labels = map[string]string{}
+	}
+	maps.Copy(lease.Labels, l.Labels)
+
+	var written *coordinationv1.Lease
+	if base.Exists() {
+		written, err = l.leases().Update(ctx, lease, metav1.UpdateOptions{})
+	} else {
+		written, err = l.leases().Create(ctx, lease, metav1.CreateOptions{})
+	}
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return l.snapshot(written), nil
+}
+
+// based returns the Lease that a write on base starts from.
+func (l *LeaseLock) based(base Snapshot) (*coordinationv1.Lease, error) {
+	if !base.Exists() {
+		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
+			Name:      l.LeaseMeta.Name,
+			Namespace: l.LeaseMeta.Namespace,
+		}}, nil
+	}
+	if base.lease == nil {
+		return nil, errors.New("writing lease " + l.Describe() + ": the snapshot was not read by a LeaseLock; base writes on what Read, Write or Watch returned")
+	}
+	return base.lease.DeepCopy(), nil
+}
+
+// RecordEvent records s as an event of the Lease, with the identity before it.
+// Without an EventRecorder it does nothing.
+func (l *LeaseLock) RecordEvent(s string) {
+	if l.LockConfig.EventRecorder == nil {
+		return
+	}
+	l.mu.Lock()
+	meta := *l.meta.DeepCopy()
+	l.mu.Unlock()
+	if meta.Name == "" { // nothing was read yet
+		meta.Name, meta.Namespace = l.LeaseMeta.Name, l.LeaseMeta.Namespace
+	}
+	subject := &coordinationv1.Lease{
+		TypeMeta:   metav1.TypeMeta{Kind: "Lease", APIVersion: coordinationv1.SchemeGroupVersion.String()},
+		ObjectMeta: meta,
+	}
+	l.LockConfig.EventRecorder.Eventf(subject, corev1.EventTypeNormal, "LeaderElection", "%s %s", l.LockConfig.Identity, s)
+}
+
+// Describe returns namespace/name of the Lease.
+func (l *LeaseLock) Describe() string { return l.LeaseMeta.Namespace + "/" + l.LeaseMeta.Name }
+
+// Identity returns the identity that this lock holds the lease under.
+func (l *LeaseLock) Identity() string { return l.LockConfig.Identity }
+
+func (l *LeaseLock) leases() coordinationv1client.LeaseInterface {
+	return l.Client.Leases(l.LeaseMeta.Namespace)
+}
+
+// remember makes lease what the next Update is based on.
+func (l *LeaseLock) remember(lease *coordinationv1.Lease) Snapshot {
+	snapshot := l.snapshot(lease)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = snapshot
+	return snapshot
+}
+
+// snapshot turns a Lease from the API into a Snapshot, which owns it from then on.
+func (l *LeaseLock) snapshot(lease *coordinationv1.Lease) Snapshot {
+	l.mu.Lock()
+	l.meta = lease.ObjectMeta
+	l.mu.Unlock()
+	record := *LeaseSpecToLeaderElectionRecord(&lease.Spec)
+	return Snapshot{
+		Record:          record,
+		Duration:        durationOf(record, lease.Annotations[LeaseDurationAnnotation]),
+		ResourceVersion: lease.ResourceVersion,
+		lease:           lease,
+	}
+}

@@ -1,0 +1,55 @@
+package resourcelock
+
+import (
+	"context"
+	"fmt"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// Watch implements Versioned. The watch selects the Lease by name, which is
+// what RBAC by resourceNames permits.
+func (l *LeaseLock) Watch(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
+	stream, err := l.leases().Watch(ctx, metav1.ListOptions{
+		FieldSelector:   fields.OneTermEqualSelector(metav1.ObjectNameField, l.LeaseMeta.Name).String(),
+		ResourceVersion: from.ResourceVersion,
+	})
+	if err != nil {
+		return fmt.Errorf("watching lease %s: %w", l.Describe(), err)
+	}
+	defer stream.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case event, open := <-stream.ResultChan():
+			if !open {
+				return nil
+			}
+			if err := l.see(event, seen); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (l *LeaseLock) see(event watch.Event, seen func(Snapshot)) error {
+	if event.Type == watch.Error {
+		return fmt.Errorf("watching lease %s: %w", l.Describe(), apierrors.FromObject(event.Object))
+	}
+	lease, isLease := event.Object.(*coordinationv1.Lease)
+	if !isLease || lease.Name != l.LeaseMeta.Name {
+		return nil
+	}
+	switch event.Type {
+	case watch.Added, watch.Modified:
+		seen(l.snapshot(lease))
+	case watch.Deleted:
+		seen(Snapshot{})
+	}
+	return nil
+}
