@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/record"
+
+	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// component is the name under which requests and events appear.
+const component = "hosts-controller"
+
+// connections are the two clients of the process. They share no connection: the
+// lock's stays small and fast whatever the other one does.
+type connections struct {
+	identity string
+	traffic  kubernetes.Interface
+	lock     resourcelock.Interface
+	recorder record.EventRecorder
+	events   record.EventBroadcaster
+}
+
+func connect(o options) (*connections, error) {
+	config, err := restConfig(o.kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	config = rest.AddUserAgent(config, component)
+	hardened, err := dialer.HardenTraffic(config, o.renewDeadline)
+	if err != nil {
+		return nil, fmt.Errorf("hardening the connections of the informers: %w", err)
+	}
+	traffic, err := kubernetes.NewForConfig(hardened)
+	if err != nil {
+		return nil, fmt.Errorf("building the client of the informers: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("asking for the host name, which is part of the identity: %w", err)
+	}
+
+	c := &connections{identity: host + "_" + string(uuid.NewUUID()), traffic: traffic}
+	c.events = record.NewBroadcaster()
+	c.recorder = c.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component, Host: host})
+	c.lock, err = resourcelock.NewFromKubeconfigWithOptions(resourcelock.LeasesResourceLock, o.namespace, o.lease,
+		resourcelock.ResourceLockConfig{Identity: c.identity, EventRecorder: c.recorder}, config, o.lock())
+	if err != nil {
+		c.events.Shutdown()
+		return nil, err
+	}
+	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: traffic.CoreV1().Events(corev1.NamespaceAll)})
+	return c, nil
+}
+
+// restConfig returns how to reach the API: by a kubeconfig, or as a Pod does.
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("outside of a cluster -kubeconfig is needed: %w", err)
+		}
+		return config, nil
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("-kubeconfig=%q: %w", kubeconfig, err)
+	}
+	return config, nil
+}

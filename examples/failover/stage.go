@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/leaseapi"
+)
+
+// stage is what one scenario plays on: a Lease API with three endpoints behind
+// one address, and the processes of both fleets.
+type stage struct {
+	scenario  string
+	timing    timing
+	restart   time.Duration
+	release   bool
+	journal   *journal
+	endpoints []*leaseapi.Endpoint // a, b and c
+	relay     *leaseapi.Relay
+
+	mu        sync.Mutex
+	closed    bool
+	processes []*process
+	err       error // the first thing that went wrong with a process
+	running   sync.WaitGroup
+	end       chan struct{} // closed with the stage
+}
+
+// openStage starts the endpoints. Close ends the stage.
+func openStage(o options, s scenario, j *journal) (*stage, error) {
+	st := &stage{
+		scenario: s.name, timing: o.timing, restart: o.restart, release: s.asked, journal: j, end: make(chan struct{}),
+	}
+	store := leaseapi.NewStore(leaseapi.Options{OnCommit: st.committed})
+	for _, name := range []string{"a", "b", "c"} {
+		endpoint, err := store.Serve(name)
+		if err != nil {
+			_ = st.close()
+			return nil, fmt.Errorf("opening the stage of scenario %q: %w", s.name, err)
+		}
+		st.endpoints = append(st.endpoints, endpoint)
+	}
+	st.relay = leaseapi.NewRelay(nil, st.endpoints...)
+	if s.pinned {
+		st.relay.Name(st.endpoints[0])
+	}
+	return st, nil
+}
+
+// committed turns what the API commits into events. The Lease of a fleet bears
+// its name. What is written while the stage is taken down is no event.
+func (s *stage) committed(c leaseapi.Commit) {
+	select {
+	case <-s.end:
+		return
+	default:
+	}
+	spec := c.Lease.Spec
+	e := event{at: c.Time, scenario: s.scenario, fleet: c.Lease.Name, kind: released}
+	if spec.HolderIdentity != nil && *spec.HolderIdentity != "" {
+		e.kind, e.contender = renewed, *spec.HolderIdentity
+		if spec.RenewTime != nil && spec.LeaseDurationSeconds != nil {
+			e.leaseEnd = spec.RenewTime.Add(time.Duration(*spec.LeaseDurationSeconds) * time.Second)
+		}
+	}
+	s.journal.add(e)
+}
+
+// close ends all processes and connections and waits for them.
+func (s *stage) close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.end)
+	}
+	processes := slices.Clone(s.processes)
+	s.mu.Unlock()
+	for _, p := range processes {
+		p.dead.Store(true)
+		p.cancel()
+	}
+	if s.relay != nil {
+		s.relay.Close()
+	}
+	s.running.Wait()
+	for _, endpoint := range s.endpoints {
+		if err := endpoint.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail remembers the first error of a process.
+func (s *stage) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func (s *stage) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// process stands for one process on a host of its own. It has its own
+// connections, and they close when it ends.
+type process struct {
+	fleet  fleet
+	name   string
+	host   *leaseapi.Host
+	cancel context.CancelFunc
+	dead   atomic.Bool // what it still does while it unwinds is no event
+}
+
+// spawn starts a process that contends until it ends or the stage does.
+func (s *stage) spawn(f fleet, name string) (*process, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fmt.Errorf("starting %s %q: the scenario is over", f.name, name)
+	}
+	host, err := s.relay.Host(f.name + "/" + name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &process{fleet: f, name: name, host: host, cancel: cancel}
+	s.processes = append(s.processes, p)
+	s.running.Go(func() { s.run(ctx, p) })
+	return p, nil
+}
+
+// run is the life of a process. One that loses its lease exits, as the programs
+// that use either library do, and is started again after a while, as a kubelet
+// does; that is a new process with a new identity and new connections.
+func (s *stage) run(ctx context.Context, p *process) {
+	defer p.cancel()
+	s.report(p, started, "")
+	var once sync.Once
+	err := p.fleet.elect(ctx, candidacy{
+		timing:   s.timing,
+		config:   p.host.Config(),
+		lock:     p.fleet.name,
+		identity: p.name,
+		release:  s.release,
+		work: func(ctx context.Context) {
+			s.report(p, leading, "")
+			<-ctx.Done()
+			s.report(p, stopped, "")
+		},
+		newLeader: func(identity string) {
+			if identity != "" && identity != p.name {
+				once.Do(func() { s.report(p, standing, "") })
+			}
+		},
+	})
+	p.host.Close()
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	s.report(p, exited, fmt.Sprintf("exits, leader election lost; starts again in %v", s.restart))
+	select {
+	case <-time.After(s.restart):
+		_, _ = s.spawn(p.fleet, p.name+"'") // refused only when the scenario is over
+	case <-s.end:
+	}
+}
+
+func (s *stage) report(p *process, k kind, text string) {
+	if !p.dead.Load() {
+		s.journal.add(event{scenario: s.scenario, fleet: p.fleet.name, contender: p.name, kind: k, text: text})
+	}
+}
+
+// die ends a process in no order: how says what its connections come to.
+func (s *stage) die(p *process, how func(*leaseapi.Host)) {
+	s.report(p, died, "")
+	p.dead.Store(true)
+	how(p.host)
+	p.cancel()
+}
+
+// leaders returns the process that holds the lease, for each fleet.
+func (s *stage) leaders() []*process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var leaders []*process
+	for _, f := range fleets {
+		events, _ := s.journal.of(s.scenario, f.name)
+		holder := evaluate(s.scenario, f.name, events, time.Now()).holder
+		for _, p := range s.processes {
+			if p.fleet.name == f.name && p.name == holder {
+				leaders = append(leaders, p)
+			}
+		}
+	}
+	return leaders
+}
+
+// await waits until the events of a fleet satisfy enough. The error wraps the
+// context's cause, or what went wrong with a process.
+func (s *stage) await(ctx context.Context, f fleet, enough func([]event) bool) error {
+	for {
+		events, grown := s.journal.of(s.scenario, f.name)
+		if enough(events) {
+			return nil
+		}
+		if err := s.failure(); err != nil {
+			return err
+		}
+		select {
+		case <-grown:
+		case <-time.After(time.Second): // a process that failed leaves no event
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
