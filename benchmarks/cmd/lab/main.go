@@ -1,0 +1,134 @@
+// Command lab plays one scenario in the laboratory and prints what came of it:
+// a timeline and the figures.
+//
+//	go run ./cmd/lab -scenario kill
+//	go run ./cmd/lab -scenario api-silent -peer client-go -lease 15s -renew 10s -retry 2s -n 5 -events runs.jsonl
+//	go run ./cmd/lab -measure runs.jsonl -retry 2s
+//	go run ./cmd/lab -list
+//
+// Exit codes: 0 for runs that were measured, whatever the figures; 1 for a run
+// that failed or a laboratory that could not be built; 2 for a flag that cannot
+// be used.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+)
+
+func main() {
+	contender.Main()
+	c, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(2)
+	case c.list:
+		err = list(os.Stdout)
+	case c.measure != "":
+		err = measure(os.Stdout, c)
+	default:
+		lab.Enter()
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		err = run(ctx, os.Stdout, c)
+		stop()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}
+
+// list prints the scenarios and peers there are.
+func list(out io.Writer) error {
+	for _, s := range scenario.All() {
+		if _, err := fmt.Fprintf(out, "%-20s %s\n", s.Name, s.Text); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "peers: %v\n", contender.Peers())
+	return err
+}
+
+// measure prints the figures of a stream that an earlier run has saved.
+func measure(out io.Writer, c command) error {
+	file, err := os.Open(c.measure)
+	if err != nil {
+		return fmt.Errorf("measure a saved stream: %w", err)
+	}
+	defer file.Close()
+	events, err := event.Read(file)
+	if err != nil {
+		return fmt.Errorf("measure %s: %w", c.measure, err)
+	}
+	var all []scenario.Figures
+	for i, r := range event.Runs(events) {
+		figures, err := scenario.Measure(r, c.options.Timing.RetryPeriod)
+		if err != nil {
+			return fmt.Errorf("measure %s: run %d: %w", c.measure, i+1, err)
+		}
+		if err := printRun(out, i+1, r, figures); err != nil {
+			return err
+		}
+		all = append(all, figures)
+	}
+	return printFigures(out, all)
+}
+
+// run starts a laboratory and plays the scenario in it, n times. Runs that
+// were measured before one failed are still printed.
+func run(ctx context.Context, out io.Writer, c command) (err error) {
+	var saved *event.Writer
+	if c.events != "" {
+		file, err := os.Create(c.events)
+		if err != nil {
+			return fmt.Errorf("save the events: %w", err)
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		saved = event.NewWriter(file)
+	}
+	l, err := lab.Start(ctx, lab.Options{Progress: os.Stderr, Keep: c.keep})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	stage, err := scenario.NewStage(ctx, l)
+	if err != nil {
+		return err
+	}
+	var all []scenario.Figures
+	for i := range c.n {
+		result, err := stage.Run(ctx, c.scenario, c.options)
+		err = errors.Join(err, save(saved, result.Events), printRun(out, i+1, result.Events, result.Figures))
+		if err != nil {
+			return errors.Join(printFigures(out, all), err)
+		}
+		all = append(all, result.Figures)
+	}
+	return printFigures(out, all)
+}
+
+func save(to *event.Writer, events []event.Event) error {
+	if to == nil {
+		return nil
+	}
+	for _, e := range events {
+		if err := to.Write(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+)
+
+func TestFlagsSayWhatToPlay(t *testing.T) {
+	c, err := parse([]string{"-scenario", "kill", "-peer", "client-go", "-lease", "15s", "-renew", "10s", "-retry", "2s", "-n", "5", "-no-watch"}, io.Discard)
+	require.NoError(t, err)
+	assert.Equal(t, "kill", c.scenario.Name)
+	assert.Equal(t, scenario.Options{Peer: "client-go", Timing: scenario.Long, WithoutWatch: true}, c.options)
+	assert.Equal(t, 5, c.n)
+}
+
+func TestABadFlagIsNamedWithItsValue(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		says []string
+	}{
+		"no scenario":       {[]string{}, []string{"-scenario"}},
+		"unknown scenario":  {[]string{"-scenario", "flood"}, []string{"-scenario", `"flood"`, "kill"}},
+		"unknown peer":      {[]string{"-scenario", "kill", "-peer", "etcd"}, []string{"-peer", `"etcd"`, "client-go"}},
+		"mode of another":   {[]string{"-scenario", "kill", "-peer", "client-go", "-mode", "fresh"}, []string{"-mode fresh", "client-go"}},
+		"unknown mode":      {[]string{"-scenario", "kill", "-mode", "stale"}, []string{"-mode", "stale"}},
+		"lease too short":   {[]string{"-scenario", "kill", "-lease", "2s"}, []string{"-lease 2s", "-renew 2s"}},
+		"renew too short":   {[]string{"-scenario", "kill", "-renew", "100ms"}, []string{"-renew 100ms", "-retry 500ms"}},
+		"retry negative":    {[]string{"-scenario", "kill", "-retry", "-1s"}, []string{"-retry -1s"}},
+		"no duration":       {[]string{"-scenario", "kill", "-lease", "15"}, []string{"-lease", `"15"`}},
+		"work-stop":         {[]string{"-scenario", "kill", "-work-stop", "-1s"}, []string{"-work-stop -1s"}},
+		"no runs":           {[]string{"-scenario", "kill", "-n", "0"}, []string{"-n 0"}},
+		"arguments":         {[]string{"kill"}, []string{`"kill"`}},
+		"measure, no retry": {[]string{"-measure", "x", "-retry", "0s"}, []string{"-retry 0s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(c.args, io.Discard)
+			for _, says := range c.says {
+				assert.ErrorContains(t, err, says)
+			}
+		})
+	}
+}
+
+func TestTheListNamesEveryScenarioAndPeer(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, list(&out))
+	for _, s := range scenario.All() {
+		assert.Contains(t, out.String(), s.Name)
+	}
+	assert.Contains(t, out.String(), "client-go")
+}
+
+func TestASavedStreamGivesTheFiguresAgain(t *testing.T) {
+	start := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	path := filepath.Join(t.TempDir(), "runs.jsonl")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	w := event.NewWriter(file)
+	for i := range 3 {
+		late := time.Duration(i+1) * 100 * time.Millisecond
+		require.NoError(t, save(w, []event.Event{
+			{Time: at(0), Who: "scenario", What: event.Began},
+			{Time: at(0), Who: "contender-1", What: event.Leading},
+			{Time: at(0), Who: "observer", What: event.Committed, Holder: "contender-1", RenewTime: at(0), Lease: 3 * time.Second},
+			{Time: at(1), Who: "scenario", What: event.Fault, On: "contender-1", Reason: "SIGKILL"},
+			{Time: at(2), Who: "contender-1", What: event.Exited},
+			{Time: at(3*time.Second + late), Who: "contender-2", What: event.Leading},
+			{Time: at(4 * time.Second), Who: "scenario", What: event.Ended},
+		}))
+	}
+	require.NoError(t, file.Close())
+
+	var out bytes.Buffer
+	require.NoError(t, measure(&out, command{measure: path, options: scenario.Options{Timing: scenario.Short}}))
+	assert.Regexp(t, `takeover, after the lease ended +n=3 median 200ms p99 300ms max 300ms`, out.String())
+	assert.Contains(t, out.String(), "run 3, seconds since")
+	assert.Contains(t, out.String(), "SIGKILL")
+}

@@ -1,0 +1,117 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Scenario is one fault and what follows from it.
+type Scenario struct {
+	// Name is what Find knows the scenario by.
+	Name string
+	// Text says what happens, in one sentence.
+	Text string
+	// Takeover says that the run lasts until another contender leads. Without it
+	// the leader should be able to keep the lease, and the run lasts as long as
+	// the loss of it would take to show.
+	Takeover bool
+	// ReleaseOnCancel is the contenders' option of that name.
+	ReleaseOnCancel bool
+
+	inflict func(ctx context.Context, r *run) error
+}
+
+// slowVirtualIP is how long kube-proxy may go on naming a dead API server: the
+// time in which the node's readiness lapses, which was 40 s in the incident
+// that this library exists for.
+const slowVirtualIP = 40 * time.Second
+
+var scenarios = []Scenario{
+	{
+		Name:     "node-death",
+		Text:     "the leader's host and the API server that both are connected to go silent together; the virtual IP drops the server at once",
+		Takeover: true,
+		inflict: func(_ context.Context, r *run) error {
+			if err := r.harm(cut(r.leader.host), silence(r.victim)); err != nil {
+				return err
+			}
+			return r.name(r.unharmed...)
+		},
+	},
+	{
+		Name:     "node-death-slow-vip",
+		Text:     fmt.Sprintf("the same, and the virtual IP goes on naming the dead server for %v", slowVirtualIP),
+		Takeover: true,
+		inflict: func(ctx context.Context, r *run) error {
+			if err := r.nameAll(); err != nil {
+				return err
+			}
+			if err := r.harm(cut(r.leader.host), silence(r.victim)); err != nil {
+				return err
+			}
+			r.later(ctx, slowVirtualIP, func() error { return r.name(r.unharmed...) })
+			return nil
+		},
+	},
+	{
+		Name: "api-silent",
+		Text: "only the API server that both are connected to goes silent; the virtual IP goes on naming it among the others",
+		inflict: func(_ context.Context, r *run) error {
+			if err := r.nameAll(); err != nil {
+				return err
+			}
+			return r.harm(silence(r.victim))
+		},
+	},
+	{
+		Name: "api-frozen",
+		Text: "the API server that both are connected to freezes: its kernel acknowledges and accepts, but nothing is answered",
+		inflict: func(_ context.Context, r *run) error {
+			if err := r.nameAll(); err != nil {
+				return err
+			}
+			return r.harm(freeze(r.victim))
+		},
+	},
+	{
+		Name:     "kill",
+		Text:     "the leader's process is killed (SIGKILL)",
+		Takeover: true,
+		inflict: func(_ context.Context, r *run) error {
+			if err := r.nameAll(); err != nil {
+				return err
+			}
+			return r.harm(kill(r.leader))
+		},
+	},
+	{
+		Name:            "handover",
+		Text:            "the leader is told to stop (SIGTERM) and releases the lease",
+		Takeover:        true,
+		ReleaseOnCancel: true,
+		inflict: func(_ context.Context, r *run) error {
+			if err := r.nameAll(); err != nil {
+				return err
+			}
+			return r.harm(terminate(r.leader))
+		},
+	},
+}
+
+// All returns every scenario, in the order in which they are explained.
+func All() []Scenario { return append([]Scenario(nil), scenarios...) }
+
+// Find returns the scenario of that name, or an error that names those there
+// are.
+func Find(name string) (Scenario, error) {
+	var names []string
+	for _, s := range scenarios {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	return Scenario{}, fmt.Errorf("scenario %q: must be one of %s", name, strings.Join(names, ", "))
+}

@@ -1,0 +1,38 @@
+package scenario
+
+import (
+	"fmt"
+	"time"
+)
+
+// Timing holds the three durations of an election. All must be positive; their
+// relations are the elector's to check.
+type Timing struct {
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+}
+
+// Short is the timing of tests that run always: client-go's defaults,
+// divided by about five.
+var Short = Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 500 * time.Millisecond}
+
+// Long is the timing that client-go and the components of Kubernetes have by
+// default.
+var Long = Timing{LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second}
+
+// String is "15s/10s/2s".
+func (t Timing) String() string {
+	return fmt.Sprintf("%v/%v/%v", t.LeaseDuration, t.RenewDeadline, t.RetryPeriod)
+}
+
+// validate says which duration cannot be used.
+func (t Timing) validate() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"lease duration", t.LeaseDuration}, {"renew deadline", t.RenewDeadline}, {"retry period", t.RetryPeriod}} {
+		if d.value <= 0 {
+			return fmt.Errorf("%s %v: must be positive", d.name, d.value)
+		}
+	}
+	return nil
+}
