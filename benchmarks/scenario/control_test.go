@@ -27,5 +27,7 @@ func TestClientGoTakesOverByPollingWhenTheLeaderIsKilled(t *testing.T) {
 	require.True(t, f.Takeover.Known)
 	// Two polls, one to see the last renewal and one to act.
 	assert.Less(t, f.Takeover.Value, 2*time.Duration(2.2*float64(scenario.Short.RetryPeriod))+time.Second)
-	assert.GreaterOrEqual(t, f.Takeover.Value, time.Duration(0))
+	// It compares records in whole seconds: of the renewals of one second, one
+	// every RetryPeriod, it may have seen the first only.
+	assert.Greater(t, f.Takeover.Value, -time.Second)
 }
