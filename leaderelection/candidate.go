@@ -1,6 +1,7 @@
 package leaderelection
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,12 +25,15 @@ type candidacy struct {
 	warned bool
 	// refused counts the claims in a row that failed though nobody was faster.
 	refused int
+	// how is what the last claim followed on.
+	how Succession
 }
 
 // won is what a candidate begins its term with.
 type won struct {
 	state rl.Snapshot
 	sent  instant
+	how   Succession
 }
 
 // step is what a candidate does next.
@@ -134,7 +138,7 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 	sent, ours := c.writes.find(seen.snapshot.Record)
 	if ours && now.fastest(sent) < c.timing.term() {
 		c.writes.settle(seen.snapshot.Record)
-		return &won{state: seen.snapshot, sent: sent}
+		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, Resumption)}
 	}
 	if !ours && !c.warned && !c.le.config.Coordinated {
 		c.warned = true
@@ -150,6 +154,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 	if c.le.config.Coordinated {
 		record = renewal(seen.snapshot.Record, c.timing.lease, sent.wall)
 	}
+	c.how = succession(seen.snapshot)
 	c.writes.enter(record, sent)
 	c.spread = c.timing.spread(c.random())
 
@@ -162,7 +167,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 		if c.clock.now().fastest(sent) >= c.timing.term() {
 			return nil // too late to lead on; being our own, it can be written again at once
 		}
-		return &won{state: state, sent: sent}
+		return &won{state: state, sent: sent, how: c.how}
 	}
 	c.logger.V(2).Info("Could not take the lease", "err", explain(bounded, err))
 	// Whether it was refused or its answer was lost, the record knows.

@@ -63,6 +63,10 @@ type LeaderElectionConfig struct {
 	// check when guarded work outlives its lease.
 	WatchDog *HealthzAdaptor
 
+	// Readiness, where set, learns of the elector in RunOrDie and fails a
+	// readiness check while its term is in doubt.
+	Readiness *ReadyzAdaptor
+
 	// ReleaseOnCancel gives the lease up when Run's context ends, so that another
 	// leads at once: the work's context is cancelled, the lease is renewed until
 	// OnStartedLeading has returned, and only then released. Work that does not
@@ -88,6 +92,9 @@ type LeaderElectionConfig struct {
 	// OnStartedLeading has returned, until its context ends. The default is to
 	// return, as client-go does, and leave a clean start to the process.
 	ContendAgain bool
+
+	// Trace is told what the elector does; nil tells nobody.
+	Trace *Trace
 
 	// Clock is where all time comes from; nil is the real clock. It may have a
 	// method SinceBoot() time.Duration, the time since boot with suspension

@@ -31,7 +31,9 @@ type LeaderElector struct {
 	// called with.
 	holder   string
 	reported string
-	term     *Term
+	// seen is the newest record that was seen, and when.
+	seen sighting
+	term *Term
 	work     *work
 	queue    callQueue
 	// said is that the log has said what the lock lacks, loud the last lease
@@ -79,6 +81,9 @@ func RunOrDie(ctx context.Context, config LeaderElectionConfig) {
 	if config.WatchDog != nil {
 		config.WatchDog.SetLeaderElection(le)
 	}
+	if config.Readiness != nil {
+		config.Readiness.SetLeaderElection(le)
+	}
 	le.Run(ctx)
 }
 
@@ -99,6 +104,7 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	var aside time.Duration
 	for {
 		logger.Info("Contending for the lease")
+		le.await()
 		won := le.campaign(ctx, aside)
 		if won == nil {
 			return
@@ -118,14 +124,17 @@ func (le *LeaderElector) Run(ctx context.Context) {
 // leadAndTell leads, and says before and after what all the world may know.
 func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEnded {
 	le.metrics.leaderOn(le.config.Name)
-	logger.Info("Leading", "token", le.token(won.state))
+	logger = klog.LoggerWithValues(logger, "term", le.token(won.state))
+	ctx = klog.NewContext(ctx, logger)
+	logger.Info("Leading", "after", won.how)
 	le.lock.RecordEvent("became leader")
 	ended := le.lead(ctx, logger, won)
 	le.metrics.leaderOff(le.config.Name)
+	le.config.Trace.termEnded(le.Term(), ended)
 	if ended.Reason == SameIdentity {
-		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since)
+		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since, "calls", ended.Calls)
 	} else {
-		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since, "err", ended.Err)
+		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since, "calls", ended.Calls, "err", ended.Err)
 	}
 	le.lock.RecordEvent("stopped leading: " + string(ended.Reason))
 	return ended
@@ -147,6 +156,7 @@ func (le *LeaderElector) begin(won *won) *Term {
 	le.mu.Lock()
 	le.term = term
 	le.mu.Unlock()
+	le.config.Trace.termBegan(term, won.how)
 	return term
 }
 

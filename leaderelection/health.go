@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,6 +43,33 @@ func (h *HealthzAdaptor) SetLeaderElection(le *LeaderElector) {
 	defer h.mu.Unlock()
 	h.elector = le
 }
+
+// ReadyzAdaptor makes a readiness check of an elector that may be made later
+// than the check. Its methods may be called from several goroutines at once.
+type ReadyzAdaptor struct {
+	elector atomic.Pointer[LeaderElector]
+}
+
+// NewLeaderReadyzAdaptor returns a check that fails while a leader's term is in
+// doubt: its time is over by some clock of the machine, and no renewal has
+// settled yet whether it goes on. Candidates, and leaders that know that they
+// lead, pass: a standby that is not ready could never be rolled out.
+func NewLeaderReadyzAdaptor() *ReadyzAdaptor { return new(ReadyzAdaptor) }
+
+// Name returns the name of the check.
+func (r *ReadyzAdaptor) Name() string { return "leaderElectionTerm" }
+
+// Check fails with an error that wraps ErrNotLeader while the term is in doubt,
+// and asks for a renewal at once. Without an elector it passes.
+func (r *ReadyzAdaptor) Check(*http.Request) error {
+	if le := r.elector.Load(); le != nil {
+		return le.inDoubt()
+	}
+	return nil
+}
+
+// SetLeaderElection makes le the elector that is checked.
+func (r *ReadyzAdaptor) SetLeaderElection(le *LeaderElector) { r.elector.Store(le) }
 
 // workOutlivedLease is what a failing check says.
 type workOutlivedLease struct {

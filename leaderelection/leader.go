@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -26,8 +27,10 @@ type leadership struct {
 	// whether one is.
 	renewals chan outcome
 	renewing bool
-	// lastErr is what the last attempt to renew failed with.
+	// lastErr is what the last attempt to renew failed with, calls how many calls
+	// it has made so far.
 	lastErr error
+	calls   *atomic.Int64
 
 	end, due clock.Timer
 	logger   klog.Logger
@@ -46,7 +49,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	term := le.begin(won)
 	l := &leadership{
 		le: le, term: term, state: won.state,
-		worked: make(chan struct{}), renewals: make(chan outcome, 1), logger: logger,
+		worked: make(chan struct{}), renewals: make(chan outcome, 1), logger: logger, calls: new(atomic.Int64),
 	}
 	renewCtx, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRenewing()
@@ -175,6 +178,7 @@ func (l *leadership) because(ended *TermEnded) *TermEnded {
 	if ended.Lock == "" {
 		ended.Lock = l.term.lock
 		ended.Since = l.le.clock.now().steady(l.term.lastSent())
+		ended.Calls = int(l.calls.Load())
 	}
 	return ended
 }
@@ -200,8 +204,14 @@ func (l *leadership) renew(ctx context.Context) {
 		return
 	}
 	l.renewing = true
-	attempt := attempt{le: l.le, logger: l.logger, state: l.state, known: l.term.lastSent()}
-	go func() { l.renewals <- attempt.run(ctx) }()
+	l.calls.Store(0)
+	attempt := attempt{le: l.le, logger: l.logger, state: l.state, known: l.term.lastSent(), calls: l.calls}
+	began := l.le.clock.now()
+	go func() {
+		o := attempt.run(ctx)
+		l.le.config.Trace.renewal(o.result(), l.le.clock.now().steady(began))
+		l.renewals <- o
+	}()
 }
 
 // take takes in the outcome of a renewal, and returns why the term is over if
@@ -214,6 +224,7 @@ func (l *leadership) take(o outcome) *TermEnded {
 	}
 	now := l.le.clock.now()
 	if o.renewed {
+		l.calls.Store(0)
 		l.term.extend(o.sent)
 		l.end.Reset(max(0, l.term.rest(now)))
 		l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))

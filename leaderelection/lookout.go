@@ -25,6 +25,7 @@ type lookout struct {
 	timing timing
 	clock  timepiece
 	random func() float64
+	trace  *Trace
 	// changed is called for every new record, in order. It must not block.
 	changed func(rl.Snapshot)
 
@@ -46,7 +47,7 @@ type lookout struct {
 
 func (le *LeaderElector) newLookout(changed func(rl.Snapshot)) *lookout {
 	return &lookout{
-		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random,
+		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
 		changed: changed, news: make(chan struct{}, 1),
 	}
 }
@@ -156,9 +157,11 @@ func (l *lookout) follow(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		began := l.clock.now()
 		err := l.watch(ctx, l.observed().snapshot)
-		switch {
-		case ctx.Err() != nil, errors.Is(err, errNoWatch):
+		if ctx.Err() != nil || errors.Is(err, errNoWatch) {
 			return
+		}
+		l.trace.watchEnded(err)
+		switch {
 		case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err):
 			if !told {
 				logger.Info("The lease may not be watched, so it is polled: takeovers and handovers come up to a poll later. Grant the verb watch on it to be told at once", "err", err)

@@ -52,6 +52,18 @@ func (o observation) opens(t timing) time.Duration {
 	}
 }
 
+// succession says what a claim follows on that is based on a state.
+func succession(on rl.Snapshot) Succession {
+	switch {
+	case !on.Exists():
+		return Founding
+	case on.Record.HolderIdentity == "":
+		return Handover
+	default:
+		return Takeover
+	}
+}
+
 // sameRecord compares what two states say, not their resource versions.
 func sameRecord(a, b rl.Snapshot) bool {
 	return a.Exists() == b.Exists() &&

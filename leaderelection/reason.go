@@ -48,6 +48,9 @@ type TermEnded struct {
 	Holder string
 	// Since is the time from the last successful renewal to the end.
 	Since time.Duration
+	// Calls is how many calls to the lock were made since then to renew: writes,
+	// and reads that were to settle them.
+	Calls int
 	// Err is what the last attempt to renew failed with; nil where none did.
 	Err error
 }
@@ -55,6 +58,9 @@ type TermEnded struct {
 // Error says why, and what was tried.
 func (e *TermEnded) Error() string {
 	text := fmt.Sprintf("term on lease %s ended %v after its last renewal: %s", e.Lock, e.Since.Round(time.Millisecond), e.sentence())
+	if e.Calls > 0 {
+		text += fmt.Sprintf(", after %d calls", e.Calls)
+	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}

@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,8 @@ type attempt struct {
 	known instant
 
 	answers chan answer
+	// calls counts the calls made.
+	calls *atomic.Int64
 	// underway are the calls that wait for an answer, oldest first.
 	underway []*underway
 	failures int
@@ -39,9 +42,10 @@ type attempt struct {
 type outcome struct {
 	// state is what the next write is based on.
 	state rl.Snapshot
-	// renewed says that the write sent at sent is known to have succeeded.
-	renewed bool
-	sent    instant
+	// renewed says that the write sent at sent is known to have succeeded, settled
+	// that a read has shown it.
+	renewed, settled bool
+	sent             instant
 	// lost says that the lease is another's.
 	lost *TermEnded
 	// err is the last failure.
@@ -146,6 +150,7 @@ func (a *attempt) call(ctx context.Context, do func(context.Context) answer, bef
 	this := &underway{giveUp}
 	a.underway = append(a.underway, this)
 	before()
+	a.calls.Add(1)
 	go func() {
 		defer giveUp()
 		got := do(bounded)
@@ -189,7 +194,19 @@ func (a *attempt) settle(got answer) *outcome {
 	}
 	a.state = got.state
 	a.le.writes.settle(got.state.Record)
-	return &outcome{renewed: true, sent: sent}
+	return &outcome{renewed: true, settled: true, sent: sent}
+}
+
+func (o outcome) result() RenewalResult {
+	switch {
+	case o.lost != nil:
+		return Lost
+	case o.settled:
+		return Settled
+	case o.renewed:
+		return Confirmed
+	}
+	return GivenUp
 }
 
 // lostTo returns whom a state shows the lease to be lost to, nil if it is ours.

@@ -18,6 +18,9 @@ func (le *LeaderElector) report(logger klog.Logger, state rl.Snapshot) {
 	if state.Record.HolderIdentity != "" && state.Duration/farLonger > le.timing.lease {
 		le.sayFarLonger(logger, state)
 	}
+	le.mu.Lock()
+	le.seen = sighting{at: le.clock.now(), holder: state.Record.HolderIdentity, lease: state.Duration}
+	le.mu.Unlock()
 	le.reportHolder(state.Record.HolderIdentity)
 }
 

@@ -99,7 +99,8 @@ func TestALostTermIsOneLineThatSaysWhy(t *testing.T) {
 		}()
 		said, _ := listen(t, m.lock("a"), 10*s)
 		assert.Equal(t, 1, strings.Count(said, "Stopped leading"), said)
-		assert.Contains(t, said, `lock="test/it" identity="a" reason="Taken" newHolder="b"`)
+		assert.Contains(t, said, `lock="test/it" identity="a" term="101" reason="Taken" newHolder="b"`)
+		assert.Contains(t, said, `calls=2`, "a write that was refused, and the read that said why")
 	})
 }
 

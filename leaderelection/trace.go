@@ -1,0 +1,82 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Trace holds functions that are told what an elector does, as it does it, for
+// metrics and tests. Each may be nil. They are called synchronously, several
+// possibly at a time, and must return at once: what they cost is taken from the
+// lease.
+type Trace struct {
+	// TermBegan is called when a term begins, before its work.
+	TermBegan func(term *Term, how Succession)
+	// TermEnded is called when a term has ended, after its work's context.
+	TermEnded func(term *Term, ended *TermEnded)
+	// Renewal is called when an attempt to renew has come to its end; took is the
+	// time since its first write was sent.
+	Renewal func(result RenewalResult, took time.Duration)
+	// WatchEnded is called when a watch of the Lease has ended that was to go on,
+	// or could not begin; another is tried after a pause. err is nil where the
+	// server ended it, as it does now and then, or where it had fallen silent.
+	WatchEnded func(err error)
+}
+
+// Succession says what a term follows on.
+type Succession string
+
+const (
+	// Takeover: the last holder's lease had run out.
+	Takeover Succession = "takeover"
+	// Handover: the last holder had released the lease.
+	Handover Succession = "handover"
+	// Founding: there was no Lease.
+	Founding Succession = "founding"
+	// Resumption: a write of this elector's own, whose answer was lost, turned out
+	// to have succeeded.
+	Resumption Succession = "resumption"
+)
+
+// RenewalResult says what an attempt to renew came to.
+type RenewalResult string
+
+const (
+	// Confirmed: a write was answered with success.
+	Confirmed RenewalResult = "confirmed"
+	// Settled: the answer was lost, and reading the record showed success.
+	Settled RenewalResult = "settled"
+	// Lost: the record shows that the lease is no longer ours.
+	Lost RenewalResult = "lost"
+	// GivenUp: the term ended first.
+	GivenUp RenewalResult = "given up"
+)
+
+func (t *Trace) termBegan(term *Term, how Succession) {
+	if t != nil && t.TermBegan != nil {
+		t.TermBegan(term, how)
+	}
+}
+
+func (t *Trace) termEnded(term *Term, ended *TermEnded) {
+	if t != nil && t.TermEnded != nil {
+		t.TermEnded(term, ended)
+	}
+}
+
+func (t *Trace) renewal(result RenewalResult, took time.Duration) {
+	if t != nil && t.Renewal != nil {
+		t.Renewal(result, took)
+	}
+}
+
+func (t *Trace) watchEnded(err error) {
+	if t == nil || t.WatchEnded == nil {
+		return
+	}
+	if errors.Is(err, context.Canceled) {
+		err = nil // by the lookout, which had found it silent
+	}
+	t.WatchEnded(err)
+}
