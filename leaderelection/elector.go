@@ -32,10 +32,10 @@ type LeaderElector struct {
 	holder   string
 	reported string
 	// seen is the newest record that was seen, and when.
-	seen sighting
-	term *Term
-	work     *work
-	queue    callQueue
+	seen  sighting
+	term  *Term
+	work  *work
+	queue callQueue
 	// said is that the log has said what the lock lacks, loud the last lease
 	// that it has called far too long.
 	said bool

@@ -35,8 +35,10 @@ func (tr *traced) all() []string {
 
 func (tr *traced) into(c *LeaderElectionConfig) {
 	c.Trace = &Trace{
-		TermBegan:  func(term *Term, how Succession) { tr.tell("%s began: %s", term.Holder(), how) },
-		TermEnded:  func(term *Term, ended *TermEnded) { tr.tell("%s ended: %s, %d calls", term.Holder(), ended.Reason, ended.Calls) },
+		TermBegan: func(term *Term, how Succession) { tr.tell("%s began: %s", term.Holder(), how) },
+		TermEnded: func(term *Term, ended *TermEnded) {
+			tr.tell("%s ended: %s, %d calls", term.Holder(), ended.Reason, ended.Calls)
+		},
 		Renewal:    func(result RenewalResult, took time.Duration) { tr.tell("%s in %v", result, took) },
 		WatchEnded: func(err error) { tr.tell("watch ended: %t", err == nil) },
 	}

@@ -1,0 +1,30 @@
+// Package options is leader election as users configure it: flags, a
+// configuration file, and profiles for those who do not want to choose three
+// durations.
+//
+// The fields are those of LeaderElectionConfiguration in
+// k8s.io/component-base/config/v1alpha1 and the flags those of its package
+// options (--leader-elect, --leader-elect-lease-duration and so on), so that
+// manifests go on working; what this library adds stands beside them. Nothing
+// is read from the environment.
+//
+//	o := options.Default()
+//	o.ResourceNamespace, o.ResourceName = "kube-system", "my-controller"
+//	o.AddFlags(flag.CommandLine) // or a *pflag.FlagSet
+//	flag.Parse()
+//	election, err := o.Config(config, identity) // a *rest.Config, and who this is
+//	...
+//	election.Callbacks = leaderelection.LeaderCallbacks{...}
+//	leaderelection.RunOrDie(ctx, election)
+//
+// # Profiles
+//
+// A profile stands for the durations that are not set. What each bears follows
+// from them (leaderelection.Tolerance):
+//
+//	profile   lease  deadline  retry   outage   takeover  work stops  clock rates   renewals
+//	                                   survived within    within      differ by     a minute
+//	default   15s    10s       2s      10s      15s       3s          20 %          30
+//	fast      3s     2s        500ms   2s       3s        500ms       16.7 %        120
+//	calm      1m0s   40s       8s      40s      1m0s      12s         20 %          7.5
+package options
