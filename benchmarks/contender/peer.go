@@ -21,8 +21,9 @@ type peer struct {
 }
 
 var peers = map[string]peer{
-	"holdfast":  holdfast,
-	"client-go": clientGo,
+	"holdfast":           holdfast,
+	"client-go":          clientGo,
+	"client-go-unpinged": unpinged,
 }
 
 // Peers returns the names of all peers, sorted.

@@ -21,8 +21,11 @@ import (
 
 var long = flag.Bool("long", false, "run the scenarios with the long lease too, and more often what is measured many times")
 
+var incident = flag.Bool("incident", false, "replay the incident at its full length too, some 16 minutes")
+
 func TestMain(m *testing.M) {
 	contender.Main()
+	scenario.ProbeMain()
 	lab.Enter()
 	code := m.Run()
 	if err := closeShared(); err != nil {
