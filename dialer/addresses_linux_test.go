@@ -48,7 +48,7 @@ func TestSilentAddressCostsOneHedge(t *testing.T) {
 	assert.Equal(t, 1, option(t, conn, unix.TCP_KEEPIDLE))
 
 	start = time.Now()
-	d.Hedge = 30 * time.Second
+	d.Hedge, d.Silence = 30*time.Second, time.Minute
 	assert.Equal(t, "127.0.0.2", dialHost(t, d, apiName+":"+port))
 	assert.Less(t, time.Since(start), 20*time.Second, "the next dial does not begin with a silent one")
 }
