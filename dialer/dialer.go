@@ -25,6 +25,7 @@ const (
 // Dialer dials TCP connections that die in time. Its zero value is useful: it
 // dials within 10s, with siblings every 250ms, connections that may be silent
 // for 15s. A Dialer is safe for concurrent use while its fields are not changed.
+// It must not be copied after first use.
 type Dialer struct {
 	// Connect bounds one DialContext, siblings included. Zero is 10s. Negative
 	// is an error.
@@ -46,6 +47,14 @@ type Dialer struct {
 	// returns if that is a *net.TCPConn, or gives way to one through NetConn.
 	// Nil is net.Dialer, which also sets them before connect.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Resolver finds the addresses of a host name, anew for each DialContext.
+	// Where a name has several, siblings go to different ones. It is not asked
+	// where Dial is set: that dial gets the name as given. Nil is
+	// net.DefaultResolver. It must not be copied or changed meanwhile.
+	Resolver *net.Resolver
+
+	fortunes fortunes // which addresses to begin with
 }
 
 // DialContext connects to address, for example "192.0.2.1:443". The first dial
@@ -54,6 +63,14 @@ type Dialer struct {
 // keep the pace of Hedge; four failures with nothing left under way end it. The
 // error is an *Error that wraps each distinct cause. Networks that are not TCP
 // are dialled once, within Connect, without socket options.
+//
+// The addresses of a host name are looked up within Connect, at most three times
+// at the pace of Hedge, and IPv4 and IPv6 alternate. A dial that nobody answers
+// gets a sibling to the next address after Hedge, one that is refused at once;
+// each address is tried before failures end it. Dials begin with different
+// addresses in turn, so that one which connects and then says nothing is not
+// chosen again, and addresses that lately failed come last. With a negative
+// Hedge net.Dialer tries one address after the other.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if d.Connect < 0 {
 		return nil, fmt.Errorf("dialer: Dialer.Connect is %v, it must not be negative", d.Connect)
@@ -70,13 +87,15 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if !isTCP(network) {
 		r.hedge = -1
 	}
+	r.resolve = d.targets(network, address, r.hedge)
+	r.fortunes = &d.fortunes
 	return r.run(ctx)
 }
 
 // hardened returns the dial whose connections carry the options of silence.
 func (d *Dialer) hardened(silence time.Duration) dialFunc {
 	if d.Dial == nil {
-		return system(silence)
+		return system(silence, d.Resolver)
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.Dial(ctx, network, address)
@@ -105,16 +124,21 @@ type race struct {
 	network, address string
 	bound, hedge     time.Duration
 	dial             dialFunc
+	resolve          func(context.Context) ([]string, error)
+	fortunes         *fortunes
 	results          chan dialled
 	over             chan struct{} // closed when the race has ended: who comes now is late
 
+	targets                 []string // addresses in the order of their trying, never empty once resolved
 	tries, underway, failed int
+	lost                    []int // the dials that failed
 	causes                  []error
 }
 
 type dialled struct {
-	conn net.Conn
-	err  error
+	number int // of the dial, from 0
+	conn   net.Conn
+	err    error
 }
 
 func (r *race) run(caller context.Context) (net.Conn, error) {
@@ -125,7 +149,13 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 	defer cancelWithAttempt(ctx, cancel)()
 
 	fail := func(err error) (net.Conn, error) {
-		return nil, &Error{Op: "dial " + r.network + " " + r.address, Tries: r.tries, Elapsed: time.Since(start), Bound: r.bound, Err: err}
+		return nil, &Error{Op: r.op(), Tries: r.tries, Elapsed: time.Since(start), Bound: r.bound, Err: err}
+	}
+	var err error
+	if r.targets, err = r.resolve(ctx); err != nil && ctx.Err() != nil {
+		return fail(ended(caller, err))
+	} else if err != nil {
+		return fail(err)
 	}
 	pace := time.NewTimer(max(r.hedge, 0))
 	defer pace.Stop()
@@ -138,22 +168,24 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 		case result := <-r.results:
 			r.underway--
 			if result.err == nil {
+				r.settle(result.number)
 				return result.conn, nil
 			}
 			if ctx.Err() != nil {
 				return fail(ended(caller, errors.Join(r.causes...)))
 			}
 			r.failed++
+			r.lost = append(r.lost, result.number)
 			r.remember(result.err)
 			switch {
-			case r.failed == 1 && r.hedge >= 0 && !pointless(result.err):
+			case (r.failed == 1 || r.remains()) && r.hedge >= 0 && !pointless(result.err):
 				r.launch(ctx)
 				pace.Reset(r.hedge)
-			case r.underway == 0 && (r.failed >= maxRefused || r.hedge < 0 || pointless(result.err)):
+			case r.underway == 0 && (r.failed >= r.enough() || r.hedge < 0 || pointless(result.err)):
 				return fail(errors.Join(r.causes...))
 			}
 		case <-pace.C:
-			if r.underway < maxSiblings && r.failed < maxRefused {
+			if r.underway < r.abreast() && r.failed < r.enough() {
 				r.launch(ctx)
 			}
 			pace.Reset(r.hedge)
@@ -164,12 +196,13 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 }
 
 func (r *race) launch(ctx context.Context) {
+	number, target := r.tries, r.target(r.tries)
 	r.tries++
 	r.underway++
 	go func() {
-		conn, err := r.dial(ctx, r.network, r.address)
+		conn, err := r.dial(ctx, r.network, target)
 		select {
-		case r.results <- dialled{conn, err}:
+		case r.results <- dialled{number, conn, err}:
 		case <-r.over:
 			if err == nil {
 				_ = conn.Close()

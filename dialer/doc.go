@@ -21,12 +21,26 @@
 //	data unacknowledged              the user timeout               Silence
 //	idle, or a stream without data   keepalive                      about Silence, see below
 //
+// A host name with several addresses is resolved for each dial, siblings go to
+// different addresses, and so does the next dial: one that is silent costs one
+// DialHedge, one that connects and then freezes costs one Hedge.
+//
 // The socket options differ by operating system:
 //
-//	Linux     TCP_USER_TIMEOUT, in milliseconds; keepalive in whole seconds
-//	macOS     TCP_RXT_CONNDROPTIME and TCP_CONNECTIONTIMEOUT, whole seconds
-//	Windows   TCP_MAXRT, whole seconds
-//	others    keepalive only: the mode falls back to Fresh
+//	           SYN, data unacknowledged                       idle            mode
+//	Linux      TCP_USER_TIMEOUT, milliseconds                 keepalive, s    as asked
+//	macOS      TCP_CONNECTIONTIMEOUT, TCP_RXT_CONNDROPTIME, s keepalive, s    as asked
+//	Windows    TCP_MAXRT, s                                   keepalive, s    as asked
+//	FreeBSD    TCP_KEEPINIT, s; since 14 TCP_MAXUNACKTIME, s  keepalive, s    Fresh
+//	NetBSD     TCP_KEEPINIT, s; nothing for data              keepalive, s    Fresh
+//	DragonFly  TCP_KEEPINIT, ms; nothing for data             keepalive, ms   Fresh
+//	OpenBSD    nothing                                        the host's pace Fresh
+//	others     nothing                                        keepalive       Fresh
+//
+// Fresh in the last column means that Harden and Transport open a connection for
+// every request, whatever is asked for, so that what the kernel cannot promise is
+// not needed. HardenTraffic keeps connections everywhere: where nothing bounds
+// unacknowledged data it is the HTTP/2 pings that find the dead.
 //
 // Whole seconds are rounded up. The kernel looks at the user timeout when one
 // of its timers fires, so it is kept roughly: on Linux 6.18, with a Silence of
@@ -36,7 +50,8 @@
 // interval after it (a sixth of Silence, at least one second) and never sooner
 // than two seconds after its last sign of life. Round trips do not wait for
 // any of this: Hedge, Connect and Answer are timers of our own. The options of
-// macOS and Windows are set as their manuals say and have not been measured.
+// the systems other than Linux are set as their manuals say and have not been
+// measured.
 //
 // # What is not promised
 //

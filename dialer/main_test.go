@@ -30,8 +30,10 @@ type relay struct {
 	closed chan struct{}
 }
 
-func newRelay(t *testing.T, server string) *relay {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newRelay(t *testing.T, server string) *relay { return newRelayOn(t, "127.0.0.1:0", server) }
+
+func newRelayOn(t *testing.T, address, server string) *relay {
+	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	r := &relay{listener: listener, server: server, frozen: map[net.Conn]*atomic.Bool{}, closed: make(chan struct{})}
 	r.wg.Go(r.accept)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/dialer/internal/socket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -21,7 +22,7 @@ func option(t *testing.T, conn net.Conn, name int) (value int) {
 	require.NotNil(t, tcp)
 	raw, err := tcp.SyscallConn()
 	require.NoError(t, err)
-	require.NoError(t, control(raw, func(fd uintptr) (err error) {
+	require.NoError(t, socket.Control(raw, func(fd uintptr) (err error) {
 		value, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, name)
 		return err
 	}))
@@ -30,38 +31,38 @@ func option(t *testing.T, conn net.Conn, name int) (value int) {
 
 func listen(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	return listener.Addr().String()
+	_, listeners := samePort(t, "127.0.0.1")
+	return listeners[0].Addr().String()
 }
 
 func TestSocketsCarryTheUserTimeout(t *testing.T) {
-	address := listen(t)
+	_, listeners := samePort(t, "127.0.0.1", "::1")
 	own := func(ctx context.Context, network, address string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
 	for name, c := range map[string]struct {
-		dialer         Dialer
+		dialer         *Dialer
 		timeout, idle  int
 		interval, many int
 	}{
-		"zero value": {Dialer{}, 15000, 5, 2, 5},
-		"bound set":  {Dialer{Silence: 1250 * ms}, 1250, 1, 1, 1},
-		"own dial":   {Dialer{Silence: 6 * time.Second, Dial: own}, 6000, 2, 1, 4},
-		"own TLS dial": {Dialer{Silence: 6 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		"zero value": {&Dialer{}, 15000, 5, 2, 5},
+		"bound set":  {&Dialer{Silence: 1250 * ms}, 1250, 1, 1, 1},
+		"own dial":   {&Dialer{Silence: 6 * time.Second, Dial: own}, 6000, 2, 1, 4},
+		"own TLS dial": {&Dialer{Silence: 6 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := own(ctx, network, address)
 			return tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12}), err
 		}}, 6000, 2, 1, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := c.dialer.DialContext(t.Context(), "tcp", address)
-			require.NoError(t, err)
-			defer func() { _ = conn.Close() }()
-			assert.Equal(t, c.timeout, option(t, conn, unix.TCP_USER_TIMEOUT))
-			assert.Equal(t, c.idle, option(t, conn, unix.TCP_KEEPIDLE))
-			assert.Equal(t, c.interval, option(t, conn, unix.TCP_KEEPINTVL))
-			assert.Equal(t, c.many, option(t, conn, unix.TCP_KEEPCNT))
+			for _, listener := range listeners {
+				conn, err := c.dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = conn.Close() })
+				assert.Equal(t, c.timeout, option(t, conn, unix.TCP_USER_TIMEOUT))
+				assert.Equal(t, c.idle, option(t, conn, unix.TCP_KEEPIDLE))
+				assert.Equal(t, c.interval, option(t, conn, unix.TCP_KEEPINTVL))
+				assert.Equal(t, c.many, option(t, conn, unix.TCP_KEEPCNT))
+			}
 		})
 	}
 }
@@ -94,29 +95,12 @@ func TestNegativeSilenceLeavesTheSocketAlone(t *testing.T) {
 	assert.Zero(t, option(t, conn, unix.TCP_USER_TIMEOUT))
 }
 
-// A listener whose backlog is full drops SYNs: to a dialler it looks like a
-// host that is not there.
 func TestDialToAHostThatIsNotThereEndsWithinConnect(t *testing.T) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	require.NoError(t, err)
-	defer func() { _ = unix.Close(fd) }()
-	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-	require.NoError(t, unix.Listen(fd, 0))
-	name, err := unix.Getsockname(fd)
-	require.NoError(t, err)
-	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*unix.SockaddrInet4).Port}).String()
-
+	_, listeners := samePort(t, "127.0.0.1")
+	silence(t, listeners[0])
 	d := &Dialer{Connect: 400 * ms, Hedge: 100 * ms}
-	require.Eventually(t, func() bool { // fill the backlog
-		conn, err := d.DialContext(t.Context(), "tcp", address)
-		if err == nil {
-			t.Cleanup(func() { _ = conn.Close() })
-		}
-		return err != nil
-	}, 5*time.Second, ms)
-
 	start := time.Now()
-	_, err = d.DialContext(t.Context(), "tcp", address)
+	_, err := d.DialContext(t.Context(), "tcp", listeners[0].Addr().String())
 	var failure *Error
 	require.ErrorAs(t, err, &failure)
 	assert.True(t, failure.Timeout())

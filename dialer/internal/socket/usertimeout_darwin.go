@@ -1,4 +1,4 @@
-package dialer
+package socket
 
 import (
 	"errors"
@@ -9,16 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SupportsUserTimeout reports whether this operating system's sockets can be
-// told how long a peer may be silent. macOS has TCP_RXT_CONNDROPTIME and
-// TCP_CONNECTIONTIMEOUT, in whole seconds.
+// SupportsUserTimeout: macOS has TCP_RXT_CONNDROPTIME and TCP_CONNECTIONTIMEOUT,
+// in whole seconds.
 const SupportsUserTimeout = true
 
-// setUserTimeout bounds retransmission and, set before connect, the handshake.
+// SetUserTimeout bounds retransmission and, set before connect, the handshake.
 // Both options count whole seconds; a fraction is rounded up.
-func setUserTimeout(raw syscall.RawConn, silence time.Duration) error {
+func SetUserTimeout(raw syscall.RawConn, silence time.Duration) error {
 	seconds := whole(silence, time.Second)
-	return control(raw, func(fd uintptr) error {
+	return Control(raw, func(fd uintptr) error {
 		return errors.Join(
 			os.NewSyscallError("setsockopt TCP_RXT_CONNDROPTIME", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_RXT_CONNDROPTIME, seconds)),
 			os.NewSyscallError("setsockopt TCP_CONNECTIONTIMEOUT", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CONNECTIONTIMEOUT, seconds)),

@@ -1,0 +1,206 @@
+package dialer
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// maxLookups is how many lookups one resolution makes: a query that is lost
+	// is asked again beside the first, and once more.
+	maxLookups = 3
+	// maxAddresses bounds what is believed of one answer.
+	maxAddresses = 32
+)
+
+// lookupFunc is net.Resolver.LookupNetIP.
+type lookupFunc = func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+// resolvable returns the parts of an address with a host name. It reports false
+// for what net.Dialer is to have as it is: literal addresses, an address
+// without a host, and what does not parse.
+func resolvable(address string) (host, port string, ok bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return "", "", false
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "", "", false
+	}
+	return host, port, true
+}
+
+// resolve asks for the addresses of host, again beside itself whenever hedge
+// has passed without an answer: a lost query must not cost the resolver's own
+// timeout, which is seconds. The first answer wins; that there is no such name
+// is an answer.
+func resolve(ctx context.Context, lookup lookupFunc, hedge time.Duration, network, host string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		addresses []netip.Addr
+		err       error
+	}
+	answers := make(chan answer, maxLookups)
+	asked, failed := 0, 0
+	ask := func() {
+		asked++
+		go func() {
+			addresses, err := lookup(ctx, strings.Replace(network, "tcp", "ip", 1), host)
+			if err == nil && len(addresses) == 0 {
+				err = &net.DNSError{Err: "the name has no address", Name: host, IsNotFound: true}
+			}
+			answers <- answer{addresses, err}
+		}()
+	}
+	pace := time.NewTicker(max(hedge, 1))
+	defer pace.Stop()
+	ask()
+	var last error
+	for {
+		select {
+		case a := <-answers:
+			if a.err == nil || pointless(a.err) {
+				return a.addresses, a.err
+			}
+			last = a.err
+			if failed++; failed == maxLookups {
+				return nil, last
+			}
+		case <-pace.C:
+			if asked < maxLookups {
+				ask()
+			}
+		case <-ctx.Done():
+			if last == nil {
+				last = errors.New("no answer to the lookup of " + host)
+			}
+			return nil, last
+		}
+	}
+}
+
+// separate returns a resolver like the given one that shares no lookup with it
+// and gives up when its context ends. A net.Resolver joins equal lookups, so
+// that a second one would only wait for the answer that the first does not get;
+// and Go's own resolver waits out its timeout, which is seconds, on the socket
+// of a query that nobody needs any more.
+func separate(resolver *net.Resolver) *net.Resolver {
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
+	dial := resolver.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return &net.Resolver{
+		PreferGo:     resolver.PreferGo,
+		StrictErrors: resolver.StrictErrors,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err == nil && conn != nil {
+				context.AfterFunc(ctx, func() { _ = conn.Close() })
+			}
+			return conn, err
+		},
+	}
+}
+
+// interleave lets the address families alternate, beginning with that of the
+// first address (RFC 8305, section 4), so that one that leads nowhere costs one
+// hedge, not one for each of its addresses. Within a family the order stays.
+func interleave(addresses []netip.Addr) []netip.Addr {
+	var families [2][]netip.Addr
+	for _, a := range addresses {
+		a = a.Unmap()
+		family := 0
+		if a.Is4() != addresses[0].Unmap().Is4() {
+			family = 1
+		}
+		if !slices.Contains(families[family], a) {
+			families[family] = append(families[family], a)
+		}
+	}
+	first, second := families[0], families[1]
+	mixed := make([]netip.Addr, 0, len(first)+len(second))
+	for n := range max(len(first), len(second)) {
+		if n < len(first) {
+			mixed = append(mixed, first[n])
+		}
+		if n < len(second) {
+			mixed = append(mixed, second[n])
+		}
+	}
+	return mixed[:min(len(mixed), maxAddresses)]
+}
+
+// targets returns what finds the addresses that a race for address is to try,
+// in the order of its trying. Only a dial of our own over TCP with siblings
+// resolves here: a user's own dial has the name as given, for it may be resolved
+// at the far end of a tunnel, and without siblings net.Dialer tries one address
+// after the other.
+func (d *Dialer) targets(network, address string, hedge time.Duration) func(context.Context) ([]string, error) {
+	host, port, named := resolvable(address)
+	if d.Dial != nil || !named || hedge < 0 {
+		return func(context.Context) ([]string, error) { return []string{address}, nil }
+	}
+	return func(ctx context.Context) ([]string, error) {
+		lookup := func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+			return separate(d.Resolver).LookupNetIP(ctx, network, host)
+		}
+		found, err := resolve(ctx, lookup, hedge, network, host)
+		if err != nil {
+			return nil, err
+		}
+		var targets []string
+		for _, a := range interleave(found) {
+			targets = append(targets, net.JoinHostPort(a.String(), port))
+		}
+		return d.fortunes.order(targets, time.Now()), nil
+	}
+}
+
+// target returns what the n-th dial of a race, from 0, is made to.
+func (r *race) target(n int) string { return r.targets[n%len(r.targets)] }
+
+// remains reports whether an address has not been tried yet.
+func (r *race) remains() bool { return r.tries < len(r.targets) }
+
+// enough is how many failed dials it takes to believe that nobody answers: each
+// address had its try.
+func (r *race) enough() int { return max(maxRefused, len(r.targets)) }
+
+// abreast is how many dials may be under way at once.
+func (r *race) abreast() int { return max(maxSiblings, len(r.targets)) }
+
+// settle notes for the next race that the n-th dial has won, and who failed or
+// was started before it in vain.
+func (r *race) settle(n int) {
+	if len(r.targets) < 2 {
+		return
+	}
+	losers := map[string]bool{}
+	for earlier := range n {
+		losers[r.target(earlier)] = true
+	}
+	for _, dial := range r.lost {
+		losers[r.target(dial)] = true
+	}
+	delete(losers, r.target(n))
+	r.fortunes.won(r.target(n), slices.Collect(maps.Keys(losers)), time.Now())
+}
+
+// op says what was dialled, for the error: the name and its addresses.
+func (r *race) op() string {
+	op := "dial " + r.network + " " + r.address
+	if len(r.targets) == 0 || len(r.targets) == 1 && r.targets[0] == r.address {
+		return op
+	}
+	return op + " (" + strings.Join(r.targets[:min(len(r.targets), max(r.tries, 1))], ", ") + ")"
+}

@@ -1,0 +1,21 @@
+package socket
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// SupportsUserTimeout: Linux has TCP_USER_TIMEOUT, see tcp(7).
+const SupportsUserTimeout = true
+
+// SetUserTimeout sets TCP_USER_TIMEOUT, which is in milliseconds. It bounds
+// unacknowledged data, unanswered probes and, set before connect, the SYN.
+func SetUserTimeout(raw syscall.RawConn, silence time.Duration) error {
+	return Control(raw, func(fd uintptr) error {
+		err := unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, whole(silence, time.Millisecond))
+		return os.NewSyscallError("setsockopt TCP_USER_TIMEOUT", err)
+	})
+}
