@@ -88,8 +88,12 @@ func runs(d *document, in Input) {
 		if r.Budget != "" {
 			budget = "limited: " + r.Budget
 		}
-		failed := 0
+		failed, measured := 0, 0
 		for _, s := range f.Samples {
+			if _, is := inapplicable(s); is {
+				continue
+			}
+			measured++
 			if s.Failed != "" {
 				failed++
 			}
@@ -100,7 +104,7 @@ func runs(d *document, in Input) {
 			"began: " + r.Began.UTC().Format(time.RFC3339),
 			"budget: " + budget,
 			"machine: " + machineWords(r.Machine),
-			fmt.Sprintf("samples: %d, of which %d failed", len(f.Samples), failed),
+			fmt.Sprintf("samples: %d, of which %d failed", measured, failed),
 		}
 		if len(r.Versions) > 0 {
 			var versions []string
@@ -134,9 +138,13 @@ func machineWords(m result.Machine) string {
 // failures names every sample that failed, and where the laboratory came to
 // its limit.
 func failures(d *document, in Input) {
-	var failed, limits []string
+	var failed, limits, not []string
 	for _, s := range in.samples() {
 		at := sampleWords(s)
+		if why, is := inapplicable(s); is {
+			not = append(not, at+": "+inCell(why))
+			continue
+		}
 		if s.Failed != "" {
 			failed = append(failed, at+": "+inCell(s.Failed))
 		}
@@ -147,6 +155,10 @@ func failures(d *document, in Input) {
 	d.heading(2, "Failed samples")
 	d.paragraph("%s failed.", count(len(failed), "sample", "samples"))
 	d.list(failed)
+	if len(not) > 0 {
+		d.heading(2, "Not applicable")
+		d.list(not)
+	}
 	if len(limits) > 0 {
 		d.heading(2, "Limits of the laboratory")
 		d.list(limits)
@@ -212,6 +224,7 @@ func absent(in Input) []string {
 			for _, peer := range peers {
 				g := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: peer})
 				switch {
+				case g.inapplicable != "":
 				case len(g.samples) == 0:
 					items = append(items, fmt.Sprintf("%s, %s: no sample of %s", kase, timing, peer))
 				case len(g.ok()) == 0:

@@ -138,6 +138,8 @@ func exampleFailover(rounds int) File {
 		}
 	}
 	f.Samples = append(f.Samples,
+		result.Sample{Measure: result.Failover, Peer: "etcd", Case: "kill", Timing: "1s/700ms/200ms", Limit: "not applicable: a session has whole seconds"},
+		result.Sample{Measure: result.Failover, Peer: "holdfast", Case: "kill", Timing: "1s/700ms/200ms", Round: 1, Figures: map[string]float64{"takeover_seconds": 0.012}},
 		result.Sample{Measure: result.Failover, Peer: "client-go", Case: "node-death", Timing: longTiming, Round: rounds + 1, Failed: "the laboratory could not be | mended"})
 	return f
 }

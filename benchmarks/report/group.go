@@ -32,6 +32,17 @@ type cell struct {
 type group struct {
 	cell
 	samples []result.Sample
+	// inapplicable says why the peer cannot be measured so, empty if it can.
+	inapplicable string
+}
+
+// inapplicablePrefix begins the Limit of a sample that stands for a cell which
+// its peer cannot play. It is no sample of anything.
+const inapplicablePrefix = "not applicable: "
+
+// inapplicable returns why the sample's cell cannot be played, if it is that.
+func inapplicable(s result.Sample) (why string, is bool) {
+	return strings.CutPrefix(s.Limit, inapplicablePrefix)
 }
 
 // groups divides the samples of measure into cells, in the order in which to
@@ -53,6 +64,10 @@ func groups(in Input, measure string) []group {
 			at = len(all)
 			index[c] = at
 			all = append(all, group{cell: c})
+		}
+		if why, is := inapplicable(s); is {
+			all[at].inapplicable = why
+			continue
 		}
 		all[at].samples = append(all[at].samples, s)
 	}

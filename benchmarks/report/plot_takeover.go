@@ -16,11 +16,13 @@ type strip struct {
 	rows              []stripRow
 }
 
-// stripRow is one peer's samples in seconds, and how many have no such figure.
+// stripRow is one peer's samples in seconds, how many have no such figure, and
+// whether there can be none.
 type stripRow struct {
-	peer    string
-	values  []float64
-	missing int
+	peer         string
+	values       []float64
+	missing      int
+	inapplicable bool
 }
 
 // Rows are as high as two lines of text. Names stand left of them, figures
@@ -109,7 +111,11 @@ func (s strip) label(c draw.Canvas, x func(float64) vg.Length, at vg.Length, r s
 	stat := Describe(r.values)
 	if stat.N == 0 {
 		style := aligned(letters(9.5, grey, false), draw.XLeft, draw.YCenter)
-		c.FillText(style, vg.Point{X: left, Y: middle}, fmt.Sprintf("not measured (%d without a figure)", r.missing))
+		words := fmt.Sprintf("not measured (%d without a figure)", r.missing)
+		if r.inapplicable {
+			words = "not applicable"
+		}
+		c.FillText(style, vg.Point{X: left, Y: middle}, words)
 		return
 	}
 	median := x(max(stat.Median, stripFloor))

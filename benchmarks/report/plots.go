@@ -73,7 +73,7 @@ func stripDrawings(in Input) (all []drawing, undone []string, err error) {
 				if g.kase == c.Name && g.timing == timing {
 					values := g.values(figure)
 					any = any || len(values) > 0
-					s.rows = append(s.rows, stripRow{g.peer, values, len(g.samples) - len(values)})
+					s.rows = append(s.rows, stripRow{g.peer, values, len(g.samples) - len(values), g.inapplicable != ""})
 				}
 			}
 			if !any {
@@ -134,6 +134,9 @@ func boardDrawings(in Input) (all []drawing, undone []string, err error) {
 					continue
 				}
 				line, err := recorded(g)
+				if err != nil && len(g.samples) == 0 {
+					continue // not applicable
+				}
 				if err != nil {
 					undone = append(undone, fmt.Sprintf("timeline of %s, %s, %s: %v", kase, timing, g.peer, err))
 					continue

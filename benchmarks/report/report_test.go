@@ -95,6 +95,23 @@ func TestTheReportNamesWhatFailedAndWhereItRan(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBePlayedIsNeitherASampleNorMissing(t *testing.T) {
+	in := of(
+		result.Sample{Measure: result.Failover, Peer: "etcd", Case: "api-silent", Timing: longTiming, Limit: "not applicable: it has no API server"},
+		result.Sample{Measure: result.Failover, Peer: "client-go", Case: "node-death", Timing: longTiming, Limit: "not applicable: whole seconds"},
+		sample("holdfast", "node-death", "takeover_seconds", 0.01),
+	)
+	all := written(t, in)
+	md := all["report.md"]
+	assert.Contains(t, md, "samples: 1, of which 0 failed")
+	assert.Contains(t, md, "failover, etcd, api-silent, 15s/10s/2s: it has no API server")
+	assert.NotContains(t, md, "api-silent, 15s/10s/2s: no sample of etcd")
+	assert.Contains(t, md, "api-silent, 15s/10s/2s: no sample of holdfast")
+	assert.Contains(t, md, "not applicable to client-go: whole seconds")
+	assert.Contains(t, all["takeover-node-death-15s-10s-2s.svg"], ">not applicable<")
+	assert.NotContains(t, md, "Limits of the laboratory")
+}
+
 func TestAnEmptyOrPartialInputSaysWhatWasNotMeasured(t *testing.T) {
 	onlyOurs := Input{Cases: exampleCases, Files: []File{{Name: "a.jsonl", Run: exampleRun, Samples: []result.Sample{
 		{Measure: result.Failover, Peer: "holdfast", Case: "node-death", Timing: longTiming, Round: 1, Figures: map[string]float64{"takeover_seconds": 0.01}},

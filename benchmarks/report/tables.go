@@ -65,8 +65,12 @@ func scenarioTable(d *document, all []group, c Case) {
 		if s := g.stat("overlap_seconds"); s.N > 0 {
 			overlap = seconds(s.Max)
 		}
+		failed := fmt.Sprintf("%d of %d", g.failed(), len(g.samples))
+		if g.inapplicable != "" && len(g.samples) == 0 {
+			failed = "not applicable"
+		}
 		rows = append(rows, slices.Concat([]string{g.timing, g.peer}, statCells(figure, g.stat(figure)), []string{
-			fmt.Sprintf("%d of %d", g.failed(), len(g.samples)), lostWords, overlap,
+			failed, lostWords, overlap,
 			brief("standby_requests_per_minute", g.stat("standby_requests_per_minute")),
 			brief("connections_total", g.stat("connections_total")),
 		}))

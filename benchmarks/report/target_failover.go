@@ -45,8 +45,12 @@ func perTiming(in Input, t Target, kase, figure string, times float64) []Target 
 	return judged
 }
 
-// without says how many samples of g have failed or lack the figure.
+// without says how many samples of g have failed or lack the figure, or that
+// there can be none.
 func without(g group, figure string) string {
+	if g.inapplicable != "" {
+		return fmt.Sprintf("; not applicable to %s: %s", g.peer, g.inapplicable)
+	}
 	if missing := len(g.samples) - len(g.values(figure)); missing > 0 {
 		return fmt.Sprintf("; %d of %d of %s without a figure", missing, len(g.samples), g.peer)
 	}
@@ -95,6 +99,9 @@ func loss(t Target, theirs, us group) Target {
 	weLost, weOf := us.lost()
 	t.Basis = fmt.Sprintf("%s lost %d of %d, %s %d of %d", baseline, lost, of, ours, weLost, weOf)
 	for _, g := range []group{theirs, us} {
+		if g.inapplicable != "" {
+			t.Basis += fmt.Sprintf("; not applicable to %s: %s", g.peer, g.inapplicable)
+		}
 		if n := g.failed(); n > 0 {
 			t.Basis += fmt.Sprintf("; %d of %s failed", n, g.peer)
 		}
