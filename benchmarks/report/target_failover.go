@@ -1,0 +1,117 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/holdfast-go/holdfast/benchmarks/result"
+)
+
+// takeovers: after node death, how much closer to the end of the lease.
+func takeovers(in Input) []Target {
+	t := Target{
+		Name:   "takeover after node death, over the end of the lease",
+		Wanted: fmt.Sprintf("≥ %d times closer than %s", takeoverTimes, baseline),
+	}
+	return perTiming(in, t, "node-death", "takeover_seconds", takeoverTimes)
+}
+
+// handovers: how much faster after SIGTERM.
+func handovers(in Input) []Target {
+	t := Target{
+		Name:   "handover",
+		Wanted: fmt.Sprintf("≥ %d times faster than %s", handoverTimes, baseline),
+	}
+	return perTiming(in, t, "handover", "handover_seconds", handoverTimes)
+}
+
+// perTiming judges the ratio of one figure of one scenario for each timing
+// with which either of the two peers was measured.
+func perTiming(in Input, t Target, kase, figure string, times float64) []Target {
+	t.Under = kase
+	all := groups(in, result.Failover)
+	var judged []Target
+	for _, timing := range timingsOf(all, kase) {
+		t := t
+		t.Under = kase + ", " + timingWords(timing)
+		theirs := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: baseline})
+		us := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: ours})
+		t = timesCloser(t, theirs.stat(figure), us.stat(figure), times)
+		t.Basis += without(theirs, figure) + without(us, figure)
+		judged = append(judged, t)
+	}
+	if len(judged) == 0 {
+		return []Target{unmeasured(t, "neither peer was measured")}
+	}
+	return judged
+}
+
+// without says how many samples of g have failed or lack the figure, or that
+// there can be none.
+func without(g group, figure string) string {
+	if g.inapplicable != "" {
+		return fmt.Sprintf("; not applicable to %s: %s", g.peer, g.inapplicable)
+	}
+	if missing := len(g.samples) - len(g.values(figure)); missing > 0 {
+		return fmt.Sprintf("; %d of %d of %s without a figure", missing, len(g.samples), g.peer)
+	}
+	return ""
+}
+
+// timingsOf returns the timings with which either of the two peers has samples
+// of a scenario.
+func timingsOf(all []group, kase string) []string {
+	var of []group
+	for _, g := range all {
+		if g.kase == kase && (g.peer == ours || g.peer == baseline) {
+			of = append(of, g)
+		}
+	}
+	return distinct(of, func(g group) string { return g.timing })
+}
+
+// losses: in each scenario that a leader should survive, and with each timing,
+// no lease lost where the baseline loses any. Where the baseline loses none
+// there is nothing to show, but a loss of ours is a miss there too.
+func losses(in Input) []Target {
+	t := Target{Name: "leases lost", Wanted: "none where " + baseline + " loses any"}
+	all := groups(in, result.Failover)
+	var judged []Target
+	for _, c := range in.Cases {
+		if c.Takeover {
+			continue
+		}
+		for _, timing := range timingsOf(all, c.Name) {
+			t := t
+			t.Under = c.Name + ", " + timingWords(timing)
+			theirs := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: baseline})
+			us := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: ours})
+			judged = append(judged, loss(t, theirs, us))
+		}
+	}
+	if len(judged) == 0 {
+		return []Target{unmeasured(t, "no scenario that a leader should survive was measured")}
+	}
+	return judged
+}
+
+func loss(t Target, theirs, us group) Target {
+	lost, of := theirs.lost()
+	weLost, weOf := us.lost()
+	t.Basis = fmt.Sprintf("%s lost %d of %d, %s %d of %d", baseline, lost, of, ours, weLost, weOf)
+	for _, g := range []group{theirs, us} {
+		if g.inapplicable != "" {
+			t.Basis += fmt.Sprintf("; not applicable to %s: %s", g.peer, g.inapplicable)
+		}
+		if n := g.failed(); n > 0 {
+			t.Basis += fmt.Sprintf("; %d of %s failed", n, g.peer)
+		}
+	}
+	switch {
+	case weOf == 0 || of == 0 && weLost == 0:
+		return unmeasured(t, t.Basis)
+	case lost == 0 && weLost == 0:
+		return unmeasured(t, t.Basis+": nothing to show where "+baseline+" loses none")
+	}
+	t.Value = fmt.Sprint(weLost)
+	return judge(t, weLost == 0)
+}
