@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,8 +16,8 @@ const mostInside = 6
 // gate lets requests in, in the order in which they came, so that many leases
 // share few connections. It is no rate limit and must never become one:
 //
-//   - Who has been inside for as long as `slow` no longer counts. What is slow
-//     holds up nobody, and its hedges (which are sent from inside) never wait.
+//   - Who has been inside for as long as `slow` no longer counts, up to
+//     mostOverlooked at once. A slow lease holds up nobody, and its hedges (which are sent from inside) never wait.
 //   - When the first in the queue has waited for as long as `slow`, the API is
 //     slower, or there is more to do, than the width allows for: it doubles, at
 //     most once in that time. If that did not let more requests through, what
@@ -34,11 +35,13 @@ type gate struct {
 	// connections than the width at rest.
 	calm func()
 
+	overlooked atomic.Int64 // are slow and do not count
+
 	mu      sync.Mutex
 	width   int
 	inside  int
 	waiting []chan struct{} // closed for who may enter
-	changed time.Time       // when the width was
+	changed time.Time       // when the width was, or a queue began
 	passed  int             // how many were answered, or slow, since
 	before  float64         // how many a second before the width was doubled last
 	stay    time.Time       // do not widen before
@@ -51,6 +54,10 @@ const (
 	// stayFor is for how many times slow the width stays where a doubling of it
 	// was of no use.
 	stayFor = 8
+	// mostOverlooked is how many slow requests do not count. When there are more,
+	// the API or this process is slow for all of them, and still more requests
+	// under way would make it slower: then only widening lets in more.
+	mostOverlooked = 4 * mostInside
 	// crowd is how many must wait at once for connections to be cleared up
 	// afterwards. While requests wait, some are opened that nobody takes.
 	crowd = 8 * mostInside
@@ -71,10 +78,52 @@ func (g *gate) enter(ctx context.Context) (waited time.Duration, leave func(), e
 		}
 		waited = time.Since(since)
 	}
-	once := new(sync.Once)
-	out := func() { once.Do(g.out) }
-	slow := time.AfterFunc(g.slow, out)
-	return waited, func() { slow.Stop(); out() }, nil
+	p := &passage{gate: g}
+	p.slow = time.AfterFunc(g.slow, p.tooSlow)
+	return waited, p.leave, nil
+}
+
+// passage is one request's stay inside.
+type passage struct {
+	gate *gate
+	slow *time.Timer
+
+	mu                 sync.Mutex
+	uncounted, outside bool
+}
+
+// tooSlow stops counting the request, unless so many are slow that it is no
+// longer a matter of single leases.
+func (p *passage) tooSlow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.outside && p.gate.overlook() {
+		p.uncounted = true
+		p.gate.out()
+	}
+}
+
+func (p *passage) leave() {
+	p.slow.Stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.outside:
+	case p.uncounted:
+		p.gate.overlooked.Add(-1)
+	default:
+		p.gate.out()
+	}
+	p.outside = true
+}
+
+// overlook reports whether one more slow request may go uncounted.
+func (g *gate) overlook() bool {
+	if g.overlooked.Add(1) <= mostOverlooked {
+		return true
+	}
+	g.overlooked.Add(-1)
+	return false
 }
 
 // queue returns nil to who may enter at once, else what is closed when they may.
@@ -84,6 +133,9 @@ func (g *gate) queue() <-chan struct{} {
 	if len(g.waiting) == 0 && g.inside < g.width {
 		g.inside++
 		return nil
+	}
+	if len(g.waiting) == 0 { // what happened while nobody waited says nothing
+		g.resize(g.width, time.Now())
 	}
 	turn := make(chan struct{})
 	g.waiting = append(g.waiting, turn)

@@ -27,7 +27,7 @@ func newTurns(next http.RoundTripper, budget dialer.Budget) *turns {
 		slow = dialer.Budget{Answer: budget.Answer}.WithDefaults().Hedge
 	}
 	t := &turns{next: next, bound: budget.Answer}
-	t.gate = newGate(slow, budget.Answer/2, t.CloseIdleConnections)
+	t.gate = newGate(slow, budget.Answer*3/4, t.CloseIdleConnections)
 	return t
 }
 
