@@ -243,7 +243,7 @@ func TestASilentWatchIsFoundOutByAReadAndEverySubscriberIsTold(t *testing.T) {
 	}
 	x, y := write(t, locks[0], Snapshot{}, "a"), write(t, locks[1], Snapshot{}, "a")
 	one, two := subscribe(t, locks[0], x), subscribe(t, locks[1], y)
-	x = write(t, locks[0], x, "b")
+	write(t, locks[0], x, "b")
 	one.until(t, "b")
 	y = write(t, locks[1], y, "b")
 	two.until(t, "b")
