@@ -117,7 +117,7 @@ func (c *call) launch(caller context.Context, hedge bool) {
 	c.underway++
 	ctx := a.begin(caller)
 	if a.number > 0 || c.budget.Mode == Fresh || wantsFresh(caller) {
-		c.transport.CloseIdleConnections()
+		c.transport.freshen(c.budget)
 	}
 	request, err := a.replay(ctx, c.request)
 	if err == nil && c.budget.Mode == Fresh {

@@ -49,6 +49,7 @@ type Transport struct {
 
 	sockets http.RoundTripper // holds the idle connections if Base may hide them; nil is Base
 	tokens  bucket
+	fresh   freshening
 
 	once sync.Once
 	own  *http.Transport

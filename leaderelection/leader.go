@@ -61,7 +61,9 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	}
 	l.end = le.clock.NewTimer(term.rest(now))
 	defer l.end.Stop()
-	l.due = le.clock.NewTimer(max(0, le.timing.retry-now.steady(won.sent)))
+	// The first renewal comes early, at random, so that the leases of a process
+	// that won many at once are not all renewed in the same moment ever after.
+	l.due = le.clock.NewTimer(max(0, le.timing.phase(le.random())-now.steady(won.sent)))
 	defer l.due.Stop()
 
 	work := &work{term: term, done: l.worked}

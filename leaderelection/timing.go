@@ -62,6 +62,13 @@ func (t timing) spread(random float64) time.Duration {
 	return time.Duration(random * float64(min(t.retry/50, 20*time.Millisecond)))
 }
 
+// phase returns how long after the write that won the lease the first renewal
+// comes, at random (0 ≤ random < 1): at most the retry period, and at least a
+// quarter of it. All later ones come a retry period after the one before.
+func (t timing) phase(random float64) time.Duration {
+	return t.retry - time.Duration(random*0.75*float64(t.retry))
+}
+
 // pause returns how long to wait after the n-th failure in a row (n from 1),
 // doubling from an eighth of the retry period to the whole of it, less up to
 // half of that at random. A server that says how long (Retry-After) is obeyed

@@ -1,12 +1,9 @@
 package resourcelock
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	restclient "k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/dialer"
@@ -56,15 +53,22 @@ func (o Options) Budget() (dialer.Budget, error) {
 	return budget, nil
 }
 
-// NewFromKubeconfig returns a lock on the Lease ns/name with connections of its
-// own, which kubeconfig (not changed) shows the way to. Each call to the lock
-// returns within renewDeadline, whatever becomes of the connection it started
-// on. The lock type must be LeasesResourceLock (ErrLockType otherwise).
+// NewFromKubeconfig returns a lock on the Lease ns/name with connections that
+// only locks use, which kubeconfig (not changed) shows the way to. Each call to
+// the lock returns within renewDeadline, whatever becomes of the connection it
+// started on. The lock type must be LeasesResourceLock (ErrLockType otherwise).
+//
+// Locks made from configurations of equal content, with the same renewDeadline,
+// share their connections, as locks of one Factory do; see there for what that
+// means. Configurations that cannot be compared share nothing: those with a
+// Dial, WrapTransport, Proxy, Transport, AuthProvider or AuthConfigPersister.
+// Make such locks by a Factory.
 func NewFromKubeconfig(lockType string, ns string, name string, rlc ResourceLockConfig, kubeconfig *restclient.Config, renewDeadline time.Duration) (Interface, error) {
 	return NewFromKubeconfigWithOptions(lockType, ns, name, rlc, kubeconfig, Options{RenewDeadline: renewDeadline})
 }
 
-// NewFromKubeconfigWithOptions is NewFromKubeconfig with more to choose.
+// NewFromKubeconfigWithOptions is NewFromKubeconfig with more to choose. Locks
+// share connections if their RenewDeadline and Mode are equal too.
 //
 // A kubeconfig whose Transport is the caller's own RoundTripper, which nothing
 // can be changed in, still makes a lock. It is bounded only by a timeout of its
@@ -73,30 +77,15 @@ func NewFromKubeconfigWithOptions(lockType string, ns string, name string, rlc R
 	if err := checkLockType(lockType); err != nil {
 		return nil, err
 	}
-	if kubeconfig == nil {
-		return nil, errors.New("kubeconfig is nil: the lock needs to know where the API is; see rest.InClusterConfig")
-	}
-	budget, err := options.Budget()
+	budget, err := options.budgetFor(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s/%s: %w", ns, name, err)
 	}
-	config, err := dialer.Harden(kubeconfig, budget)
-	if errors.Is(err, dialer.ErrOpaqueTransport) {
-		config, err = timed(kubeconfig, budget), nil
-	}
+	factory, err := shared.factoryFor(kubeconfig, budget)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s/%s: %w", ns, name, err)
 	}
-	client, err := coordinationv1.NewForConfig(restclient.AddUserAgent(config, userAgentSuffix))
-	if err != nil {
-		return nil, fmt.Errorf("lock %s/%s: building its client: %w", ns, name, err)
-	}
-	return &LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Namespace: ns, Name: name},
-		Client:     client,
-		LockConfig: rlc,
-		Labels:     options.Labels,
-	}, nil
+	return factory.lock(ns, name, rlc, options.Labels), nil
 }
 
 // timed returns what can be done for a transport that cannot be opened: a

@@ -33,6 +33,9 @@ type LeaseLock struct {
 	// Labels are put on the Lease with every write; nil puts none.
 	Labels map[string]string
 
+	// factory is what made the lock and shares its watches; nil for none.
+	factory *Factory
+
 	mu sync.Mutex
 	// last is what Get, Create or Update saw last: Interface has no argument for
 	// what an Update is based on.

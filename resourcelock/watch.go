@@ -11,9 +11,20 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// Watch implements Versioned. The watch selects the Lease by name, which is
-// what RBAC by resourceNames permits.
+// Watch implements Versioned. A lock that shares its connections with locks on
+// other Leases of the namespace (Factory) shares one watch on all of them, where
+// RBAC permits that: then seen may leave out states that were replaced before it
+// was called for them.
 func (l *LeaseLock) Watch(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
+	if l.factory != nil {
+		return l.factory.watch(ctx, l, from, seen)
+	}
+	return l.watchAlone(ctx, from, seen)
+}
+
+// watchAlone watches this Lease only. The watch selects it by name, which is
+// what RBAC by resourceNames permits.
+func (l *LeaseLock) watchAlone(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
 	stream, err := l.leases().Watch(ctx, metav1.ListOptions{
 		FieldSelector:   fields.OneTermEqualSelector(metav1.ObjectNameField, l.LeaseMeta.Name).String(),
 		ResourceVersion: from.ResourceVersion,
@@ -47,9 +58,18 @@ func (l *LeaseLock) see(event watch.Event, seen func(Snapshot)) error {
 	}
 	switch event.Type {
 	case watch.Added, watch.Modified:
-		seen(l.snapshot(lease))
+		tell(l, lease, seen)
 	case watch.Deleted:
-		seen(Snapshot{})
+		tell(l, nil, seen)
 	}
 	return nil
+}
+
+// tell calls seen for a state of l's Lease, nil standing for none.
+func tell(l *LeaseLock, lease *coordinationv1.Lease, seen func(Snapshot)) {
+	if lease == nil {
+		seen(Snapshot{})
+		return
+	}
+	seen(l.snapshot(lease))
 }

@@ -67,6 +67,7 @@ func (s *Store) Serve(name string) (*Endpoint, error) {
 		TLSConfig:   &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		Protocols:   protocols,
 		ConnContext: withConn,
+		ConnState:   s.options.ConnState,
 		// A client that hangs up during a handshake is no news here.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}

@@ -68,6 +68,9 @@ func (h *handler) route(w http.ResponseWriter, r *http.Request) error {
 
 // collection answers what is asked of all leases, or of those in a namespace.
 func (h *handler) collection(w http.ResponseWriter, r *http.Request, namespace string) error {
+	if err := h.admit(r, namespace, ""); err != nil {
+		return err
+	}
 	switch r.Method {
 	case http.MethodGet:
 		query, err := parseQuery(r.URL.Query(), namespace)
@@ -105,6 +108,9 @@ func (h *handler) collection(w http.ResponseWriter, r *http.Request, namespace s
 
 // single answers what is asked of one lease.
 func (h *handler) single(w http.ResponseWriter, r *http.Request, key types.NamespacedName) error {
+	if err := h.admit(r, key.Namespace, key.Name); err != nil {
+		return err
+	}
 	switch r.Method {
 	case http.MethodGet:
 		lease, err := h.store.get(key)

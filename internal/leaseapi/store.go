@@ -2,8 +2,11 @@ package leaseapi
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
+	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +35,14 @@ type Options struct {
 	// older resourceVersion; one that is older still gets 410 Gone. Zero means
 	// DefaultHistory.
 	History int
+	// Admit, if set, is asked before each request on Leases is handled. It may
+	// refuse it with an error (Request.Forbid, as RBAC would), and it may wait,
+	// as long as ctx lasts, to make the API slow for some of them. It is called
+	// by many goroutines at once.
+	Admit func(ctx context.Context, request Request) error
+	// ConnState, if set, is told of every connection to an Endpoint, as
+	// http.Server.ConnState.
+	ConnState func(net.Conn, http.ConnState)
 }
 
 // Commit is one committed write.

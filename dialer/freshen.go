@@ -1,0 +1,38 @@
+package dialer
+
+import (
+	"sync"
+	"time"
+)
+
+// freshening keeps many round trips that each want a new connection from
+// closing the idle ones over and over. What is idle a moment after they were
+// closed has carried an answer since, or has just been opened: it is as good as
+// new, and with many leases on one transport it is what the others use. The
+// zero value is ready for use; it is safe for concurrent use.
+type freshening struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+// due reports whether the last time was at least a moment ago, and if so makes
+// now the last.
+func (f *freshening) due(moment time.Duration) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if !f.last.IsZero() && now.Sub(f.last) < moment {
+		return false
+	}
+	f.last = now
+	return true
+}
+
+// freshen closes the idle connections, unless that was done less than half a
+// hedge ago: so two attempts of one round trip, which are a hedge apart, never
+// count on the same closing.
+func (t *Transport) freshen(budget Budget) {
+	if t.fresh.due(budget.pace() / 2) {
+		t.CloseIdleConnections()
+	}
+}

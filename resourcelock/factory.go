@@ -1,0 +1,151 @@
+package resourcelock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	restclient "k8s.io/client-go/rest"
+
+	"github.com/holdfast-go/holdfast/dialer"
+)
+
+// Factory makes locks that share one hardened client: a thousand leases need a
+// handful of connections, and one watch for each namespace.
+//
+// What its locks share:
+//
+//   - The transport. Requests take turns on mostInside connections as long as
+//     they are answered soon. One that is slow no longer counts after the time
+//     in which it would be hedged, so a slow lease holds up no other. A call
+//     keeps its bound, the wait for its turn included.
+//   - The watch. Locks on different Leases of one namespace are served by one
+//     watch on all Leases of it, where RBAC allows that; where it does not, each
+//     watches its own Lease by name.
+//   - The hedging budget of the transport (dialer.Transport).
+//
+// A Factory holds nothing that must be closed: its idle connections are closed
+// when neither it nor any of its locks can be reached any more. It is safe for
+// concurrent use.
+type Factory struct {
+	client  *coordinationv1.CoordinationV1Client
+	labels  map[string]string
+	watches *watches
+
+	mu sync.Mutex
+	// lone holds, for each namespace, the name that all locks there were made
+	// for, empty once there were two.
+	lone map[string]string
+}
+
+// NewFactory returns a Factory whose locks reach the API the way config (not
+// changed) shows. Options are those of NewFromKubeconfigWithOptions and hold for
+// all of its locks; an error names field, value and relation.
+//
+// No two Factories share anything, whatever they were made from.
+func NewFactory(config *restclient.Config, options Options) (*Factory, error) {
+	budget, err := options.budgetFor(config)
+	if err != nil {
+		return nil, err
+	}
+	return newFactory(config, budget, options.Labels)
+}
+
+// Lock returns a lock on the Lease ns/name. The lock type must be
+// LeasesResourceLock (ErrLockType otherwise).
+func (f *Factory) Lock(lockType string, ns string, name string, rlc ResourceLockConfig) (Interface, error) {
+	if err := checkLockType(lockType); err != nil {
+		return nil, err
+	}
+	return f.lock(ns, name, rlc, f.labels), nil
+}
+
+func (f *Factory) lock(ns, name string, rlc ResourceLockConfig, labels map[string]string) *LeaseLock {
+	f.mu.Lock()
+	if known, any := f.lone[ns]; !any {
+		f.lone[ns] = name
+	} else if known != name {
+		f.lone[ns] = ""
+	}
+	f.mu.Unlock()
+	return &LeaseLock{
+		LeaseMeta:  metav1.ObjectMeta{Namespace: ns, Name: name},
+		Client:     f.client,
+		LockConfig: rlc,
+		Labels:     labels,
+		factory:    f,
+	}
+}
+
+// many reports whether the factory made locks on several Leases of a namespace.
+// For a single one, a watch that selects it by name costs the API less than one
+// on the whole namespace, which may be full of Leases of others.
+func (f *Factory) many(ns string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lone[ns] == ""
+}
+
+// budgetFor checks what a client is to be made from.
+func (o Options) budgetFor(config *restclient.Config) (dialer.Budget, error) {
+	if config == nil {
+		return dialer.Budget{}, errors.New("kubeconfig is nil: the lock needs to know where the API is; see rest.InClusterConfig")
+	}
+	return o.Budget()
+}
+
+func newFactory(config *restclient.Config, budget dialer.Budget, labels map[string]string) (*Factory, error) {
+	hardened, err := dialer.Harden(config, budget)
+	switch {
+	case errors.Is(err, dialer.ErrOpaqueTransport):
+		hardened = timed(config, budget)
+	case err != nil:
+		return nil, err
+	default:
+		queue(hardened, budget)
+	}
+	client, err := coordinationv1.NewForConfig(restclient.AddUserAgent(hardened, userAgentSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("building the client: %w", err)
+	}
+	f := &Factory{
+		client:  client,
+		labels:  labels,
+		watches: newWatches(client, budget.Connect),
+		lone:    map[string]string{},
+	}
+	if config.Transport == nil { // a transport of the user's own is theirs to close
+		runtime.AddCleanup(f, closeIdleConnections, transportOf(client))
+	}
+	return f, nil
+}
+
+// mostIdle is how many idle connections are kept: what a gate that had to widen
+// may have used. It closes them when it no longer needs them.
+const mostIdle = 8 * mostInside
+
+// queue makes the requests of every client made from hardened take turns.
+func queue(hardened *restclient.Config, budget dialer.Budget) {
+	wrap := hardened.WrapTransport
+	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
+		keepIdle(rt, mostIdle)
+		return newTurns(wrap(rt), budget)
+	}
+}
+
+// watch is LeaseLock.Watch for a lock of this factory.
+func (f *Factory) watch(ctx context.Context, l *LeaseLock, from Snapshot, seen func(Snapshot)) error {
+	if !f.many(l.LeaseMeta.Namespace) {
+		return l.watchAlone(ctx, from, seen)
+	}
+	err := f.watches.watch(ctx, l, from, seen)
+	if errors.Is(err, errNotTogether) {
+		return l.watchAlone(ctx, from, seen)
+	}
+	return err
+}
