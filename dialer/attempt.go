@@ -87,9 +87,10 @@ func (a *attempt) run(base http.RoundTripper, request *http.Request) outcome {
 type freshKey struct{}
 
 // FreshConnection returns a context whose requests start on a new connection:
-// a Transport closes its idle connections before it sends them. (A connection
-// that another request gives back at that very moment may be taken instead; it
-// has just carried an answer.) Other round trippers ignore it.
+// a Transport closes its idle connections before it sends them. (One that
+// another request gives back at that very moment, or has given back since they
+// were closed for another request less than half a hedge ago, may be taken
+// instead; it has just carried an answer.) Other round trippers ignore it.
 func FreshConnection(ctx context.Context) context.Context {
 	return context.WithValue(ctx, freshKey{}, true)
 }

@@ -17,20 +17,22 @@ const mostInside = 6
 // share few connections. It is no rate limit and must never become one:
 //
 //   - Who has been inside for as long as `slow` no longer counts, up to
-//     mostOverlooked at once. A slow lease holds up nobody, and its hedges (which are sent from inside) never wait.
+//     mostOverlooked at once. A slow lease holds up nobody, and its hedges, which
+//     are sent from inside, never wait.
 //   - When the first in the queue has waited for as long as `slow`, the API is
 //     slower, or there is more to do, than the width allows for: it doubles, at
 //     most once in that time. If that did not let more requests through, what
 //     is slow is a processor, this one's or the API's, which more connections
 //     would only slow down further: the width goes back and stays for a while.
 //     It also halves when little of it is in use.
-//   - Nobody waits longer than `patience`.
+//
+// A wait ends with its context, unanswered: where there is more to do than
+// API and processors can bear, letting everyone in would only make it more.
 //
 // By Little's law, n requests a second that take t each keep n×t inside. A
 // thousand leases renewed every 2s need 6 for answers within 12ms.
 type gate struct {
-	slow     time.Duration
-	patience time.Duration
+	slow time.Duration
 	// calm is called when a crowd has gone, and with it the need for more
 	// connections than the width at rest.
 	calm func()
@@ -63,8 +65,8 @@ const (
 	crowd = 8 * mostInside
 )
 
-func newGate(slow, patience time.Duration, calm func()) *gate {
-	return &gate{slow: slow, patience: patience, calm: calm, width: mostInside}
+func newGate(slow time.Duration, calm func()) *gate {
+	return &gate{slow: slow, calm: calm, width: mostInside}
 }
 
 // enter waits for a turn. It returns how long that took and what ends it, which
@@ -146,19 +148,14 @@ func (g *gate) queue() <-chan struct{} {
 func (g *gate) wait(ctx context.Context, turn <-chan struct{}) error {
 	widen := time.NewTicker(g.slow)
 	defer widen.Stop()
-	enough := time.NewTimer(g.patience)
-	defer enough.Stop()
 	for {
 		select {
 		case <-turn:
 			return nil
 		case <-widen.C:
 			g.widen()
-		case <-enough.C:
-			g.giveUp(turn, true)
-			return nil
 		case <-ctx.Done():
-			g.giveUp(turn, false)
+			g.giveUp(turn)
 			return context.Cause(ctx)
 		}
 	}
@@ -189,21 +186,17 @@ func (g *gate) resize(width int, now time.Time) {
 	g.width, g.changed, g.passed = max(width, mostInside), now, 0
 }
 
-// giveUp ends a wait: by entering out of turn, or by going away.
-func (g *gate) giveUp(turn <-chan struct{}, enter bool) {
+// giveUp ends a wait.
+func (g *gate) giveUp(turn <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := slices.IndexFunc(g.waiting, func(c chan struct{}) bool { return c == turn })
-	switch {
-	case i >= 0:
+	if i >= 0 {
 		g.waiting = slices.Delete(g.waiting, i, i+1)
-		if enter {
-			g.inside++
-		}
-	case !enter: // it had just been let in
-		g.inside--
-		g.admit()
+		return
 	}
+	g.inside-- // it had just been let in
+	g.admit()
 }
 
 // out makes room for the next.

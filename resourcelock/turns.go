@@ -27,7 +27,7 @@ func newTurns(next http.RoundTripper, budget dialer.Budget) *turns {
 		slow = dialer.Budget{Answer: budget.Answer}.WithDefaults().Hedge
 	}
 	t := &turns{next: next, bound: budget.Answer}
-	t.gate = newGate(slow, budget.Answer*3/4, t.CloseIdleConnections)
+	t.gate = newGate(slow, t.CloseIdleConnections)
 	return t
 }
 
@@ -36,7 +36,9 @@ func (t *turns) RoundTrip(request *http.Request) (*http.Response, error) {
 	if strings.Contains(request.URL.RawQuery, "watch=") {
 		return t.next.RoundTrip(request)
 	}
-	waited, leave, err := t.gate.enter(request.Context())
+	bounded, cancel := context.WithTimeout(request.Context(), t.bound)
+	waited, leave, err := t.gate.enter(bounded)
+	cancel()
 	if err != nil {
 		if request.Body != nil {
 			_ = request.Body.Close()
