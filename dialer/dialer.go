@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,6 +47,14 @@ type Dialer struct {
 	// returns if that is a *net.TCPConn, or gives way to one through NetConn.
 	// Nil is net.Dialer, which also sets them before connect.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Meter counts dials and connections. Nil is the Meter of the Transport, or
+	// of HardenTraffic's client, whose request asks for the dial; without one,
+	// nothing is counted. A counted connection gives way to its socket through
+	// NetConn.
+	Meter *Meter
+
+	lost *atomic.Int64 // see closing.lost
 }
 
 // DialContext connects to address, for example "192.0.2.1:443". The first dial
@@ -70,7 +79,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if !isTCP(network) {
 		r.hedge = -1
 	}
-	return r.run(ctx)
+	return d.count(ctx, r)
 }
 
 // hardened returns the dial whose connections carry the options of silence.
