@@ -44,7 +44,7 @@ func metered(t *testing.T, client *http.Client) (*Meter, <-chan CloseReason) {
 
 func TestMeterCountsRequestsAndTheirConnections(t *testing.T) {
 	server, _ := newServer(t, false, hello)
-	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1})
+	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	for range 3 {
 		get(t, client, server.URL)
 	}
@@ -77,7 +77,7 @@ func TestMeterCountsRequestsAndTheirConnections(t *testing.T) {
 // we have closed the socket: whoever spoke first has closed the connection.
 func TestIdleConnectionThatWeCloseIsByUs(t *testing.T) {
 	server, _ := newServer(t, false, hello)
-	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1})
+	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	meter, reasons := metered(t, client)
 	for range 50 {
 		get(t, client, server.URL)
@@ -89,7 +89,7 @@ func TestIdleConnectionThatWeCloseIsByUs(t *testing.T) {
 
 func TestConnectionThatIsNotToBeKeptIsByUs(t *testing.T) {
 	server, _ := newServer(t, false, hello)
-	client := newClient(t, server, Budget{Mode: Fresh, Answer: 20 * time.Second, Hedge: -1})
+	client := newClient(t, server, Budget{Mode: Fresh, Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	_, reasons := metered(t, client)
 	for range 20 {
 		get(t, client, server.URL)
@@ -99,7 +99,7 @@ func TestConnectionThatIsNotToBeKeptIsByUs(t *testing.T) {
 
 func TestConnectionThatThePeerClosesIsPeerClosed(t *testing.T) {
 	server, _ := newServer(t, false, hello)
-	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1})
+	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	_, reasons := metered(t, client)
 	for range 20 {
 		get(t, client, server.URL)
@@ -122,7 +122,7 @@ func TestLosersConnectionLostItsHedge(t *testing.T) {
 				}
 				hello(w, request)
 			})
-			client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: 50 * ms})
+			client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: 50 * ms, DialHedge: -1})
 			base := client.Transport.(*Transport).WrappedRoundTripper().(*http.Transport)
 			dial := base.DialContext
 			base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -152,7 +152,7 @@ func TestCancelledRequestsConnectionIsGivenUp(t *testing.T) {
 		got <- struct{}{}
 		<-request.Context().Done()
 	})
-	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1})
+	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	meter, reasons := metered(t, client)
 	ctx, cancel := context.WithCancel(t.Context())
 	context.AfterFunc(t.Context(), cancel)
@@ -174,7 +174,7 @@ func TestWatchThatItsReaderEndsIsByUs(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-request.Context().Done()
 	})
-	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1})
+	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	_, reasons := metered(t, client)
 	response, err := client.Get(server.URL)
 	require.NoError(t, err)
@@ -184,7 +184,7 @@ func TestWatchThatItsReaderEndsIsByUs(t *testing.T) {
 
 func TestUntrustedPeersConnectionFailedItsHandshake(t *testing.T) {
 	server, _ := newServer(t, false, hello)
-	rt := &Transport{Budget: Budget{Answer: 20 * time.Second}}
+	rt := &Transport{Budget: Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1}}
 	_, err := (&http.Client{Transport: rt}).Get(server.URL)
 	require.ErrorContains(t, err, "certificate")
 	stats := rt.Stats()
@@ -311,7 +311,7 @@ func TestHardenedClientsAreCounted(t *testing.T) {
 	for name, shared := range map[string]*Meter{"a Meter each": nil, "one Meter": new(Meter)} {
 		t.Run(name, func(t *testing.T) {
 			server, _ := newServer(t, true, hello)
-			lock, err := Harden(newConfig(server), Budget{Answer: 20 * time.Second, Hedge: -1}, WithMeter(shared))
+			lock, err := Harden(newConfig(server), Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1}, WithMeter(shared))
 			require.NoError(t, err)
 			rest, err := HardenTraffic(newConfig(server), 20*time.Second, nil, WithMeter(shared))
 			require.NoError(t, err)
@@ -384,6 +384,24 @@ func TestCancelledStreamDoesNotColourAnHTTP2Connection(t *testing.T) {
 		client.CloseIdleConnections()
 		return meter.Stats().Open == 0
 	}, 20*time.Second, ms)
+	assert.Equal(t, Closes{ByUs: 1}, meter.Stats().Closed)
+}
+
+func TestAnsweredRequestThatIsCancelledLaterLeavesNoReason(t *testing.T) {
+	server, _ := newServer(t, false, hello)
+	var meter Meter
+	hardened, err := HardenTraffic(newConfig(server), 20*time.Second, WithMeter(&meter))
+	require.NoError(t, err)
+	client := clientFor(t, hardened)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	require.NoError(t, err)
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	require.Equal(t, "hello over HTTP/1.1", bodyOf(t, response))
+	cancel()
+	client.CloseIdleConnections()
 	assert.Equal(t, Closes{ByUs: 1}, meter.Stats().Closed)
 }
 
