@@ -2,7 +2,6 @@ package dialer
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,7 +50,7 @@ func gatewayFailed(status int) bool {
 type stream struct {
 	io.ReadCloser
 	once   sync.Once
-	cancel context.CancelFunc
+	cancel func()
 	closed func() // called once, after the body has been closed
 }
 

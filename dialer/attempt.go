@@ -6,13 +6,16 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // attempt is one of the requests that a round trip sends.
 type attempt struct {
 	number int // 0 is the first
 	hedge  bool
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
+	use    *use
+	start  time.Time
 
 	waits   atomic.Bool // waits for a connection, as far as the base tells
 	reached atomic.Bool // has a connection: the request may weigh on a server
@@ -30,7 +33,7 @@ func (o outcome) discard() {
 	if o.response != nil {
 		_ = o.response.Body.Close()
 	}
-	o.attempt.cancel()
+	o.attempt.cancel(endedOutrun)
 }
 
 type attemptKey struct{}
@@ -41,9 +44,11 @@ type attemptKey struct{}
 // outlive the request that asked for it. The context therefore also carries
 // itself as a value, which survives the detaching: our Dialer gives up with
 // the attempt, and no dial to a dead backend is left behind.
-func (a *attempt) begin(caller context.Context) context.Context {
-	ctx, cancel := context.WithCancel(caller)
+func (a *attempt) begin(caller context.Context, meter *Meter) context.Context {
+	ctx, cancel := context.WithCancelCause(caller)
 	a.cancel = cancel
+	a.start = time.Now()
+	ctx, a.use = meter.follow(ctx)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { a.waits.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { a.reached.Store(true) },

@@ -53,6 +53,7 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 	pace := time.NewTimer(c.budget.pace())
 	defer pace.Stop()
 
+	c.transport.meter().count(func(s *Stats) { s.Requests++ })
 	c.transport.tokens.earn()
 	c.launch(caller, false)
 	for {
@@ -62,7 +63,7 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 			if o.err == nil {
 				return c.win(o, time.Since(start)), nil
 			}
-			o.attempt.cancel()
+			o.attempt.cancel(endedFailed)
 			if caller.Err() != nil {
 				return fail(ended(caller, c.last))
 			}
@@ -115,13 +116,15 @@ func (c *call) launch(caller context.Context, hedge bool) {
 	a := &attempt{number: len(c.attempts), hedge: hedge}
 	c.attempts = append(c.attempts, a)
 	c.underway++
-	ctx := a.begin(caller)
+	ctx := a.begin(caller, c.transport.meter())
+	c.count(a)
 	if a.number > 0 || c.budget.Mode == Fresh || wantsFresh(caller) {
 		c.transport.freshen(c.budget)
 	}
 	request, err := a.replay(ctx, c.request)
 	if err == nil && c.budget.Mode == Fresh {
 		request.Close = true
+		a.use.final.Store(true)
 	}
 	go func() {
 		o := outcome{attempt: a, err: err}
@@ -139,6 +142,10 @@ func (c *call) launch(caller context.Context, hedge bool) {
 // win returns the first answer and cancels the attempts that have lost.
 func (c *call) win(o outcome, elapsed time.Duration) *http.Response {
 	c.settle(o.attempt)
+	if o.attempt.hedge {
+		c.transport.meter().count(func(s *Stats) { s.HedgesWon++ })
+	}
+	o.attempt.use.answered(len(c.attempts), elapsed)
 	if len(c.attempts) > 1 {
 		klog.FromContext(c.request.Context()).V(2).Info("Request needed more than one attempt",
 			"method", c.request.Method, "host", c.host(), "attempts", len(c.attempts),
@@ -152,30 +159,55 @@ func (c *call) win(o outcome, elapsed time.Duration) *http.Response {
 	response := o.response
 	response.Request = c.request
 	if streams(c.request, response) {
-		s := &stream{ReadCloser: response.Body, cancel: o.attempt.cancel, closed: after}
+		s := &stream{ReadCloser: response.Body, cancel: func() { o.attempt.cancel(endedWell) }, closed: after}
 		response.Body = s.live()
 		return response
 	}
-	o.attempt.cancel()
+	o.attempt.cancel(endedWell)
 	after()
 	return response
 }
 
-// settle cancels every attempt but the winner and returns the tokens of hedges
-// that were no load on a server: all of them when the first attempt was not the
-// one that was answered (its connection had died, not the server), otherwise
-// those that never got a connection.
+// count counts an attempt that is not the first.
+func (c *call) count(a *attempt) {
+	if a.number == 0 {
+		return
+	}
+	meter := c.transport.meter()
+	if !a.hedge {
+		meter.count(func(s *Stats) { s.Retries++ })
+		return
+	}
+	meter.count(func(s *Stats) { s.Hedges++ })
+	if hook := meter.Trace.Hedged; hook != nil {
+		hook(c.request.Method, c.host(), a.number+1, a.start.Sub(c.attempts[0].start))
+	}
+}
+
+// settle cancels every attempt but the winner and gives tokens back.
 func (c *call) settle(winner *attempt) {
-	refund := 0
+	h := hedging{delay: c.budget.Hedge, answered: winner != nil}
+	why := endedGivenUp
+	if winner != nil {
+		why = endedOutrun
+		h.byFirst = winner.number == 0
+		h.took = time.Since(winner.use.since(winner.start))
+	}
 	for _, a := range c.attempts {
 		if a != winner {
-			a.cancel()
+			a.cancel(why)
 		}
-		if a.hedge && (winner != nil && winner.number > 0 || !a.weighed()) {
-			refund++
+		switch {
+		case a.number == 0:
+			reused, known := a.use.reused()
+			h.fresh = known && !reused
+		case a.hedge && a.weighed():
+			h.weighed++
+		case a.hedge:
+			h.empty++
 		}
 	}
-	c.transport.tokens.refund(refund)
+	c.transport.tokens.refund(h.refund())
 }
 
 // hopeless reports whether an attempt failed for a reason that the next one

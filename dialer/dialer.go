@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,7 +55,14 @@ type Dialer struct {
 	// net.DefaultResolver. It must not be copied or changed meanwhile.
 	Resolver *net.Resolver
 
-	fortunes fortunes // which addresses to begin with
+	// Meter counts dials and connections. Nil is the Meter of the Transport, or
+	// of HardenTraffic's client, whose request asks for the dial; without one,
+	// nothing is counted. A counted connection gives way to its socket through
+	// NetConn.
+	Meter *Meter
+
+	fortunes fortunes      // which addresses to begin with
+	lost     *atomic.Int64 // see closing.lost
 }
 
 // DialContext connects to address, for example "192.0.2.1:443". The first dial
@@ -89,7 +97,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	r.resolve = d.targets(network, address, r.hedge)
 	r.fortunes = &d.fortunes
-	return r.run(ctx)
+	return d.count(ctx, r)
 }
 
 // hardened returns the dial whose connections carry the options of silence.

@@ -62,6 +62,24 @@
 // own has no socket of ours to set options on; its round trips are bounded all
 // the same.
 //
+// # What can be seen
+//
+// A Meter counts what becomes of connections and requests: how many were
+// opened, why each was closed, what was hedged and what won, and how old the
+// connection was that carried the last answer. Each hardened client has one of
+// its own, which StatsOf reads; WithMeter, Transport.Meter and Dialer.Meter name
+// one that many may share. Its Trace calls functions as things happen, for
+// metrics and logs:
+//
+//	meter := dialer.Meter{Trace: dialer.Trace{Closed: func(reason dialer.CloseReason, ...) { closes.WithLabelValues(reason.String()).Inc() }}}
+//	hardened, err := dialer.Harden(config, budget, dialer.WithMeter(&meter))
+//	stats := meter.Stats()
+//
+// The reason of a closing is what was noticed first. A refused or unanswered TLS
+// handshake and an HTTP/2 peer that answers no ping are known for what they are
+// where a Transport or HardenTraffic sends the requests; to a Dialer alone both
+// are ByUs.
+//
 // # Use
 //
 // Harden takes the rest.Config of a small client, such as that of a lock, and a

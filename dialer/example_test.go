@@ -2,6 +2,7 @@ package dialer_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -48,6 +49,35 @@ func ExampleTransport() {
 	defer response.Body.Close()
 	fmt.Println(response.Status)
 	// Output: 200 OK
+}
+
+// A Meter says what became of connections and requests.
+func ExampleMeter() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+
+	meter := dialer.Meter{Trace: dialer.Trace{
+		Closed: func(reason dialer.CloseReason, _ time.Duration, _ net.Addr, _ error) { fmt.Println("closed:", reason) },
+	}}
+	transport := &dialer.Transport{Budget: dialer.Budget{Answer: 20 * time.Second}, Meter: &meter}
+	client := &http.Client{Transport: transport}
+	for range 3 {
+		response, err := client.Get(server.URL)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+	}
+	transport.CloseIdleConnections()
+
+	stats := meter.Stats()
+	fmt.Println("requests:", stats.Requests, "on a kept connection:", stats.ServedReused)
+	fmt.Println("connections:", stats.Opened, "open:", stats.Open, "closed:", stats.Closed)
+	// Output:
+	// closed: by-us
+	// requests: 3 on a kept connection: 2
+	// connections: 1 open: 0 closed: map[by-us:1]
 }
 
 // The client of a lock: every request ends within five seconds.

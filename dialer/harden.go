@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -30,8 +31,9 @@ var ErrOpaqueTransport = errors.New("the transport hides its sockets, they canno
 // Timeout becomes zero, because the bounds are kept here and it would end
 // watches; QPS becomes -1 and RateLimiter nil. Where the operating system has no
 // user timeout the mode falls back to Fresh. A nil config and a budget that
-// does not Validate are errors. A config is to be hardened once.
-func Harden(config *rest.Config, budget Budget) (*rest.Config, error) {
+// does not Validate are errors. A config is to be hardened once. StatsOf says what
+// became of a client's connections and requests, see also WithMeter.
+func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, error) {
 	if config == nil {
 		return nil, errors.New("dialer: Harden: config is nil, it must be a *rest.Config")
 	}
@@ -41,12 +43,15 @@ func Harden(config *rest.Config, budget Budget) (*rest.Config, error) {
 	budget = budget.WithDefaults()
 	budget.Mode = budget.Mode.kept()
 
+	meter := choose(opts).meter
 	hardened := rest.CopyConfig(config)
 	hardened.NextProtos = []string{"http/1.1"}
 	hardened.Timeout = 0
 	hardened.QPS, hardened.Burst, hardened.RateLimiter = -1, 0, nil
 	prepare, err := ownSockets(hardened, func(base dialFunc) dialFunc {
-		return budget.dialer(base).DialContext
+		d := budget.dialer(base)
+		d.Meter = meter
+		return d.DialContext
 	}, func(clone, _ *http.Transport) { speakHTTP1(clone) }, func(t *http.Transport) {
 		tune(t, budget)
 	})
@@ -56,7 +61,7 @@ func Harden(config *rest.Config, budget Budget) (*rest.Config, error) {
 	wrap := config.WrapTransport
 	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
 		prepare(rt)
-		t := &Transport{Base: rt, Budget: budget, sockets: rt}
+		t := &Transport{Base: rt, Budget: budget, Meter: meter, sockets: rt}
 		if wrap != nil {
 			t.Base = wrap(rt)
 		}
@@ -71,21 +76,22 @@ func Harden(config *rest.Config, budget Budget) (*rest.Config, error) {
 // the bound; sockets get it as their user timeout; dials are hedged. Requests
 // are not hedged, and Timeout and rate limits stay as the user set them. Over
 // HTTP/1.1 there are no pings, so a peer that still acknowledges but no longer
-// answers is not noticed. config is not changed; what Harden says of
+// answers is not noticed. Connections and requests are counted as Harden's are. config is not changed; what Harden says of
 // certificates, Dial, WrapTransport and Transport holds here as well. A nil
 // config and a bound that is not positive are errors.
-func HardenTraffic(config *rest.Config, within time.Duration) (*rest.Config, error) {
+func HardenTraffic(config *rest.Config, within time.Duration, opts ...Option) (*rest.Config, error) {
 	if config == nil {
 		return nil, errors.New("dialer: HardenTraffic: config is nil, it must be a *rest.Config")
 	}
 	if within <= 0 {
 		return nil, fmt.Errorf("dialer: HardenTraffic: within is %v, it must be positive", within)
 	}
+	meter, lost := choose(opts).meter, new(atomic.Int64)
 	hardened := rest.CopyConfig(config)
 	prepare, err := ownSockets(hardened, func(base dialFunc) dialFunc {
-		return (&Dialer{Connect: within, Hedge: min(defaultDialHedge, within/4), Silence: within, Dial: base}).DialContext
+		return (&Dialer{Connect: within, Hedge: min(defaultDialHedge, within/4), Silence: within, Dial: base, Meter: meter, lost: lost}).DialContext
 	}, keepHTTP2, func(t *http.Transport) {
-		ping(t, within)
+		lost.Store(int64(ping(t, within)))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dialer: HardenTraffic: %w", err)
@@ -93,10 +99,14 @@ func HardenTraffic(config *rest.Config, within time.Duration) (*rest.Config, err
 	wrap := config.WrapTransport
 	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
 		prepare(rt)
+		t := &traffic{base: rt, meter: meter}
 		if wrap != nil {
-			return wrap(rt)
+			t.base = wrap(rt)
 		}
-		return rt
+		if t.meter == nil {
+			t.meter = new(Meter)
+		}
+		return t
 	}
 	return hardened, nil
 }

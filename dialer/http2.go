@@ -9,8 +9,9 @@ import (
 
 // ping makes a transport notice a peer that is silent on an HTTP/2 connection:
 // after a third of the bound without a frame it asks, and half of the bound
-// later it gives up. What the user has bounded more tightly stays.
-func ping(t *http.Transport, within time.Duration) {
+// later it gives up. What the user has bounded more tightly stays. It returns how
+// long a peer that is given up has been silent, at least.
+func ping(t *http.Transport, within time.Duration) (lost time.Duration) {
 	tighten := func(bound *time.Duration, to time.Duration) {
 		if *bound <= 0 || *bound > to {
 			*bound = max(to, 1)
@@ -25,6 +26,7 @@ func ping(t *http.Transport, within time.Duration) {
 	tighten(&conf.PingTimeout, within/2)
 	tighten(&conf.WriteByteTimeout, within)
 	t.HTTP2 = &conf
+	return conf.SendPingTimeout + conf.PingTimeout
 }
 
 // keepHTTP2 makes the clone of a user's transport negotiate HTTP/2 if the

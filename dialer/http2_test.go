@@ -27,6 +27,7 @@ func TestTrafficKeepsHTTP2AndNoticesAFrozenPeer(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server, _ := newServer(t, true, func(w http.ResponseWriter, request *http.Request) {
 				hello(w, request)
 				if request.URL.Path == "/watch" {

@@ -72,6 +72,7 @@ func TestRequestOnADeadConnectionIsAnsweredThroughAHedge(t *testing.T) {
 }
 
 func TestHandshakeThatIsNeverAnsweredIsHedged(t *testing.T) {
+	t.Parallel()
 	server, _ := newServer(t, false, hello)
 	relay := newRelay(t, server.Listener.Addr().String())
 	client := newClient(t, server, Budget{Answer: 5 * time.Second, Hedge: 100 * ms})
@@ -82,6 +83,7 @@ func TestHandshakeThatIsNeverAnsweredIsHedged(t *testing.T) {
 }
 
 func TestPeerThatNeverAnswersEndsWithinAnswer(t *testing.T) {
+	t.Parallel()
 	server, _ := newServer(t, false, hello)
 	relay := newRelay(t, server.Listener.Addr().String())
 	relay.deaf.Store(true)
@@ -138,6 +140,7 @@ func TestLosersConnectionIsClosed(t *testing.T) {
 }
 
 func TestWatchOutlivesAnswer(t *testing.T) {
+	t.Parallel()
 	server, _ := newServer(t, false, func(w http.ResponseWriter, _ *http.Request) {
 		for n := range 4 {
 			_, _ = fmt.Fprintln(w, "event", n)

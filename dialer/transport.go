@@ -23,9 +23,10 @@ import (
 // equal writes is refused. Set Hedgeable for anything else.
 //
 // A token bucket bounds the load: hedges draw on ten tokens, and ten requests
-// earn one. A hedge that wins over an unanswered first attempt, or never got a
-// connection, costs nothing, so dead connections do not drain the bucket; a
-// server that is slow for everyone does.
+// earn one. A hedge that never got a connection costs nothing, nor does one that
+// shows the first attempt's connection to have died: it was a kept one, and the
+// answer came sooner than Hedge once asked for elsewhere. So dead connections do
+// not drain the bucket; a server that is slow for everyone does.
 //
 // A Transport is safe for concurrent use while its fields are not changed. It
 // must not be copied after first use.
@@ -47,9 +48,15 @@ type Transport struct {
 	// allowed is sent once and still bounded.
 	Hedgeable func(*http.Request) bool
 
+	// Meter counts requests, and the connections of the transport that stands in
+	// for a nil Base or of any Dialer below that has no Meter itself. Nil is a
+	// Meter of the Transport's own.
+	Meter *Meter
+
 	sockets http.RoundTripper // holds the idle connections if Base may hide them; nil is Base
 	tokens  bucket
 	fresh   freshening
+	tally   Meter
 
 	once sync.Once
 	own  *http.Transport
@@ -92,6 +99,16 @@ func (t *Transport) WrappedRoundTripper() http.RoundTripper {
 		tune(t.own, budget)
 	})
 	return t.own
+}
+
+// Stats returns what the Transport's Meter has counted.
+func (t *Transport) Stats() Stats { return t.meter().Stats() }
+
+func (t *Transport) meter() *Meter {
+	if t.Meter != nil {
+		return t.Meter
+	}
+	return &t.tally
 }
 
 // CloseIdleConnections closes the connections that no request is using.

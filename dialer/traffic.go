@@ -1,0 +1,31 @@
+package dialer
+
+import (
+	"net/http"
+	"time"
+)
+
+// traffic counts the requests of a client that are not hedged.
+type traffic struct {
+	base  http.RoundTripper
+	meter *Meter
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *traffic) RoundTrip(request *http.Request) (*http.Response, error) {
+	start := time.Now()
+	t.meter.count(func(s *Stats) { s.Requests++ })
+	ctx, u := t.meter.follow(request.Context())
+	u.final.Store(request.Close)
+	response, err := t.base.RoundTrip(request.WithContext(ctx))
+	if err == nil {
+		u.answered(1, time.Since(start))
+	}
+	return response, err
+}
+
+// CloseIdleConnections closes the connections that no request is using.
+func (t *traffic) CloseIdleConnections() { closeIdle(t.base) }
+
+// WrappedRoundTripper gives way to what it wraps.
+func (t *traffic) WrappedRoundTripper() http.RoundTripper { return t.base }

@@ -1,0 +1,126 @@
+package dialer
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// use is one request's use of connections: it ties what net/http tells about
+// the request to the connection that was dialled for it and to the one that
+// carries it, which need not be the same.
+type use struct {
+	meter *Meter
+	ctx   context.Context // the request's
+	begun atomic.Bool     // the answer has begun
+	final atomic.Bool     // the peer is told to close the connection after it
+
+	mu      sync.Mutex
+	dialled *conn
+	carrier *conn
+	known   bool      // the base has told which connection carries the request
+	at      time.Time // when it did
+	served  Served
+}
+
+type useKey struct{}
+
+// follow returns the context that a request is to be sent with to be counted by m.
+func (m *Meter) follow(ctx context.Context) (context.Context, *use) {
+	u := &use{meter: m}
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { u.handshake(true, false) },
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			if err == nil {
+				u.handshake(false, state.NegotiatedProtocol == "h2")
+			}
+		},
+		GotConn:              u.got,
+		GotFirstResponseByte: func() { u.begun.Store(true) },
+		PutIdleConn: func(err error) {
+			if err == nil {
+				u.release()
+			}
+		},
+	})
+	u.ctx = context.WithValue(ctx, useKey{}, u)
+	return u.ctx, u
+}
+
+// useOf returns the use that a dial was asked for by, nil if there is none.
+func useOf(ctx context.Context) *use {
+	u, _ := ctx.Value(useKey{}).(*use)
+	return u
+}
+
+func (u *use) dial(c *conn) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.dialled = c
+}
+
+func (u *use) handshake(begun, http2 bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.dialled != nil {
+		u.dialled.handshake(begun, http2)
+	}
+}
+
+func (u *use) got(info httptrace.GotConnInfo) {
+	c := countedConn(info.Conn)
+	if c == nil {
+		c = u.meter.find(info.Conn)
+	}
+	served := Served{Reused: info.Reused, Idle: info.IdleTime}
+	if c != nil {
+		served.Age = c.taken(u, speaksHTTP2(info.Conn))
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.carrier, u.known, u.served, u.at = c, true, served, time.Now()
+}
+
+func (u *use) release() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.carrier != nil {
+		u.carrier.released(u)
+	}
+}
+
+// reused reports whether the request is on a connection that had carried
+// others, and whether it is known to be on any.
+func (u *use) reused() (reused, known bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.served.Reused, u.known
+}
+
+// since returns when the request got its connection, or else what is given.
+func (u *use) since(otherwise time.Time) time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.known {
+		return u.at
+	}
+	return otherwise
+}
+
+// answered counts the request as served.
+func (u *use) answered(attempts int, took time.Duration) {
+	u.mu.Lock()
+	served, known := u.served, u.known
+	u.mu.Unlock()
+	served.Attempts, served.Took = attempts, took
+	u.meter.serve(served, known)
+}
+
+func speaksHTTP2(c net.Conn) bool {
+	secure, ok := c.(interface{ ConnectionState() tls.ConnectionState })
+	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
+}
