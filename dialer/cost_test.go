@@ -19,14 +19,14 @@ func TestCostOfHedging(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		requests int
-		network  memory
+		network  *memory
 		least    float64 // the share of further requests, at least and at most
 		most     float64
 	}{
-		{"healthy, 2 % of the answers later than the hedge", 10_000, memory{latency: sometimes(0.02, slow, quick)}, 0.01, 0.05},
-		{"every answer later than the hedge", 10_000, memory{latency: slow}, 0.05, 0.20},
-		{"half of the answers later than the hedge", 4000, memory{latency: sometimes(0.5, slow, quick)}, 0.05, 0.50},
-		{"a third of the answers later than the hedge", 4000, memory{latency: sometimes(0.33, slow, quick)}, 0.05, 0.50},
+		{"healthy, 2 % of the answers later than the hedge", 10_000, &memory{latency: sometimes(0.02, slow, quick)}, 0.01, 0.05},
+		{"every answer later than the hedge", 10_000, &memory{latency: slow}, 0.05, 0.20},
+		{"half of the answers later than the hedge", 4000, &memory{latency: sometimes(0.5, slow, quick)}, 0.05, 0.50},
+		{"a third of the answers later than the hedge", 4000, &memory{latency: sometimes(0.33, slow, quick)}, 0.05, 0.50},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestCostOfHedging(t *testing.T) {
 func TestDeadConnectionsDoNotExhaustTheHedges(t *testing.T) {
 	const requests, hedge, ms = 10_000, 50 * time.Millisecond, time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
-		network := memory{rand: rand.New(rand.NewPCG(1, 2)), answers: 1, latency: uniform(4*ms, 12*ms)}
+		network := &memory{rand: rand.New(rand.NewPCG(1, 2)), answers: 1, latency: uniform(4*ms, 12*ms)}
 		rt := network.client(dialer.Budget{Answer: time.Second, Hedge: hedge})
 		defer rt.CloseIdleConnections()
 		took := make([]time.Duration, 0, requests)

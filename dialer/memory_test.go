@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 // memory is a network of one virtual IP, in memory: what it does to a dial, to
 // a connection and to a request is drawn anew for each. It is for virtual time.
 type memory struct {
+	mu   sync.Mutex // siblings dial at the same time
 	rand *rand.Rand
 
 	vanish   float64                                     // the share of dials that nobody answers
@@ -28,10 +30,11 @@ type memory struct {
 	latency  func(r *rand.Rand) (answered time.Duration) // of an answer
 }
 
-// draws are drawn where the test's goroutine orders them: as a dial begins.
 func (m *memory) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	seed := m.rand.Uint64()
-	if m.rand.Float64() < m.vanish {
+	m.mu.Lock()
+	seed, vanishes := m.rand.Uint64(), m.rand.Float64() < m.vanish
+	m.mu.Unlock()
+	if vanishes {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}

@@ -26,12 +26,12 @@ func TestRenewalsSucceedWithTwoOfThreeServersDead(t *testing.T) {
 		for _, c := range []struct {
 			name    string
 			dials   bool // every renewal dials
-			network memory
+			network *memory
 		}{
-			{"dials vanish", true, memory{vanish: 2.0 / 3, latency: answer}},
+			{"dials vanish", true, &memory{vanish: 2.0 / 3, latency: answer}},
 			// On the mean a connection lives for three renewals. In the mode that
 			// keeps none, that rarely falls into a request.
-			{"dials vanish and connections die", false, memory{vanish: 2.0 / 3, latency: answer, lifetime: func(r *rand.Rand) time.Duration {
+			{"dials vanish and connections die", false, &memory{vanish: 2.0 / 3, latency: answer, lifetime: func(r *rand.Rand) time.Duration {
 				return time.Duration(r.ExpFloat64() * float64(3*retryPeriod))
 			}}},
 		} {
