@@ -186,7 +186,7 @@ func (r *run) gather(ctx context.Context, scenario Scenario, o Options, lease st
 		return err
 	}
 	options := contender.Options{
-		Peer: o.Peer, Namespace: namespace, Lease: lease, Kubeconfig: r.stage.kubeconfig,
+		Peer: o.Peer, Namespace: namespace, Lease: lease, Kubeconfig: r.stage.kubeconfig, Etcd: r.stage.lab.EtcdURL(),
 		LeaseDuration: o.Timing.LeaseDuration, RenewDeadline: o.Timing.RenewDeadline, RetryPeriod: o.Timing.RetryPeriod,
 		Mode: o.Mode, ReleaseOnCancel: scenario.ReleaseOnCancel, WorkStop: o.WorkStop,
 	}
