@@ -63,11 +63,6 @@ func TestLatenessGrowsWithTheLease(t *testing.T) {
 	assert.Equal(t, 600*time.Millisecond, lateness(Short))
 }
 
-func TestAManagersIdentityIsItsHosts(t *testing.T) {
-	assert.Equal(t, "contender-1", contenderOf("contender-1_0f6c1c1c-30a5-4d3a-9b8a-3a5c7bb2b1f4"))
-	assert.Equal(t, "contender-1", contenderOf("contender-1"))
-}
-
 func TestATimingIsReadAsItIsWritten(t *testing.T) {
 	for _, want := range []Timing{Short, Long} {
 		got, err := ParseTiming(want.String())
