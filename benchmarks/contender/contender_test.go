@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ func good() Options {
 
 func TestArgsAreReadAsTheOptionsTheyCameFrom(t *testing.T) {
 	full := good()
+	full.Etcd = "http://198.18.0.2:2379"
 	full.Mode, full.ReleaseOnCancel, full.ContendAgain, full.WorkStop = dialer.Fresh, true, true, time.Second
 	for name, o := range map[string]Options{"few": good(), "all": full} {
 		t.Run(name, func(t *testing.T) {
@@ -43,7 +45,8 @@ func TestArgsAreReadAsTheOptionsTheyCameFrom(t *testing.T) {
 
 func TestAnOptionThatCannotBeUsedIsNamedWithItsValue(t *testing.T) {
 	for says, change := range map[string]func(*Options){
-		`-peer "etcd"`:   func(o *Options) { o.Peer = "etcd" },
+		`-peer "consul"`: func(o *Options) { o.Peer = "consul" },
+		"-etcd":          func(o *Options) { o.Peer = "etcd" },
 		"-identity":      func(o *Options) { o.Identity = "" },
 		"-lease":         func(o *Options) { o.Lease = "" },
 		"-namespace":     func(o *Options) { o.Namespace = "" },
@@ -183,7 +186,11 @@ func TestEveryRequestAndFailureIsSaid(t *testing.T) {
 	var said []event.What
 	for _, e := range log.Events() {
 		said = append(said, e.What)
+		if e.What == event.Connected {
+			assert.Equal(t, strings.TrimPrefix(server.URL, "http://"), e.On)
+			continue
+		}
 		assert.Equal(t, "GET", e.Verb)
 	}
-	assert.Equal(t, []event.What{event.Requested, event.Requested, event.Failed, event.Requested, event.Abandoned}, said)
+	assert.Equal(t, []event.What{event.Requested, event.Connected, event.Requested, event.Failed, event.Requested, event.Abandoned}, said)
 }

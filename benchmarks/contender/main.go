@@ -28,13 +28,14 @@ const (
 const marker = "HOLDFAST_LAB_CONTENDER"
 
 // Command returns the path, the arguments and the additional environment that
-// start the running program once more, as the contender o.
+// start the running program once more, as the contender o. The environment
+// holds what o's peer is configured by, as a pod's specification would.
 func Command(o Options) (path string, args, env []string, err error) {
 	path, err = os.Executable()
 	if err != nil {
 		return "", nil, nil, fmt.Errorf("find the program to start as contender %s: %w", o.Identity, err)
 	}
-	return path, o.Args(), []string{marker + "=1"}, nil
+	return path, o.Args(), append([]string{marker + "=1"}, peers[o.Peer].env...), nil
 }
 
 // Main returns at once in a program that was started as itself. In one that

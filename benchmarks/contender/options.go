@@ -12,8 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/dialer"
 )
 
-// Options say what one contender does. All but Mode, ReleaseOnCancel, WorkStop
-// and ContendAgain must be set.
+// Options say what one contender does. All but Etcd, Mode, ReleaseOnCancel,
+// WorkStop and ContendAgain must be set.
 type Options struct {
 	// Peer is the implementation that contends, one of Peers.
 	Peer string
@@ -23,6 +23,9 @@ type Options struct {
 	Namespace, Lease string
 	// Kubeconfig is the path of the file that says where the API is.
 	Kubeconfig string
+	// Etcd is the URL of etcd, for a peer that contends there; the others leave
+	// it alone.
+	Etcd string
 
 	// LeaseDuration, RenewDeadline and RetryPeriod are the elector's.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
@@ -51,6 +54,7 @@ func Parse(args []string, usage io.Writer) (Options, error) {
 	flags.StringVar(&o.Namespace, "namespace", "default", "namespace of the Lease")
 	flags.StringVar(&o.Lease, "lease", "", "name of the Lease")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of the kubeconfig")
+	flags.StringVar(&o.Etcd, "etcd", "", "URL of etcd, which peer etcd needs")
 	flags.DurationVar(&o.LeaseDuration, "lease-duration", 15*time.Second, "LeaseDuration of the elector")
 	flags.DurationVar(&o.RenewDeadline, "renew-deadline", 10*time.Second, "RenewDeadline of the elector")
 	flags.DurationVar(&o.RetryPeriod, "retry-period", 2*time.Second, "RetryPeriod of the elector")
@@ -81,6 +85,9 @@ func (o Options) Validate() error {
 	if !known {
 		return fmt.Errorf("-peer %q: must be one of %s", o.Peer, strings.Join(Peers(), ", "))
 	}
+	if p.etcd && o.Etcd == "" {
+		return fmt.Errorf("-etcd is empty: peer %s needs the URL of etcd", o.Peer)
+	}
 	if o.Mode != dialer.UserTimeout && !p.modes {
 		return fmt.Errorf("-mode %v: peer %s has no modes", o.Mode, o.Peer)
 	}
@@ -94,7 +101,7 @@ func (o Options) Validate() error {
 func (o Options) Args() []string {
 	return slices.Concat(
 		[]string{
-			"-peer", o.Peer, "-identity", o.Identity, "-namespace", o.Namespace, "-lease", o.Lease, "-kubeconfig", o.Kubeconfig,
+			"-peer", o.Peer, "-identity", o.Identity, "-namespace", o.Namespace, "-lease", o.Lease, "-kubeconfig", o.Kubeconfig, "-etcd", o.Etcd,
 			"-lease-duration", o.LeaseDuration.String(), "-renew-deadline", o.RenewDeadline.String(), "-retry-period", o.RetryPeriod.String(),
 			"-mode", o.Mode.String(), "-work-stop", o.WorkStop.String(),
 		},

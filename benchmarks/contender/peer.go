@@ -13,18 +13,51 @@ import (
 type peer struct {
 	// modes says whether Options.Mode means anything to it.
 	modes bool
+	// env is added to the environment of its process, KEY=value each.
+	env []string
+	// etcd says that it contends at etcd itself and needs Options.Etcd.
+	etcd bool
+	// refuses says why it cannot run with the durations of o; nil where it can.
+	refuses func(o Options) error
 	// contend contends once, as long as ctx lasts or until a lease it had is
 	// lost, and calls leading and stopped as the elector would its callbacks
 	// OnStartedLeading and OnStoppedLeading; stopped is told why the term ended
 	// where the peer knows. Its error says why it could not begin.
 	contend func(ctx context.Context, o Options, config *rest.Config, leading func(context.Context), stopped func(why string)) error
+	// direct stands in for contend in a peer that does not use the API, and so
+	// says by itself what it asks for and what it holds.
+	direct func(ctx context.Context, o Options, says voice, leading func(context.Context), stopped func(why string)) error
 }
 
 var peers = map[string]peer{
-	"holdfast":           holdfast,
-	"client-go":          clientGo,
-	"client-go-unpinged": unpinged,
+	"client-go-unpinged":               unpinged,
+	"client-go":                        clientGo,
+	"client-go-http1":                  clientGoHTTP1,
+	"client-go-pings-2s":               clientGoPings2s,
+	"controller-runtime":               controllerRuntime,
+	"controller-runtime-holdfast-lock": controllerRuntimeHoldfastLock,
+	"etcd":                             etcd,
+	"holdfast":                         holdfast,
+	"holdfast-fresh":                   holdfastFresh,
 }
 
 // Peers returns the names of all peers, sorted.
 func Peers() []string { return slices.Sorted(maps.Keys(peers)) }
+
+// HasModes reports whether Options.Mode means anything to the peer of that
+// name.
+func HasModes(name string) bool { return peers[name].modes }
+
+// UsesAPI reports whether the peer of that name contends through the
+// Kubernetes API, so that what is done to API servers is done to it.
+func UsesAPI(name string) bool { return !peers[name].etcd }
+
+// Refuses says why the peer cannot contend with the three durations of o; nil
+// if it can. It is asked before a peer is started, where a peer would refuse
+// later, or silently use other durations than those it was given.
+func Refuses(o Options) error {
+	if refuses := peers[o.Peer].refuses; refuses != nil {
+		return refuses(o)
+	}
+	return nil
+}

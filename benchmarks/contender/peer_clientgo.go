@@ -2,6 +2,8 @@ package contender
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection"
@@ -11,6 +13,7 @@ import (
 // clientGo is the reference implementation, set up as its own constructor for
 // kubeconfigs does it. It does not tell why a term ended.
 var clientGo = peer{
+	refuses: clientGoRefuses,
 	contend: func(ctx context.Context, o Options, config *rest.Config, leading func(context.Context), stopped func(string)) error {
 		lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.Namespace, o.Lease,
 			resourcelock.ResourceLockConfig{Identity: o.Identity}, config, o.RenewDeadline)
@@ -35,4 +38,20 @@ var clientGo = peer{
 		elector.Run(ctx)
 		return nil
 	},
+}
+
+// clientGoRefuses says what client-go's elector refuses, and the one thing that
+// it changes without a word: it writes whole seconds, so that a standby goes by
+// another lease than the leader.
+func clientGoRefuses(o Options) error {
+	least := time.Duration(leaderelection.JitterFactor * float64(o.RetryPeriod))
+	switch {
+	case o.LeaseDuration%time.Second != 0:
+		return fmt.Errorf("LeaseDuration %v: client-go cuts it to the whole second, %v", o.LeaseDuration, o.LeaseDuration.Truncate(time.Second))
+	case o.LeaseDuration <= o.RenewDeadline:
+		return fmt.Errorf("LeaseDuration %v: must be greater than RenewDeadline %v", o.LeaseDuration, o.RenewDeadline)
+	case o.RenewDeadline <= least:
+		return fmt.Errorf("RenewDeadline %v: must be greater than RetryPeriod × %v = %v", o.RenewDeadline, leaderelection.JitterFactor, least)
+	}
+	return nil
 }

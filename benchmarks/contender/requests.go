@@ -2,6 +2,7 @@ package contender
 
 import (
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -10,7 +11,8 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 )
 
-// counted returns a copy of config whose requests appear in the stream. It
+// counted returns a copy of config whose requests, and the connections that are
+// opened for them, appear in the stream. It
 // wraps below whatever a peer wraps around it, so that each attempt of a
 // hedged request is one.
 func counted(config *rest.Config, says voice) *rest.Config {
@@ -34,7 +36,13 @@ func (c *counter) WrappedRoundTripper() http.RoundTripper { return c.base }
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := time.Now()
 	c.says.say(event.Event{Time: sent, What: event.Requested, Verb: r.Method})
-	answer, err := c.base.RoundTrip(r)
+	answer, err := c.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		ConnectDone: func(_, address string, err error) {
+			if err == nil {
+				c.says.say(event.Event{What: event.Connected, On: address})
+			}
+		},
+	})))
 	if err != nil {
 		what := event.Failed
 		if r.Context().Err() != nil {

@@ -44,11 +44,17 @@ func run(ctx context.Context, o Options, config *rest.Config, out *event.Writer)
 func term(ctx context.Context, o Options, config *rest.Config, says voice) error {
 	w := newWork(o.WorkStop, says)
 	says.say(event.Event{What: event.Started})
-	err := peers[o.Peer].contend(ctx, o, config, w.run, func(why string) {
+	stopped := func(why string) {
 		if ctx.Err() == nil && w.begun() {
 			says.say(event.Event{What: event.Lost, Reason: why})
 		}
-	})
+	}
+	var err error
+	if p := peers[o.Peer]; p.direct != nil {
+		err = p.direct(ctx, o, says, w.run, stopped)
+	} else {
+		err = p.contend(ctx, o, config, w.run, stopped)
+	}
 	w.wait()
 	if err != nil {
 		return fmt.Errorf("set up peer %s: %w", o.Peer, err)

@@ -27,6 +27,9 @@ const (
 	// Requested: a request has left for the API; every attempt counts, hedges
 	// included. Verb is its method.
 	Requested What = "requested"
+	// Connected: a connection has been opened, whether or not a request came to
+	// use it; On is its address.
+	Connected What = "connected"
 	// Failed: a request ended without an answer. Verb is its method, Took how
 	// long it lasted, Reason its error.
 	Failed What = "failed"

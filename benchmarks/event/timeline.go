@@ -8,13 +8,13 @@ import (
 )
 
 // Timeline writes the events for a reader: one line an event with its time
-// relative to zero, who, what and details. Requests that went well are left
-// out, and renewals that follow each other without anything else in between
+// relative to zero, who, what and details. Requests that went well and
+// connections are left out, and renewals that follow each other without anything else in between
 // are one line.
 func Timeline(out io.Writer, events []Event, zero time.Time) error {
 	var shown []Event
 	for _, e := range events {
-		if e.What != Requested {
+		if e.What != Requested && e.What != Connected {
 			shown = append(shown, e)
 		}
 	}

@@ -27,6 +27,10 @@ func NewWriter(out io.Writer, run Run) (*Writer, error) {
 	return w, w.write(line{Run: &run})
 }
 
+// NewAppender returns a Writer for further samples of a file whose run's line is
+// written already.
+func NewAppender(out io.Writer) *Writer { return &Writer{out: json.NewEncoder(out)} }
+
 // Write appends a sample. Each is one write to the underlying writer, so that
 // a run that is ended leaves whole lines.
 func (w *Writer) Write(s Sample) error { return w.write(line{Sample: &s}) }

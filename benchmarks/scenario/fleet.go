@@ -102,7 +102,7 @@ func (f *Fleet) Start(m Member) error {
 	}
 	t := f.options.Timing
 	c, err := f.run.begin(host, contender.Options{
-		Peer: m.Peer, Identity: m.Identity, Namespace: namespace, Lease: f.lease, Kubeconfig: kubeconfig,
+		Peer: m.Peer, Identity: m.Identity, Namespace: namespace, Lease: f.lease, Kubeconfig: kubeconfig, Etcd: f.run.stage.lab.EtcdURL(),
 		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod,
 		ReleaseOnCancel: f.options.ReleaseOnCancel, WorkStop: f.options.WorkStop,
 	}, f.options.Stderr)

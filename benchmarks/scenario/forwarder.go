@@ -42,6 +42,12 @@ func (f *forwarder) holdBack(by time.Duration) {
 	f.hold.begin(by)
 }
 
+func (f *forwarder) lag(by time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hold.lag(by)
+}
+
 func (f *forwarder) close() error {
 	f.cancel()
 	err := f.listener.Close()

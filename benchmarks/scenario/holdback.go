@@ -6,14 +6,19 @@ import "time"
 // and connections. Until it begins everything passes at once. The first answer
 // after that, and whatever else passes within the time by from then, reaches
 // its client late by that time; of what comes later nothing reaches anyone.
+// One that lasts makes every answer late and loses nothing.
 type holdback struct {
-	by time.Duration // 0: it has not begun
+	lasts bool
+	by    time.Duration // 0: it has not begun
 	// first is when the first answer was held back; zero before that.
 	first time.Time
 }
 
 // begin holds back the next answer by the time by.
-func (h *holdback) begin(by time.Duration) { h.by, h.first = by, time.Time{} }
+func (h *holdback) begin(by time.Duration) { *h = holdback{by: by} }
+
+// lag makes every answer late by the time by from now on.
+func (h *holdback) lag(by time.Duration) { *h = holdback{by: by, lasts: true} }
 
 // answer returns when bytes of a server that arrive at the time at are due at
 // the client, and whether they ever are.
@@ -30,5 +35,5 @@ func (h *holdback) answer(at time.Time) (due time.Time, ever bool) {
 // request reports whether bytes of a client that arrive at the time at reach
 // the server.
 func (h *holdback) request(at time.Time) bool {
-	return h.by == 0 || h.first.IsZero() || at.Before(h.first.Add(h.by))
+	return h.lasts || h.by == 0 || h.first.IsZero() || at.Before(h.first.Add(h.by))
 }

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -72,7 +73,16 @@ func write(lease *coordinationv1.Lease) event.Event {
 		e.Lease = time.Duration(*seconds) * time.Second
 	}
 	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
-		e.What, e.Holder = event.Committed, *holder
+		e.What, e.Holder = event.Committed, contenderOf(*holder)
 	}
 	return e
+}
+
+// contenderOf returns which contender an identity is of. It is the identity
+// itself, except that a manager of controller-runtime chooses its own: the name
+// of its host, which is the contender's, an underscore, and a UUID. No contender's
+// name has an underscore.
+func contenderOf(identity string) string {
+	name, _, _ := strings.Cut(identity, "_")
+	return name
 }

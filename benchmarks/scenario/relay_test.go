@@ -42,6 +42,41 @@ func TestWhatComesAfterTheHeldBackTimeReachesNobody(t *testing.T) {
 	}
 }
 
+func TestAnswersThatLagAreAllLateAndNoneIsLost(t *testing.T) {
+	begun := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	var h holdback
+	h.begin(time.Second)
+	h.lag(2 * time.Second)
+	for _, arrives := range []time.Duration{0, time.Second, 2 * time.Second, time.Hour} {
+		due, ever := h.answer(begun.Add(arrives))
+		assert.True(t, ever, "answer after %v", arrives)
+		assert.Equal(t, begun.Add(arrives+2*time.Second), due)
+		assert.True(t, h.request(begun.Add(arrives)), "request after %v", arrives)
+	}
+	h.begin(time.Second)
+	h.answer(begun)
+	assert.False(t, h.request(begun.Add(time.Hour)), "it lags no more")
+}
+
+func TestLatenessGrowsWithTheLease(t *testing.T) {
+	assert.Equal(t, 3*time.Second, lateness(Long))
+	assert.Equal(t, 600*time.Millisecond, lateness(Short))
+}
+
+func TestATimingIsReadAsItIsWritten(t *testing.T) {
+	for _, want := range []Timing{Short, Long} {
+		got, err := ParseTiming(want.String())
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	for text, says := range map[string]string{
+		"15s": "lease/renew deadline/retry period", "15s/10s/x": `"x"`, "15s/10s/0s": "retry period 0s", "": `timing ""`,
+	} {
+		_, err := ParseTiming(text)
+		assert.ErrorContains(t, err, says)
+	}
+}
+
 // pipes is a listener in memory.
 type pipes struct {
 	net.Listener

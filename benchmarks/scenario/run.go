@@ -62,6 +62,8 @@ type run struct {
 	leader, standby *contending
 	victim          *lab.APIServer
 	unharmed        []int
+	timing          Timing
+	front           *front // stands before the victim; nil in most scenarios
 
 	tasks sync.WaitGroup // end with the run's context
 	exits sync.WaitGroup // end with the contenders' processes
@@ -120,6 +122,12 @@ func (r *run) play(ctx context.Context, scenario Scenario, o Options) (err error
 	}()
 	r.log.Append(event.Event{Who: narrator, What: event.Began, Reason: fmt.Sprintf("%s, peer %s, %v", scenario.Name, o.Peer, o.Timing)})
 	lease := fmt.Sprintf("%s-%d", scenario.Name, r.stage.number())
+	r.timing = o.Timing
+	if scenario.prepare != nil {
+		if err := scenario.prepare(ctx, r); err != nil {
+			return err
+		}
+	}
 	if err := r.observe(ctx, lease); err != nil {
 		return err
 	}
@@ -178,7 +186,7 @@ func (r *run) gather(ctx context.Context, scenario Scenario, o Options, lease st
 		return err
 	}
 	options := contender.Options{
-		Peer: o.Peer, Namespace: namespace, Lease: lease, Kubeconfig: r.stage.kubeconfig,
+		Peer: o.Peer, Namespace: namespace, Lease: lease, Kubeconfig: r.stage.kubeconfig, Etcd: r.stage.lab.EtcdURL(),
 		LeaseDuration: o.Timing.LeaseDuration, RenewDeadline: o.Timing.RenewDeadline, RetryPeriod: o.Timing.RetryPeriod,
 		Mode: o.Mode, ReleaseOnCancel: scenario.ReleaseOnCancel, WorkStop: o.WorkStop,
 	}
@@ -213,6 +221,11 @@ func (r *run) contend(name string, o contender.Options, stderr io.Writer) (*cont
 	host, err := r.stage.lab.NewHost(name)
 	if err != nil {
 		return nil, err
+	}
+	if r.front != nil {
+		if err := host.SetBackendAddrs(r.front.addr); err != nil {
+			return &contending{host: host}, err
+		}
 	}
 	return r.begin(host, o, stderr)
 }

@@ -20,6 +20,9 @@ type Scenario struct {
 	// ReleaseOnCancel is the contenders' option of that name.
 	ReleaseOnCancel bool
 
+	// prepare comes before the first contender; nil where nothing is to be done.
+	// What it starts ends with ctx.
+	prepare func(ctx context.Context, r *run) error
 	inflict func(ctx context.Context, r *run) error
 }
 
@@ -75,6 +78,8 @@ var scenarios = []Scenario{
 			return r.harm(freeze(r.victim))
 		},
 	},
+	apiRestart,
+	apiOverloaded,
 	{
 		Name:     "kill",
 		Text:     "the leader's process is killed (SIGKILL)",

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,26 @@ var Long = Timing{LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Seco
 // String is "15s/10s/2s".
 func (t Timing) String() string {
 	return fmt.Sprintf("%v/%v/%v", t.LeaseDuration, t.RenewDeadline, t.RetryPeriod)
+}
+
+// ParseTiming reads what String writes. Its error names what cannot be used.
+func ParseTiming(text string) (Timing, error) {
+	var t Timing
+	words := strings.Split(text, "/")
+	if len(words) != 3 {
+		return Timing{}, fmt.Errorf("timing %q: must be lease/renew deadline/retry period, such as %v", text, Long)
+	}
+	for i, to := range []*time.Duration{&t.LeaseDuration, &t.RenewDeadline, &t.RetryPeriod} {
+		d, err := time.ParseDuration(words[i])
+		if err != nil {
+			return Timing{}, fmt.Errorf("timing %q: %w", text, err)
+		}
+		*to = d
+	}
+	if err := t.validate(); err != nil {
+		return Timing{}, fmt.Errorf("timing %q: %w", text, err)
+	}
+	return t, nil
 }
 
 // validate says which duration cannot be used.

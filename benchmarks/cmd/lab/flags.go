@@ -79,7 +79,7 @@ func (c *command) resolve(name string, rest []string) (err error) {
 	switch {
 	case !slices.Contains(contender.Peers(), o.Peer):
 		return fmt.Errorf("-peer %q: must be one of %s", o.Peer, strings.Join(contender.Peers(), ", "))
-	case o.Peer == "client-go" && o.Mode != dialer.UserTimeout:
+	case !contender.HasModes(o.Peer) && o.Mode != dialer.UserTimeout:
 		return fmt.Errorf("-mode %v: peer %s has no modes", o.Mode, o.Peer)
 	case o.Timing.RenewDeadline <= o.Timing.RetryPeriod:
 		return fmt.Errorf("-renew %v: must be greater than -retry %v", o.Timing.RenewDeadline, o.Timing.RetryPeriod)

@@ -30,7 +30,7 @@ func TestABadFlagIsNamedWithItsValue(t *testing.T) {
 	}{
 		"no scenario":       {[]string{}, []string{"-scenario"}},
 		"unknown scenario":  {[]string{"-scenario", "flood"}, []string{"-scenario", `"flood"`, "kill"}},
-		"unknown peer":      {[]string{"-scenario", "kill", "-peer", "etcd"}, []string{"-peer", `"etcd"`, "client-go"}},
+		"unknown peer":      {[]string{"-scenario", "kill", "-peer", "consul"}, []string{"-peer", `"consul"`, "client-go"}},
 		"mode of another":   {[]string{"-scenario", "kill", "-peer", "client-go", "-mode", "fresh"}, []string{"-mode fresh", "client-go"}},
 		"unknown mode":      {[]string{"-scenario", "kill", "-mode", "stale"}, []string{"-mode", "stale"}},
 		"lease too short":   {[]string{"-scenario", "kill", "-lease", "2s"}, []string{"-lease 2s", "-renew 2s"}},
