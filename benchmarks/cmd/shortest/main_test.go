@@ -67,8 +67,8 @@ func TestASearchIsASampleAndALineATrial(t *testing.T) {
 	assert.InDelta(t, 3, sample.Figures["longest_lost_seconds"], 0)
 	assert.InDelta(t, 2*sample.Figures["trials_total"], sample.Figures["faults_total"], 0)
 	assert.Equal(t, int(sample.Figures["trials_total"]), bytes.Count(out.Bytes(), []byte("\n")))
-	assert.Contains(t, out.String(), "trial 1, 20s/13.333s/2.667s, 2 faults: held")
-	assert.Contains(t, out.String(), "3s/2s/400ms, 2 faults: contender-1 lost the lease")
+	assert.Contains(t, out.String(), "trial 1, 20s/13.333s/2.667s, silent servers 2: held")
+	assert.Contains(t, out.String(), "3s/2s/400ms, silent servers 2: contender-1 lost the lease")
 }
 
 func TestNoLeaseThatHoldsIsASampleToo(t *testing.T) {

@@ -67,6 +67,6 @@ func (s *search) trial(ctx context.Context, lease time.Duration) (bool, error) {
 		s.longestLost = max(s.longestLost, lease)
 		word = t.Lost
 	}
-	_, err = fmt.Fprintf(s.out, "%s, trial %d, %v, %d faults: %s\n", s.options.Peer, s.trials, timing, t.Faults, word)
+	_, err = fmt.Fprintf(s.out, "%s, trial %d, %v, silent servers %d: %s\n", s.options.Peer, s.trials, timing, t.Faults, word)
 	return t.Lost == "", err
 }
