@@ -47,5 +47,6 @@
 // Control plane and contenders share one machine. Where it becomes what is
 // measured, Sample.Limit says so: contenders that do not settle in time, leases
 // lost, requests refused, processors that are never idle (whoever uses them).
-// Electors of one process begin startPause apart, not all at once.
+// Contenders of one process begin 5ms apart, and large crowds of standbys one
+// after the other: how peers come through a stampede is not measured here.
 package cost

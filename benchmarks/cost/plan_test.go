@@ -52,3 +52,12 @@ func TestWhenContendersHaveSettled(t *testing.T) {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, settled(c.before, c.now, 1, 10)) })
 	}
 }
+
+func TestWhatHasNotSettledIsSaid(t *testing.T) {
+	said := state([]Reading{
+		{Contenders: 1, Lost: 1, Sent: 9, Network: Network{Opened: 4}},
+		{Contenders: 500, Sent: 700, Answered: 182, Network: Network{Opened: 9000}},
+	}, 1, 1000)
+	assert.Equal(t, "501 of 1000 contend, 0 lead where 1 should, 1 leases lost, 9004 connections opened, 182 have had two answers", said)
+	assert.NotContains(t, state([]Reading{{Contenders: 1}}, 1, 1), "answers", "of requests that are not counted nothing is known")
+}

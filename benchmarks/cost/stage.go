@@ -162,11 +162,13 @@ func state(all []Reading, leaders, contenders int) string {
 		sum.Leading += r.Leading
 		sum.Lost += r.Lost
 		sum.Answered += r.Answered
+		sum.Network.Opened += r.Network.Opened
 	}
 	words := []string{
 		fmt.Sprintf("%d of %d contend", sum.Contenders, contenders),
 		fmt.Sprintf("%d lead where %d should", sum.Leading, leaders),
 		fmt.Sprintf("%d leases lost", sum.Lost),
+		fmt.Sprintf("%d connections opened", sum.Network.Opened),
 	}
 	if slices.ContainsFunc(all, func(r Reading) bool { return r.Sent > 0 }) {
 		words = append(words, fmt.Sprintf("%d have had two answers", sum.Answered))
