@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
@@ -28,9 +28,6 @@ const (
 
 	// startPause lies between the beginnings of two contenders of one crowd.
 	startPause = 5 * time.Millisecond
-
-	// The signals that a crowd answers with a reading.
-	readSignal, collectSignal = unix.SIGUSR1, unix.SIGUSR2
 )
 
 // crowd is a program that holds many contenders and says what they cost it: a
@@ -78,7 +75,7 @@ func Main() {
 	if spec == "" {
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := program(ctx, spec, os.Args[1:], os.Stdout)
 	stop()
 	klog.Flush()

@@ -67,14 +67,3 @@ func TestHowBusyTheProcessorsWere(t *testing.T) {
 		assert.Error(t, err, "%q", bad)
 	}
 }
-
-func TestThisProcessCanBeMeasured(t *testing.T) {
-	var plain, collected Reading
-	require.NoError(t, measureSelf(&plain, false))
-	assert.Positive(t, plain.CPU)
-	assert.Positive(t, plain.Resident)
-	assert.Zero(t, plain.Heap, "nobody asked")
-	require.NoError(t, measureSelf(&collected, true))
-	assert.Positive(t, collected.Heap)
-	assert.Positive(t, collected.Stacks)
-}

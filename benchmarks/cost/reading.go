@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Reading is what a crowd says of itself at one moment.
@@ -54,11 +52,11 @@ func measureSelf(r *Reading, collect bool) error {
 		runtime.ReadMemStats(&m)
 		r.Heap, r.Stacks = m.HeapAlloc, m.StackInuse
 	}
-	var used unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
-		return fmt.Errorf("read the processor time used: %w", err)
+	used, err := processorTime()
+	if err != nil {
+		return err
 	}
-	r.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	r.CPU = used
 	for _, file := range []struct {
 		path  string
 		parse func(string) error

@@ -111,3 +111,14 @@ func (l lines) Write(p []byte) (int, error) {
 	l <- r
 	return len(p), nil
 }
+
+func TestThisProcessCanBeMeasured(t *testing.T) {
+	var plain, collected Reading
+	require.NoError(t, measureSelf(&plain, false))
+	assert.Positive(t, plain.CPU)
+	assert.Positive(t, plain.Resident)
+	assert.Zero(t, plain.Heap, "nobody asked")
+	require.NoError(t, measureSelf(&collected, true))
+	assert.Positive(t, collected.Heap)
+	assert.Positive(t, collected.Stacks)
+}
