@@ -1,0 +1,112 @@
+// Command cost measures, in the laboratory, what contenders cost while nothing
+// happens, and how that grows: see package cost for the figures.
+//
+//	go run ./cmd/cost -o cost.jsonl
+//	go run ./cmd/cost -peers holdfast -contenders 2,10 -leases "" -window 30s
+//
+// The smallest scales come first, and the peers one after the other at each, so
+// that a run limited by -for is one of small scales and not of few peers.
+//
+// Exit codes: 0 when everything asked for was measured, failed or left out by
+// -for, and written; 1 for a laboratory or a file that fails; 2 for a flag that
+// cannot be used.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/cost"
+	"github.com/holdfast-go/holdfast/benchmarks/here"
+	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/result"
+)
+
+func main() {
+	cost.Main()
+	contender.Main()
+	c, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "cost:", err)
+		os.Exit(2)
+	}
+	lab.Enter()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err = run(ctx, os.Stdout, c)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cost:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures everything that c asks for and writes each sample at once.
+func run(ctx context.Context, out io.Writer, c command) (err error) {
+	begun := time.Now()
+	save, closeFile, err := create(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeFile()) }()
+	l, err := lab.Start(ctx, lab.Options{Progress: os.Stderr})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	stage, err := cost.NewStage(ctx, l)
+	if err != nil {
+		return err
+	}
+	if err := heading(out); err != nil {
+		return err
+	}
+	tasks := plan(c)
+	for i, t := range tasks {
+		if c.limit > 0 && time.Since(begun) > c.limit {
+			_, err := fmt.Fprintf(out, "limited to %v: %d of %d measurements are left out\n", c.limit, len(tasks)-i, len(tasks))
+			return err
+		}
+		options := c.options
+		options.Peer, options.Scale = t.peer, t.scale
+		measure := stage.Rest
+		if t.measure == result.Leases {
+			measure = stage.Leases
+		}
+		sample, err := measure(ctx, options)
+		if err = errors.Join(save(sample), row(out, sample), err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create opens the file of results, if one is wanted.
+func create(c command) (save func(result.Sample) error, closeFile func() error, err error) {
+	if c.out == "" {
+		return func(result.Sample) error { return nil }, func() error { return nil }, nil
+	}
+	file, err := os.OpenFile(c.out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-o: %w", err)
+	}
+	budget := ""
+	if c.limit > 0 {
+		budget = c.limit.String()
+	}
+	w, err := result.NewWriter(file, here.Run(0, budget))
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return w.Write, file.Close, nil
+}
