@@ -2,8 +2,11 @@ package contender
 
 import (
 	"context"
+	"io"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/holdfast-go/holdfast/benchmarks/event"
 )
 
 // Contend contends once as the peer o.Peer, for programs that hold many
@@ -13,5 +16,10 @@ import (
 // OnStoppedLeading. o must be one that Validate accepts; config is used as it
 // is, so peers that keep one transport for equal configurations do so here.
 func Contend(ctx context.Context, o Options, config *rest.Config, leading func(context.Context), stopped func(why string)) error {
-	return peers[o.Peer].contend(ctx, o, config, leading, stopped)
+	p := peers[o.Peer]
+	if p.direct == nil {
+		return p.contend(ctx, o, config, leading, stopped)
+	}
+	unheard := voice{who: o.Identity, out: event.NewWriter(io.Discard), broken: func(error) {}}
+	return p.direct(ctx, o, unheard, leading, stopped)
 }

@@ -11,6 +11,9 @@ import (
 // peer is one implementation of leader election. A further one is a file that
 // defines it and an entry in peers.
 type peer struct {
+	// stuck says that nothing ends its dead connections but TCP, after a quarter
+	// of an hour: for the incident, not for comparisons.
+	stuck bool
 	// modes says whether Options.Mode means anything to it.
 	modes bool
 	// env is added to the environment of its process, KEY=value each.
@@ -30,10 +33,10 @@ type peer struct {
 }
 
 var peers = map[string]peer{
-	"client-go-unpinged":               unpinged,
 	"client-go":                        clientGo,
 	"client-go-http1":                  clientGoHTTP1,
 	"client-go-pings-2s":               clientGoPings2s,
+	"client-go-unpinged":               unpinged,
 	"controller-runtime":               controllerRuntime,
 	"controller-runtime-holdfast-lock": controllerRuntimeHoldfastLock,
 	"etcd":                             etcd,
@@ -43,6 +46,12 @@ var peers = map[string]peer{
 
 // Peers returns the names of all peers, sorted.
 func Peers() []string { return slices.Sorted(maps.Keys(peers)) }
+
+// Compared returns the names of the peers that a comparison has by default: all
+// but those that the incident is replayed with.
+func Compared() []string {
+	return slices.DeleteFunc(Peers(), func(name string) bool { return peers[name].stuck })
+}
 
 // HasModes reports whether Options.Mode means anything to the peer of that
 // name.

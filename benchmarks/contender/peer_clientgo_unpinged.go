@@ -14,6 +14,8 @@ import (
 // k8s.io/apimachinery/pkg/util/net, which is read when a transport is made, and
 // is that of this whole process.
 var unpinged = peer{
+	stuck:   true,
+	refuses: clientGoRefuses,
 	contend: func(ctx context.Context, o Options, config *rest.Config, leading func(context.Context), stopped func(string)) error {
 		if err := os.Setenv(PingVariable, "0"); err != nil {
 			return fmt.Errorf("switch HTTP/2 pings off: %w", err)

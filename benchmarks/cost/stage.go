@@ -75,7 +75,7 @@ type Options struct {
 func (s *Stage) contender(o Options, what string) contender.Options {
 	s.runs++
 	return contender.Options{
-		Peer: o.Peer, Identity: "contender", Namespace: namespace, Lease: fmt.Sprintf("%s-%d", what, s.runs), Kubeconfig: s.kubeconfig,
+		Peer: o.Peer, Identity: "contender", Namespace: namespace, Lease: fmt.Sprintf("%s-%d", what, s.runs), Kubeconfig: s.kubeconfig, Etcd: s.lab.EtcdURL(),
 		LeaseDuration: o.LeaseDuration, RenewDeadline: o.RenewDeadline, RetryPeriod: o.RetryPeriod,
 	}
 }

@@ -3,10 +3,12 @@ package result
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ThisMachine describes the machine that the program runs on. What it does not
@@ -57,6 +59,16 @@ var measured = []string{
 	"k8s.io/apimachinery",
 	"k8s.io/client-go",
 	"sigs.k8s.io/controller-runtime",
+}
+
+// ThisRun describes the running program: its command line, without the folder
+// of the program, and machine and versions. budget says what it was limited to.
+func ThisRun(seed uint64, budget string, programs map[string]string) Run {
+	return Run{
+		Command: strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " "),
+		Seed:    seed, Began: time.Now().UTC(), Budget: budget,
+		Machine: ThisMachine(), Versions: TheseVersions(programs),
+	}
 }
 
 // TheseVersions returns the versions of Go and of the measured modules that the

@@ -17,7 +17,7 @@ func TestEveryPeerLeadsAndHandsOver(t *testing.T) {
 	_, stage := laboratory(t)
 	handover, err := scenario.Find("handover")
 	require.NoError(t, err)
-	for _, peer := range contender.Peers() {
+	for _, peer := range contender.Compared() {
 		t.Run(peer, func(t *testing.T) {
 			var stderr lockedBuffer
 			r, err := stage.Run(t.Context(), handover, scenario.Options{Peer: peer, Timing: scenario.Short, Stderr: &stderr})

@@ -102,7 +102,7 @@ func (t *trial) contend(name, lease string) error {
 	}
 	t.hosts = append(t.hosts, host)
 	path, args, env, err := contender.Command(contender.Options{
-		Peer: t.options.Peer, Identity: name, Namespace: namespace, Lease: lease, Kubeconfig: t.stage.kubeconfig,
+		Peer: t.options.Peer, Identity: name, Namespace: namespace, Lease: lease, Kubeconfig: t.stage.kubeconfig, Etcd: t.stage.lab.EtcdURL(),
 		LeaseDuration: t.timing.LeaseDuration, RenewDeadline: t.timing.RenewDeadline, RetryPeriod: t.timing.RetryPeriod,
 		ContendAgain: true,
 	})

@@ -48,7 +48,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	flags.Uint64Var(&c.seed, "seed", defaultSeed, "what the order is drawn from; with -append that of the file")
 	flags.DurationVar(&c.budget, "for", 0, fmt.Sprintf("begin no further run after this time; without this and -rounds it is %v", defaultFor))
 	flags.IntVar(&c.rounds, "rounds", 0, "end after this many rounds; 0 is no such limit")
-	flags.StringVar(&peers, "peers", strings.Join(contender.Peers(), ","), "who is compared")
+	flags.StringVar(&peers, "peers", strings.Join(contender.Compared(), ","), "who is compared")
 	flags.StringVar(&scenarios, "scenarios", strings.Join(scenarioNames(), ","), "under what")
 	flags.StringVar(&timings, "timings", join([]scenario.Timing{scenario.Short, quick, scenario.Long}), "lease/renew deadline/retry period each, most important first")
 	if err := flags.Parse(args); err != nil {

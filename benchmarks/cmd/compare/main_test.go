@@ -18,7 +18,7 @@ import (
 func TestWithoutFlagsEverythingIsComparedForAFewMinutes(t *testing.T) {
 	c, err := parse(nil, io.Discard)
 	require.NoError(t, err)
-	assert.Equal(t, contender.Peers(), c.Peers)
+	assert.Equal(t, contender.Compared(), c.Peers)
 	assert.Len(t, c.Scenarios, len(scenario.All()))
 	assert.Equal(t, []scenario.Timing{scenario.Short, quick, scenario.Long}, c.Timings)
 	assert.Equal(t, defaultFor, c.budget)

@@ -28,7 +28,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	var c command
 	flags := flag.NewFlagSet("cost", flag.ContinueOnError)
 	flags.SetOutput(usage)
-	peers := flags.String("peers", strings.Join(contender.Peers(), ","), "who to measure, separated by commas")
+	peers := flags.String("peers", strings.Join(contender.Compared(), ","), "who to measure, separated by commas")
 	contenders := flags.String("contenders", "2,10,100,1000", "how many contend for one lease; empty: none")
 	leases := flags.String("leases", "1,10,100,1000", "how many leases one process holds; empty: none")
 	flags.DurationVar(&c.options.LeaseDuration, "lease", 15*time.Second, "lease duration")

@@ -25,7 +25,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/cost"
-	"github.com/holdfast-go/holdfast/benchmarks/here"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 )
@@ -104,7 +103,7 @@ func create(c command) (save func(result.Sample) error, closeFile func() error, 
 	if c.limit > 0 {
 		budget = c.limit.String()
 	}
-	w, err := result.NewWriter(file, here.Run(0, budget))
+	w, err := result.NewWriter(file, result.ThisRun(0, budget, nil))
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}

@@ -27,7 +27,7 @@ func TestFlagsSayWhatToMeasure(t *testing.T) {
 
 	c, err = parse(nil, io.Discard)
 	require.NoError(t, err)
-	assert.Equal(t, contender.Peers(), c.peers)
+	assert.Equal(t, contender.Compared(), c.peers)
 	assert.Equal(t, []int{1, 10, 100, 1000}, c.leases)
 }
 

@@ -28,7 +28,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	var c command
 	flags := flag.NewFlagSet("shortest", flag.ContinueOnError)
 	flags.SetOutput(usage)
-	peers := flags.String("peer", strings.Join(contender.Peers(), ","), "who to try, one or several separated by commas")
+	peers := flags.String("peer", strings.Join(contender.Compared(), ","), "who to try, one or several separated by commas")
 	flags.DurationVar(&c.options.Window, "window", 10*time.Minute, "how long one trial lasts; less than three silences and pauses says little")
 	flags.DurationVar(&c.options.Silence, "silence", time.Minute, "how long each API server is silent")
 	flags.DurationVar(&c.options.Pause, "pause", 10*time.Second, "how long there is peace once it serves again")
@@ -67,13 +67,11 @@ func (c command) validate() error {
 }
 
 // refuses returns what says which durations the peer cannot contend with, or
-// would silently change: client-go's lock, and what is built on it, cuts a
-// lease to whole seconds.
+// would silently change.
 func refuses(peer string) func(scenario.Timing) error {
 	return func(t scenario.Timing) error {
-		if strings.HasPrefix(peer, "holdfast") || t.LeaseDuration%time.Second == 0 {
-			return nil
-		}
-		return fmt.Errorf("lease duration %v: peer %s counts in whole seconds", t.LeaseDuration, peer)
+		return contender.Refuses(contender.Options{
+			Peer: peer, LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod,
+		})
 	}
 }

@@ -23,7 +23,6 @@ import (
 	"syscall"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
-	"github.com/holdfast-go/holdfast/benchmarks/here"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 	"github.com/holdfast-go/holdfast/benchmarks/shortest"
@@ -58,7 +57,7 @@ func run(ctx context.Context, out io.Writer, c command) (err error) {
 			return fmt.Errorf("-o: %w", err)
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
-		w, err := result.NewWriter(file, here.Run(0, ""))
+		w, err := result.NewWriter(file, result.ThisRun(0, "", nil))
 		if err != nil {
 			return err
 		}

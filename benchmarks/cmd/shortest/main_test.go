@@ -27,7 +27,7 @@ func TestFlagsSayWhatToTry(t *testing.T) {
 
 	c, err = parse(nil, io.Discard)
 	require.NoError(t, err)
-	assert.Equal(t, contender.Peers(), c.peers)
+	assert.Equal(t, contender.Compared(), c.peers)
 	assert.Greater(t, c.options.Silence, 45*time.Second, "client-go's pings take 45s")
 }
 
