@@ -23,7 +23,7 @@ const (
 	timer = 100 * time.Millisecond
 	// rarely is how often a bound that depends on the virtual IP's draws may be
 	// missed by chance.
-	rarely = 2e-4
+	rarely = 5e-4
 	// latestUserTimeout is by how much the kernel was measured to be late with a
 	// user timeout (package dialer, "What is promised").
 	latestUserTimeout = 700 * time.Millisecond
@@ -95,12 +95,13 @@ func term(t scenario.Timing) time.Duration {
 // it asks for itself: a quarter of R longer than renewals should take.
 func heartbeat(t scenario.Timing) time.Duration { return t.RetryPeriod + t.RetryPeriod/4 }
 
-// tries is how many draws of the virtual IP it takes until one is no victim.
+// tries is how many new connections it takes until one does not go to a victim:
+// the first one always does, and the rest are draws.
 func tries(share float64) int {
 	if share <= 0 || share >= 1 { // where all are victims, no draw helps
 		return 0
 	}
-	return int(math.Ceil(math.Log(rarely) / math.Log(share)))
+	return 1 + int(math.Ceil(math.Log(rarely)/math.Log(share)))
 }
 
 // answerBound is how long a lock's request may take while some server answers.

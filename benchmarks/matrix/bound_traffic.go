@@ -25,9 +25,12 @@ func reconnectBound(w Weather, within time.Duration) (took time.Duration, failur
 	case n == 0 || w.New == Fine:
 		return 0, 0
 	case w.New == NoHandshake:
-		// Nothing hedges a handshake: one may wait for all of within, the next comes
-		// after a pause, when the virtual IP no longer names the victim.
-		return within, 1
+		// Nothing hedges a handshake: each waits for all of within, and the next
+		// begins after a pause, as long as the virtual IP names the victim.
+		for at := time.Duration(0); at < w.Named; failures++ {
+			at += within + reflectorPause(failures)/2
+		}
+		return time.Duration(failures) * within, failures
 	case w.New == Refusal:
 		// The second dial follows the first at once, the others keep the pace.
 		failures = (n - 1) / refusals

@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -24,14 +23,25 @@ func (p *play) backendsOf() []netip.AddrPort {
 
 // name says what the virtual IP names for the columns from now on.
 func (p *play) name(to ...netip.AddrPort) error {
-	for _, c := range p.contestants {
-		for _, h := range c.hosts() {
-			if err := h.SetBackendAddrs(to...); err != nil {
-				return err
-			}
+	for _, h := range p.everyHost() {
+		if err := h.SetBackendAddrs(to...); err != nil {
+			return err
 		}
 	}
 	p.log.Append(event.Event{Who: narrator, What: event.Backends, Reason: fmt.Sprint(to)})
+	return nil
+}
+
+// nameAll makes the virtual IP name every backend, the victim for the very next
+// connection: a draw that spared the victim would prove nothing.
+func (p *play) nameAll() error {
+	all := p.backendsOf()
+	for _, h := range p.everyHost() {
+		if err := h.SetNextBackend(all[0], all...); err != nil {
+			return err
+		}
+	}
+	p.log.Append(event.Event{Who: narrator, What: event.Backends, Reason: fmt.Sprint(all, ", the first first")})
 	return nil
 }
 
@@ -112,7 +122,7 @@ func (p *play) killLeader(c *contestant) error {
 }
 
 // strike brings the fault, to all columns at once or to each at its own moment.
-func (p *play) strike(context.Context) error {
+func (p *play) strike() error {
 	if p.fault.toEach != nil {
 		p.log.Append(event.Event{Who: narrator, What: event.Armed, Reason: p.fault.Name})
 		for _, c := range p.contestants {

@@ -16,6 +16,9 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
+// ours is the peer that the matrix is of.
+const ours = "holdfast"
+
 // narrator is whose words the faults are.
 const narrator = "matrix"
 
@@ -37,6 +40,10 @@ const (
 type Options struct {
 	// Timing is the election's. It must be set.
 	Timing scenario.Timing
+	// Peer is who contends, one of contender.Peers; empty is "holdfast". With
+	// "client-go" informers and writers are not hardened either, and there are no
+	// columns of fresh connections and none of a watch, which it does not have.
+	Peer string
 	// Stderr takes what the columns log; nil sends it to their hosts' log files.
 	Stderr io.Writer
 }
@@ -80,6 +87,7 @@ type play struct {
 	stage       *Stage
 	fault       Fault
 	timing      scenario.Timing
+	peer        string
 	stderr      io.Writer
 	contestants []*contestant
 
@@ -114,9 +122,15 @@ func (s *Stage) Play(ctx context.Context, f Fault, columns []Column, o Options) 
 
 func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Options) (Result, error) {
 	s.plays++
-	p := &play{stage: s, fault: f, timing: o.Timing, stderr: o.Stderr}
+	if o.Peer == "" {
+		o.Peer = ours
+	}
+	p := &play{stage: s, fault: f, timing: o.Timing, peer: o.Peer, stderr: o.Stderr}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for _, c := range columns {
+		if o.Peer != ours && (c.Mode == fresh || c.Role == Watch) {
+			return Result{Fault: f}, fmt.Errorf("column %s: peer %s has none", c, o.Peer)
+		}
 		bounds, err := BoundsOf(c, f.Weather, o.Timing)
 		if err != nil {
 			return Result{Fault: f}, err
@@ -151,9 +165,6 @@ func (p *play) run() error {
 	if err := p.connect(); err != nil {
 		return err
 	}
-	if err := p.name(p.backendsOf()...); err != nil {
-		return err
-	}
 	// The fault may come at any moment between two renewals.
 	pause(p.ctx, rand.N(p.timing.RetryPeriod))
 	for _, c := range p.contestants {
@@ -163,7 +174,10 @@ func (p *play) run() error {
 		}
 		c.steered = connected
 	}
-	if err := p.strike(p.ctx); err != nil {
+	if err := p.nameAll(); err != nil {
+		return err
+	}
+	if err := p.strike(); err != nil {
 		return fmt.Errorf("bring the fault: %w", err)
 	}
 	return p.await()
@@ -279,7 +293,7 @@ func (p *play) awaitAll(ctx context.Context, what string, cond func([]event.Even
 // contend starts a contender of the column's.
 func (p *play) contend(c *contestant, host *lab.Host, identity string) (*lab.Process, error) {
 	path, args, env, err := contender.Command(contender.Options{
-		Peer: "holdfast", Identity: identity, Namespace: namespace, Lease: c.object, Kubeconfig: p.kubeconfig(),
+		Peer: p.peer, Identity: identity, Namespace: namespace, Lease: c.object, Kubeconfig: p.kubeconfig(),
 		LeaseDuration: p.timing.LeaseDuration, RenewDeadline: p.timing.RenewDeadline, RetryPeriod: p.timing.RetryPeriod,
 		Mode: c.mode(),
 	})
@@ -290,7 +304,7 @@ func (p *play) contend(c *contestant, host *lab.Host, identity string) (*lab.Pro
 }
 
 func (p *play) probe(c *contestant) (*lab.Process, error) {
-	path, args, env, err := probeCommand(probeOptions{column: c.Column, kubeconfig: p.kubeconfig(), object: c.object, timing: p.timing})
+	path, args, env, err := probeCommand(probeOptions{column: c.Column, kubeconfig: p.kubeconfig(), object: c.object, timing: p.timing, plain: p.peer != ours})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -39,6 +40,8 @@ type probeOptions struct {
 	// object is the Lease or ConfigMap in the matrix's namespace.
 	object string
 	timing scenario.Timing
+	// plain leaves client-go's traffic as it is.
+	plain bool
 }
 
 // args are the command line arguments that parseProbe reads as o.
@@ -46,6 +49,7 @@ func (o probeOptions) args() []string {
 	return []string{
 		"-role", string(o.column.Role), "-mode", o.column.Mode, "-kubeconfig", o.kubeconfig, "-object", o.object,
 		"-lease", o.timing.LeaseDuration.String(), "-renew", o.timing.RenewDeadline.String(), "-retry", o.timing.RetryPeriod.String(),
+		"-plain=" + strconv.FormatBool(o.plain),
 	}
 }
 
@@ -61,6 +65,7 @@ func parseProbe(args []string, usage io.Writer) (probeOptions, error) {
 	flags.DurationVar(&o.timing.LeaseDuration, "lease", 0, "lease duration")
 	flags.DurationVar(&o.timing.RenewDeadline, "renew", 0, "renew deadline")
 	flags.DurationVar(&o.timing.RetryPeriod, "retry", 0, "retry period")
+	flags.BoolVar(&o.plain, "plain", false, "do not harden client-go's traffic")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

@@ -30,6 +30,9 @@ const writePause = 250 * time.Millisecond
 // which silence is noticed within the renew deadline.
 func trafficClient(o probeOptions, config *rest.Config) (kubernetes.Interface, error) {
 	config.QPS = -1
+	if o.plain {
+		return kubernetes.NewForConfig(config)
+	}
 	hardened, err := dialer.HardenTraffic(config, o.timing.RenewDeadline)
 	if err != nil {
 		return nil, err

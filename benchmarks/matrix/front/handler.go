@@ -35,16 +35,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer answer.Body.Close()
-	if !sleep(r.Context(), f.now().Late) {
-		return
-	}
-	for name, values := range answer.Header {
-		if !hopByHop[name] {
-			w.Header()[name] = values
-		}
-	}
-	w.WriteHeader(answer.StatusCode)
-	f.pass(r.Context(), client, w, answer.Body)
+	f.pass(r.Context(), client, w, answer)
 }
 
 // userOf returns who asks, by bearer token or else by certificate.
@@ -108,28 +99,22 @@ type part struct {
 	content []byte
 }
 
-// pass passes the body on as it arrives, late where it is to be.
-func (f *Front) pass(ctx context.Context, client netip.Addr, w http.ResponseWriter, body io.Reader) {
+// pass passes an answer on as it arrives, each part late where it is to be.
+func (f *Front) pass(ctx context.Context, client netip.Addr, w http.ResponseWriter, answer *http.Response) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	headers := time.Now().Add(f.now().Late)
 	parts := make(chan part, 64)
-	go func() {
-		defer close(parts)
-		for {
-			content := make([]byte, 32<<10)
-			n, err := body.Read(content)
-			if n > 0 {
-				select {
-				case parts <- part{time.Now().Add(f.now().Late), content[:n]}:
-				case <-ctx.Done():
-					return
-				}
-			}
-			if err != nil {
-				return
-			}
+	go f.read(ctx, answer.Body, parts)
+	if !sleep(ctx, time.Until(headers)) {
+		return
+	}
+	for name, values := range answer.Header {
+		if !hopByHop[name] {
+			w.Header()[name] = values
 		}
-	}()
+	}
+	w.WriteHeader(answer.StatusCode)
 	flush := http.NewResponseController(w).Flush
 	if flush() != nil {
 		return
@@ -148,6 +133,25 @@ func (f *Front) pass(ctx context.Context, client netip.Addr, w http.ResponseWrit
 			p.content = p.content[half:]
 		}
 		if _, err := w.Write(p.content); err != nil || flush() != nil {
+			return
+		}
+	}
+}
+
+// read reads a body into parts until it ends or ctx does.
+func (f *Front) read(ctx context.Context, body io.Reader, parts chan<- part) {
+	defer close(parts)
+	for {
+		content := make([]byte, 32<<10)
+		n, err := body.Read(content)
+		if n > 0 {
+			select {
+			case parts <- part{time.Now().Add(f.now().Late), content[:n]}:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err != nil {
 			return
 		}
 	}
