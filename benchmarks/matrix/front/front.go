@@ -152,7 +152,11 @@ func (f *Front) Mend() error {
 // Close ends the front and all its connections. It returns why it had ended
 // before, if it had.
 func (f *Front) Close() error {
-	err := errors.Join(f.Refuse(), f.server.Close())
+	err := f.Refuse()
+	// The server closes the listener again if it has not noticed yet.
+	if closed := f.server.Close(); !errors.Is(closed, net.ErrClosed) {
+		err = errors.Join(err, closed)
+	}
 	f.conns.closeAll(true)
 	f.serving.Wait()
 	f.mu.Lock()
