@@ -117,6 +117,46 @@ func TestReflectorPausesDoubleUpToTheirCap(t *testing.T) {
 	assert.Equal(t, 3200*ms, longestPauseAfter(time.Second), "the second pause may have begun after 0.8 s")
 }
 
+// Each bound is the sum of what it is derived from; these are the sums at
+// 3s/2s/500ms, whose lock has a hedge of 100 ms and siblings every 50 ms.
+func TestBoundsAreTheSumOfTheirParts(t *testing.T) {
+	silent := Weather{Silent: true}
+	refusing := Weather{Victims: 1, Answered: true, Lasts: 3 * time.Second}
+	asking := refusing
+	asking.RetryAfter = time.Second
+	for name, c := range map[string]struct {
+		role    Role
+		weather Weather
+		want    Bounds
+	}{
+		"watch, heartbeat and hedge":         {Watch, silent, Bounds{Unseen: 625*ms + 100*ms + machine}},
+		"watch, eight siblings":              {Watch, Weather{Victims: 1, New: NoSYN, Silent: true}, Bounds{Unseen: 625*ms + 100*ms + 8*50*ms + machine}},
+		"watch, eight hedges":                {Watch, Weather{Victims: 1, Late: time.Second}, Bounds{Unseen: 625*ms + 100*ms + 8*100*ms + machine}},
+		"watch, refused and a pause":         {Watch, refusing, Bounds{Unseen: 625*ms + 3500*ms + 100*ms + machine}},
+		"watch, asked to wait":               {Watch, asking, Bounds{Unseen: 625*ms + 4000*ms + 100*ms + machine}},
+		"candidate, late sight and claim":    {Candidate, silent, Bounds{Takeover: 125*ms + 100*ms + 10*ms + 100*ms + machine}},
+		"candidate, refused by everyone":     {Candidate, Weather{Answered: true, Everyone: true}, Bounds{Takeover: 125*ms + tokenAge + 500*ms + 3*time.Second + 210*ms + machine}},
+		"informer, reset":                    {Informer, Weather{}, Bounds{Unseen: 1600*ms + machine}},
+		"informer, ping and pause":           {Informer, silent, Bounds{Unseen: pingBound(2*time.Second) + 1600*ms + machine}},
+		"informer, late":                     {Informer, Weather{Victims: 1, Late: 3 * time.Second}, Bounds{Unseen: 3*time.Second + machine}},
+		"informer, refused and two pauses":   {Informer, refusing, Bounds{Unseen: 3*time.Second + 6400*ms + machine}},
+		"writer, a connection that has died": {Writer, silent, Bounds{Write: 2700*ms + machine, WriteAgain: 2700*ms + 2*writePause + machine}},
+		"writer, late":                       {Writer, Weather{Victims: 1, Late: 3 * time.Second}, Bounds{Write: 3*time.Second + machine, WriteAgain: 6*time.Second + writePause + machine}},
+		"writer, asked to wait":              {Writer, asking, Bounds{Write: 4*time.Second + machine, WriteAgain: 4*time.Second + 2*writePause + machine}},
+		"writer, a handshake that hangs": {Writer, Weather{Victims: 1, New: NoHandshake, Silent: true, Named: 4 * time.Second},
+			Bounds{Write: 2700*ms + machine, WriteAgain: 6*time.Second + 2*writePause + machine + 2700*ms}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mode := userTimeout
+			if c.role == Informer || c.role == Writer {
+				mode = traffic
+			}
+			assert.Equal(t, c.want, boundsOf(t, c.role, mode, c.weather, scenario.Short))
+		})
+	}
+	assert.InDelta(t, 5*time.Second/3, pingBound(2*time.Second), 10, "five sixths")
+}
+
 func TestATimingWithoutALockHasNoBounds(t *testing.T) {
 	_, err := BoundsOf(Column{Leader, fresh}, Weather{}, scenario.Timing{})
 	assert.ErrorContains(t, err, "RenewDeadline")

@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -108,7 +109,7 @@ func (p *play) everyHost() []*lab.Host {
 func (p *play) silence(c *contestant) error {
 	victim := p.backendsOf()[0].Addr()
 	p.log.Append(event.Event{Who: narrator, What: event.Fault, On: c.name(), Reason: p.fault.Name})
-	return joined(
+	return errors.Join(
 		p.lose(lab.Loss{From: c.host.Addr(), To: victim}, lab.Loss{From: victim, To: c.host.Addr()}),
 		p.killLeader(c))
 }

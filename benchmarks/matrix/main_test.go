@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -58,7 +59,7 @@ func closeShared() error {
 		err = shared.stage.Close()
 	}
 	if shared.lab != nil {
-		return joined(err, shared.lab.Close())
+		return errors.Join(err, shared.lab.Close())
 	}
 	return err
 }

@@ -53,9 +53,10 @@ func renewals(events []event.Event, lease string, after time.Time) (n int) {
 }
 
 // recovered reports whether a column has shown all that its figures need: it
-// does again what it is to do, or has stopped for good where it must.
-func recovered(c Column, object string, b Bounds, events []event.Event, now time.Time) bool {
-	const recent = 4 * changeEvery
+// does again what it is to do, not later than answers are, or has stopped for
+// good where it must.
+func recovered(c Column, object string, b Bounds, late time.Duration, events []event.Event, now time.Time) bool {
+	recent := late + time.Second
 	switch c.Role {
 	case Leader:
 		return b.StopAfter == 0 || says(c.name(), event.Stopping)(events)
@@ -65,11 +66,11 @@ func recovered(c Column, object string, b Bounds, events []event.Event, now time
 		last := lastOf(events, func(e event.Event) bool {
 			return e.Who == c.name() && e.What == event.Answered && e.Verb == verbUpdate
 		})
-		return now.Sub(last.Time) < recent+late
+		return now.Sub(last.Time) < recent
 	}
 	changed := lastOf(events, func(e event.Event) bool { return e.What == event.Changed && e.On == object })
 	seen := lastOf(events, func(e event.Event) bool { return e.What == event.Seen && e.On == object })
-	return number(changed)-number(seen) <= int((recent+late)/changeEvery)
+	return time.Duration(number(changed)-number(seen))*changeEvery < recent
 }
 
 func lastOf(events []event.Event, match func(event.Event) bool) (last event.Event) {

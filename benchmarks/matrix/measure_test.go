@@ -149,3 +149,21 @@ func TestAFaultOfAColumnsOwnCountsForItAlone(t *testing.T) {
 	cell = cellFrom(watch, Bounds{Unseen: time.Second}, others, change(350*ms, 1), seen(400*ms, 1), theEnd(time.Second))
 	assert.Equal(t, Untested, cell.Verdict(), "its moment never came")
 }
+
+func TestAColumnHasRecoveredWhenItIsUpToDate(t *testing.T) {
+	watch, writer := Column{Watch, fresh}, Column{Writer, traffic}
+	blind := []event.Event{change(0, 1), seen(10*ms, 1), change(time.Second, 5)}
+	assert.False(t, recovered(watch, "object", Bounds{}, 0, blind, zero.Add(time.Second)), "four changes behind are a second")
+	assert.True(t, recovered(watch, "object", Bounds{}, ms, blind, zero.Add(time.Second)), "as late as answers are")
+	assert.True(t, recovered(watch, "object", Bounds{}, 0, append(blind, seen(1100*ms, 2)), zero.Add(time.Second)))
+
+	wrote := writes(event.Answered, 0, 0)
+	assert.True(t, recovered(writer, "object", Bounds{}, 0, wrote, zero.Add(999*ms)))
+	assert.False(t, recovered(writer, "object", Bounds{}, 0, wrote, zero.Add(time.Second)))
+	assert.False(t, recovered(writer, "object", Bounds{}, 0, writes(event.Refused, 0, 0), zero))
+
+	leader := Column{Leader, fresh}
+	assert.True(t, recovered(leader, "object", Bounds{RenewalLate: 1}, 0, nil, zero), "its time is the play's")
+	assert.False(t, recovered(leader, "object", Bounds{StopAfter: 1}, 0, nil, zero))
+	assert.False(t, recovered(Column{Candidate, fresh}, "object", Bounds{}, 0, nil, zero))
+}

@@ -56,3 +56,11 @@ func TestAQuestionThatIsNoneIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestANameThatIsNotServedDoesNotExist(t *testing.T) {
+	question := []byte{0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, dnsTypeA, 0, dnsClassIN}
+	answer, err := answerName(question, []netip.Addr{netip.MustParseAddr("198.18.0.6")})
+	require.NoError(t, err)
+	assert.EqualValues(t, dnsNoSuchName, answer[3]&0xf)
+	assert.Zero(t, answer[7], "no answers")
+}

@@ -30,6 +30,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	var c command
 	var faults, roles, modes string
 	var subset bool
+	var n int
 	t := &c.options.Timing
 	*t = scenario.Short
 
@@ -44,6 +45,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	flags.DurationVar(&t.RenewDeadline, "renew", t.RenewDeadline, "renew deadline")
 	flags.DurationVar(&t.RetryPeriod, "retry", t.RetryPeriod, "retry period")
 	flags.StringVar(&c.options.Peer, "peer", "holdfast", "who contends: "+strings.Join(contender.Peers(), " or ")+"; for client-go name the columns that it has")
+	flags.IntVar(&n, "n", 1, "how often to play each fault, a row of the table each")
 	flags.StringVar(&c.output, "o", "", "file to write the table to as well")
 	flags.BoolVar(&c.keep, "keep", false, "keep the laboratory's logs")
 	flags.BoolVar(&c.verbose, "v", false, "show the timeline of each fault and what the columns log")
@@ -56,7 +58,12 @@ func parse(args []string, usage io.Writer) (command, error) {
 	if c.verbose {
 		c.options.Stderr = os.Stderr
 	}
-	return c, c.resolve(subset, names(faults), names(roles), names(modes))
+	if n < 1 {
+		return command{}, fmt.Errorf("-n %d: must be at least 1", n)
+	}
+	err := c.resolve(subset, names(faults), names(roles), names(modes))
+	c.faults, c.columns = slices.Repeat(c.faults, n), slices.Repeat(c.columns, n)
+	return c, err
 }
 
 func names(list string) []string {

@@ -30,6 +30,12 @@ func TestFlagsSayWhatToPlay(t *testing.T) {
 	assert.Equal(t, matrix.Columns(), c.columns[0])
 	assert.Equal(t, scenario.Short, c.options.Timing)
 
+	c, err = parse([]string{"-faults", "frozen,killed", "-n", "2"}, io.Discard)
+	require.NoError(t, err)
+	require.Len(t, c.faults, 4)
+	assert.Equal(t, "frozen", c.faults[2].Name)
+	assert.Len(t, c.columns, 4)
+
 	c, err = parse([]string{"-subset", "-roles", "leader"}, io.Discard)
 	require.NoError(t, err)
 	assert.Equal(t, []matrix.Column{{Role: matrix.Leader, Mode: "user-timeout"}}, c.columns[0])
@@ -48,6 +54,7 @@ func TestABadFlagIsNamedWithItsValue(t *testing.T) {
 		"lease too short": {[]string{"-lease", "2s"}, []string{"-lease 2s", "-renew 2s"}},
 		"renew too short": {[]string{"-renew", "100ms"}, []string{"-renew 100ms", "-retry 500ms"}},
 		"retry negative":  {[]string{"-retry", "-1s"}, []string{"-retry -1s"}},
+		"no plays":        {[]string{"-n", "0"}, []string{"-n 0"}},
 		"arguments":       {[]string{"frozen"}, []string{`"frozen"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
