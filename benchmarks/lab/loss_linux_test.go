@@ -77,6 +77,14 @@ func dialEcho(t *testing.T, h *Host, at netip.AddrPort, within time.Duration) (n
 	return conn, err
 }
 
+// assertUnanswered holds that a dial ran out of time, and was not refused.
+func assertUnanswered(t *testing.T, err error) {
+	t.Helper()
+	var timeout net.Error
+	require.ErrorAs(t, err, &timeout)
+	assert.True(t, timeout.Timeout(), "%v", err)
+}
+
 const (
 	soon = 5 * time.Second
 	// notSoon is how long nothing must arrive.
@@ -123,7 +131,7 @@ func TestALossOfSYNsSparesConnectionsThatExist(t *testing.T) {
 	require.NoError(t, l.Lose(Loss{To: server.Addr(), Flags: SYN}))
 	assert.True(t, answered(t, conn, soon))
 	_, err = dialEcho(t, client, at, notSoon)
-	assert.ErrorIs(t, err, context.DeadlineExceeded, "a SYN is answered, or refused")
+	assertUnanswered(t, err)
 }
 
 func TestALossOfResetsMakesARefusalSilent(t *testing.T) {
@@ -136,7 +144,7 @@ func TestALossOfResetsMakesARefusalSilent(t *testing.T) {
 
 	require.NoError(t, l.Lose(Loss{From: server.Addr(), Flags: RST | FIN}))
 	_, err = dialEcho(t, client, nobody, notSoon)
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assertUnanswered(t, err)
 }
 
 func TestALossOfEverythingIsAnError(t *testing.T) {
