@@ -62,6 +62,7 @@ type Lab struct {
 	mu       sync.Mutex
 	hosts    []*Host
 	backends []int // of new hosts
+	losses   []Loss
 	closed   bool
 }
 

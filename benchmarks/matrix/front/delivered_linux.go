@@ -1,0 +1,36 @@
+package front
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	deliveryBound = time.Second
+	deliveryPoll  = time.Millisecond
+)
+
+// delivered returns when the client's kernel has acknowledged all that was
+// written on the request's connection, or a second has passed.
+func delivered(ctx context.Context) {
+	tcp, ok := ctx.Value(socketKey{}).(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	for begin := time.Now(); time.Since(begin) < deliveryBound; {
+		left := 0
+		if raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }) != nil || err != nil || left == 0 {
+			return
+		}
+		if !sleep(ctx, deliveryPoll) {
+			return
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+)
+
+// ours is the peer that the matrix is of.
+const ours = "holdfast"
+
+// narrator is whose words the faults are.
+const narrator = "matrix"
+
+const (
+	// startBound is how long the columns may take to be ready, connectBound how
+	// long, of that, to be connected to the victim.
+	startBound   = 40 * time.Second
+	connectBound = 5 * time.Second
+	// mendBound is how long the servers may take to be well again.
+	mendBound = 2 * time.Minute
+	// grace is how long past the last bound a play waits for a figure.
+	grace = time.Second
+	// steerings is how often a play is begun anew because a column was not
+	// connected to the victim.
+	steerings = 3
+)
+
+// Options say how faults are played.
+type Options struct {
+	// Timing is the election's. It must be set.
+	Timing scenario.Timing
+	// Peer is who contends, one of contender.Peers; empty is "holdfast". With
+	// "client-go" informers and writers are not hardened either, and there are no
+	// columns of fresh connections and none of a watch, which it does not have.
+	Peer string
+	// Stderr takes what the columns log; nil sends it to their hosts' log files.
+	Stderr io.Writer
+}
+
+// Result is what came of one fault.
+type Result struct {
+	Fault Fault
+	// Cells are in the order of the columns.
+	Cells []Cell
+	// Events is the whole stream, sorted by time.
+	Events []event.Event
+	// Took is how long it took in all.
+	Took time.Duration
+}
+
+// contestant is a column in a play.
+type contestant struct {
+	Column
+	object  string
+	bounds  Bounds
+	host    *lab.Host
+	process *lab.Process
+	// leaderHost and doomed are those of the leader that a candidate waits for.
+	leaderHost *lab.Host
+	doomed     *lab.Process
+	steered    bool
+}
+
+func (c *contestant) hosts() []*lab.Host {
+	if c.leaderHost != nil {
+		return []*lab.Host{c.host, c.leaderHost}
+	}
+	return []*lab.Host{c.host}
+}
+
+// doomedName is the identity of the leader that a candidate waits for.
+func (c Column) doomedName() string { return c.name() + "-leader" }
+
+// play is one fault in progress.
+type play struct {
+	stage       *Stage
+	fault       Fault
+	timing      scenario.Timing
+	peer        string
+	stderr      io.Writer
+	contestants []*contestant
+
+	log    event.Log
+	ctx    context.Context // of what runs until the end of the play
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+	exits  sync.WaitGroup
+
+	mu   sync.Mutex
+	errs []error
+}
+
+// Play brings one fault upon the columns, measures, and mends everything. A
+// column that was not connected to the victim has it played again, up to three
+// times in all. ctx ends it early, with an error.
+func (s *Stage) Play(ctx context.Context, f Fault, columns []Column, o Options) (Result, error) {
+	begun := time.Now()
+	var result Result
+	for range steerings {
+		var err error
+		if result, err = s.playOnce(ctx, f, columns, o); err != nil {
+			return result, fmt.Errorf("fault %s: %w", f.Name, err)
+		}
+		if !slices.ContainsFunc(result.Cells, func(c Cell) bool { return c.Verdict() == Untested }) {
+			break
+		}
+	}
+	result.Took = time.Since(begun)
+	return result, nil
+}
+
+func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Options) (Result, error) {
+	s.plays++
+	if o.Peer == "" {
+		o.Peer = ours
+	}
+	p := &play{stage: s, fault: f, timing: o.Timing, peer: o.Peer, stderr: o.Stderr}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	for _, c := range columns {
+		if o.Peer != ours && (c.Mode == fresh || c.Role == Watch) {
+			return Result{Fault: f}, fmt.Errorf("column %s: peer %s has none", c, o.Peer)
+		}
+		bounds, err := BoundsOf(c, f.Weather, o.Timing)
+		if err != nil {
+			return Result{Fault: f}, err
+		}
+		p.contestants = append(p.contestants, &contestant{Column: c, bounds: bounds, object: fmt.Sprintf("%s-%d", c.name(), s.plays)})
+	}
+	err := p.run()
+	p.log.Append(event.Event{Who: narrator, What: event.Ended})
+	err = errors.Join(err, p.clear())
+	result := Result{Fault: f, Events: p.log.Events()}
+	if err != nil {
+		return result, err
+	}
+	for _, c := range p.contestants {
+		result.Cells = append(result.Cells, measure(f, c.Column, c.object, c.bounds, c.steered, result.Events, o.Timing))
+	}
+	return result, nil
+}
+
+// run is the play up to the last figure.
+func (p *play) run() error {
+	p.log.Append(event.Event{Who: narrator, What: event.Began, Reason: p.fault.Name})
+	if err := p.observe(); err != nil {
+		return err
+	}
+	if err := p.prepare(); err != nil {
+		return err
+	}
+	if err := p.gather(); err != nil {
+		return err
+	}
+	if err := p.connect(); err != nil {
+		return err
+	}
+	// The fault may come at any moment between two renewals.
+	pause(p.ctx, rand.N(p.timing.RetryPeriod))
+	for _, c := range p.contestants {
+		connected, err := p.connected(c)
+		if err != nil {
+			return err
+		}
+		c.steered = connected
+	}
+	if err := p.nameAll(); err != nil {
+		return err
+	}
+	if err := p.strike(); err != nil {
+		return fmt.Errorf("bring the fault: %w", err)
+	}
+	return p.await()
+}
+
+// await returns when every column shows its figure, and all have had the time
+// in which a lost lease would show.
+func (p *play) await() error {
+	t := p.timing
+	least := max(t.LeaseDuration+t.RenewDeadline, p.fault.Weather.Lasts+t.LeaseDuration, p.fault.Weather.Named+t.RenewDeadline)
+	longest := least
+	for _, c := range p.contestants {
+		b := c.bounds
+		longest = max(longest, b.StopAfter, t.LeaseDuration+b.Takeover, b.Unseen, b.Write, b.WriteAgain)
+	}
+	struck := time.Now()
+	pause(p.ctx, least)
+	ctx, cancel := context.WithDeadline(p.ctx, struck.Add(longest+grace))
+	defer cancel()
+	// A figure that does not come is no error of the play: the cell says so.
+	for _, c := range p.contestants {
+		_ = p.log.Await(ctx, c.String()+" to recover", func(events []event.Event) bool {
+			return recovered(c.Column, c.object, c.bounds, p.fault.Weather.Late, events, time.Now())
+		})
+	}
+	return p.ctx.Err()
+}
+
+// clear ends all processes and mends the laboratory, whatever became of the
+// play.
+func (p *play) clear() error {
+	p.cancel()
+	p.tasks.Wait()
+	var errs []error
+	for _, c := range p.contestants {
+		for _, process := range []*lab.Process{c.process, c.doomed} {
+			if process != nil {
+				errs = append(errs, process.Kill())
+			}
+		}
+	}
+	p.exits.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), mendBound)
+	defer cancel()
+	errs = append(errs, p.stage.mend(ctx, p.fault.harms))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(append(errs, p.errs...)...)
+}
+
+// try makes an error the play's own, where nobody can return it.
+func (p *play) try(err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.errs = append(p.errs, err)
+}

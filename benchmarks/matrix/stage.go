@@ -1,0 +1,252 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/matrix/front"
+)
+
+const (
+	// namespace holds all objects.
+	namespace = "matrix"
+	// user is who all columns are; its role allows what they need and no more.
+	user = "matrix"
+	// frontPort is where fronts listen, nameserverPort where the nameserver does.
+	frontPort, nameserverPort = 6443, 53
+)
+
+// Stage is what all faults share: a host for each column, the fronts, the
+// nameserver, and the observer at the last API server, which nothing harms. It
+// is for one goroutine at a time.
+type Stage struct {
+	lab      *lab.Lab
+	observer kubernetes.Interface
+	hosts    map[string]*lab.Host
+	servers  []netip.AddrPort // the API servers
+
+	fronts     []*front.Front
+	frontAddrs []netip.AddrPort
+	names      *nameserver
+	namesAt    netip.AddrPort
+
+	// The kubeconfigs: by the virtual IP, by name, and by the virtual IP with the
+	// token in tokenFile.
+	byVIP, byName, byToken string
+	tokenFile              string
+	plays                  int
+}
+
+// NewStage prepares l, which needs three API servers. Close ends what it added.
+func NewStage(ctx context.Context, l *lab.Lab) (_ *Stage, err error) {
+	s := &Stage{lab: l, hosts: map[string]*lab.Host{}, tokenFile: filepath.Join(l.Dir(), "token")}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("set the matrix's stage: %w", err), s.Close())
+		}
+	}()
+	for _, a := range l.APIServers() {
+		s.servers = append(s.servers, a.Addr())
+	}
+	if len(s.servers) != backends {
+		return nil, fmt.Errorf("the laboratory has %d API servers: must be %d", len(s.servers), backends)
+	}
+	if s.observer, _, err = l.Observer(backends - 1); err != nil {
+		return nil, err
+	}
+	if err := s.permit(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.writeKubeconfigs(); err != nil {
+		return nil, err
+	}
+	for i := range s.servers {
+		if err := s.addFront(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.addNameserver(ctx)
+}
+
+// permit makes the namespace and the role.
+func (s *Stage) permit(ctx context.Context) error {
+	_, err := s.observer.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("create namespace %s: %w", namespace, err)
+	}
+	meta := metav1.ObjectMeta{Name: user, Namespace: namespace}
+	_, err = s.observer.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update", "list", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "update", "list", "watch"}},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("create role %s: %w", user, err)
+	}
+	_, err = s.observer.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: meta,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("bind role %s: %w", user, err)
+	}
+	return nil
+}
+
+// writeKubeconfigs writes the three ways to the API.
+func (s *Stage) writeKubeconfigs() (err error) {
+	if s.byVIP, err = s.lab.Kubeconfig(user); err != nil {
+		return err
+	}
+	write := func(name string, change func(*clientcmdapi.Config)) (string, error) {
+		config, err := clientcmd.LoadFromFile(s.byVIP)
+		if err != nil {
+			return "", fmt.Errorf("read the kubeconfig of user %s: %w", user, err)
+		}
+		change(config)
+		path := filepath.Join(s.lab.Dir(), name+".kubeconfig")
+		if err := clientcmd.WriteToFile(*config, path); err != nil {
+			return "", fmt.Errorf("write kubeconfig %s: %w", path, err)
+		}
+		return path, nil
+	}
+	s.byName, err = write("by-name", func(c *clientcmdapi.Config) {
+		for _, cluster := range c.Clusters {
+			cluster.Server = fmt.Sprintf("https://%s:%d", serverName, s.servers[0].Port())
+		}
+	})
+	if err != nil {
+		return err
+	}
+	s.byToken, err = write("by-token", func(c *clientcmdapi.Config) {
+		for _, info := range c.AuthInfos {
+			info.ClientCertificateData, info.ClientKeyData = nil, nil
+			info.TokenFile = s.tokenFile
+		}
+	})
+	return err
+}
+
+// setToken writes the token file.
+func (s *Stage) setToken(token string) error {
+	// A reader sees the old token or the new one.
+	partial := s.tokenFile + ".new"
+	if err := os.WriteFile(partial, []byte(token), 0o600); err != nil {
+		return fmt.Errorf("write the token: %w", err)
+	}
+	return os.Rename(partial, s.tokenFile)
+}
+
+// addFront puts a front before the i-th API server.
+func (s *Stage) addFront(ctx context.Context, i int) error {
+	host, err := s.host(fmt.Sprintf("front-%d", i))
+	if err != nil {
+		return err
+	}
+	at := netip.AddrPortFrom(host.Addr(), frontPort)
+	certificate, err := s.lab.ServerCertificate(host.Name(), host.Addr())
+	if err != nil {
+		return err
+	}
+	_, config, err := s.lab.Observer(i)
+	if err != nil {
+		return err
+	}
+	upstream, err := rest.TransportFor(config)
+	if err != nil {
+		return fmt.Errorf("front %d: %w", i, err)
+	}
+	to, err := url.Parse(config.Host)
+	if err != nil {
+		return fmt.Errorf("front %d: %w", i, err)
+	}
+	f, err := front.New(front.Options{
+		Listen:      func() (net.Listener, error) { return host.Listen(ctx, "tcp", at.String()) },
+		Certificate: certificate, ClientCAs: s.lab.CAs(), Upstream: upstream, URL: to,
+	})
+	if err != nil {
+		return err
+	}
+	s.fronts, s.frontAddrs = append(s.fronts, f), append(s.frontAddrs, at)
+	return nil
+}
+
+func (s *Stage) addNameserver(ctx context.Context) error {
+	host, err := s.host("names")
+	if err != nil {
+		return err
+	}
+	s.namesAt = netip.AddrPortFrom(host.Addr(), nameserverPort)
+	l, err := host.Listen(ctx, "tcp", s.namesAt.String())
+	if err != nil {
+		return err
+	}
+	s.names = newNameserver(l)
+	return nil
+}
+
+// host returns the host of that name, a new one if there is none.
+func (s *Stage) host(name string) (*lab.Host, error) {
+	if h, known := s.hosts[name]; known {
+		return h, nil
+	}
+	h, err := s.lab.NewHost(name)
+	if err == nil {
+		s.hosts[name] = h
+	}
+	return h, err
+}
+
+// mend undoes all that a fault has done, and waits until the API servers that
+// were harmed are well.
+func (s *Stage) mend(ctx context.Context, harmed bool) error {
+	errs := []error{s.lab.LoseNothing()}
+	for _, f := range s.fronts {
+		errs = append(errs, f.Mend())
+		f.HangUp(true)
+	}
+	if harmed {
+		errs = append(errs, s.lab.Mend(ctx))
+		for i := range s.servers[:backends-1] {
+			errs = append(errs, s.well(ctx, i))
+		}
+	}
+	for _, h := range s.hosts {
+		errs = append(errs, h.ForgetConnections()) // those that ended without a word
+	}
+	return errors.Join(errs...)
+}
+
+// Close takes away what NewStage has added but for the namespace.
+func (s *Stage) Close() error {
+	var errs []error
+	for _, f := range s.fronts {
+		errs = append(errs, f.Close())
+	}
+	if s.names != nil {
+		errs = append(errs, s.names.close())
+	}
+	for _, h := range s.hosts {
+		errs = append(errs, h.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// others are the addresses but for the first n.
+func others(all []netip.AddrPort, n int) []netip.AddrPort { return slices.Clone(all[n:]) }

@@ -1,0 +1,31 @@
+package matrix
+
+import "slices"
+
+// Subset is the part of the matrix that spans it: every fault, every role and
+// every mode, each fault in three columns. A leader is in every fault, its modes
+// in turns; a candidate and a writer are in one, a watch and an informer in the
+// next.
+func Subset(faults []Fault) [][]Column {
+	modes := [...]string{userTimeout, fresh}
+	var chosen [][]Column
+	for i := range faults {
+		columns := []Column{{Leader, modes[i%2]}, {Candidate, modes[i/2%2]}, {Writer, traffic}}
+		if i%2 == 1 {
+			columns = []Column{{Leader, modes[i%2]}, {Watch, modes[i/2%2]}, {Informer, traffic}}
+		}
+		chosen = append(chosen, columns)
+	}
+	return chosen
+}
+
+// Both returns the columns that are in both, in the order of the first.
+func Both(a, b []Column) []Column {
+	var both []Column
+	for _, c := range a {
+		if slices.Contains(b, c) {
+			both = append(both, c)
+		}
+	}
+	return both
+}
