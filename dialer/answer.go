@@ -19,20 +19,37 @@ func absorb(request *http.Request, response *http.Response) error {
 	if streams(request, response) {
 		return nil
 	}
-	var body bytes.Buffer
-	body.Grow(int(response.ContentLength))
-	_, err := io.Copy(&body, io.LimitReader(response.Body, maxAbsorbed+1))
+	body := &absorbed{from: io.LimitedReader{R: response.Body, N: maxAbsorbed + 1}}
+	body.Grow(int(response.ContentLength) + bytes.MinRead) // ReadFrom asks for room beyond the end
+	_, err := body.ReadFrom(&body.from)
 	_ = response.Body.Close()
 	if err != nil {
 		return fmt.Errorf("read the answer's body, %d of %d bytes: %w", body.Len(), response.ContentLength, err)
 	}
-	response.Body = io.NopCloser(&body)
+	body.from.R = nil
+	response.Body = body
 	return nil
 }
+
+// absorbed is a body that has arrived, and what it is read from until then: one
+// allocation.
+type absorbed struct {
+	bytes.Buffer
+	from io.LimitedReader
+}
+
+// Close implements io.Closer; there is nothing left to close.
+func (*absorbed) Close() error { return nil }
 
 func streams(request *http.Request, response *http.Response) bool {
 	return response.ContentLength < 0 || response.ContentLength > maxAbsorbed ||
 		response.StatusCode == http.StatusSwitchingProtocols || request.Method == http.MethodConnect
+}
+
+// refused reports whether an answer says that the request was not executed,
+// but may be elsewhere or later (RFC 6585 section 4, RFC 9110 section 15.6).
+func refused(status int) bool {
+	return status == http.StatusTooManyRequests || gatewayFailed(status)
 }
 
 // gatewayFailed reports whether an answer says that whoever gave it could not

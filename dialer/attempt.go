@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,9 +14,6 @@ type attempt struct {
 	cancel context.CancelCauseFunc
 	use    *use
 	start  time.Time
-
-	waits   atomic.Bool // waits for a connection, as far as the base tells
-	reached atomic.Bool // has a connection: the request may weigh on a server
 }
 
 // outcome is how an attempt ended: an answer or an error, not both.
@@ -36,38 +31,36 @@ func (o outcome) discard() {
 	o.attempt.cancel(endedOutrun)
 }
 
-type attemptKey struct{}
-
 // begin returns the context of an attempt, derived from the caller's.
 //
 // net/http detaches its dials from the request's context, so that a dial may
 // outlive the request that asked for it. The context therefore also carries
-// itself as a value, which survives the detaching: our Dialer gives up with
-// the attempt, and no dial to a dead backend is left behind.
+// itself as a value (use.ctx), which survives the detaching: our Dialer gives
+// up with the attempt, and no dial to a dead backend is left behind.
 func (a *attempt) begin(caller context.Context, meter *Meter) context.Context {
 	ctx, cancel := context.WithCancelCause(caller)
 	a.cancel = cancel
 	a.start = time.Now()
 	ctx, a.use = meter.follow(ctx)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { a.waits.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { a.reached.Store(true) },
-	})
-	return context.WithValue(ctx, attemptKey{}, ctx)
+	a.use.alone = true
+	return ctx
 }
 
 // weighed reports whether the attempt may have been work for a server. A base
 // that does not trace its connections is assumed to have reached one.
-func (a *attempt) weighed() bool { return a.reached.Load() || !a.waits.Load() }
+func (a *attempt) weighed() bool {
+	_, reached := a.use.reused()
+	return reached || !a.use.waits.Load()
+}
 
 // cancelWithAttempt calls cancel when the attempt that ctx belongs to, if any,
 // is over. The returned function ends the watch.
 func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop func()) {
-	attempt, ok := ctx.Value(attemptKey{}).(context.Context)
-	if !ok {
+	u := useOf(ctx)
+	if u == nil || !u.alone {
 		return func() {}
 	}
-	unhook := context.AfterFunc(attempt, cancel)
+	unhook := context.AfterFunc(u.ctx, cancel)
 	return func() { unhook() }
 }
 
@@ -108,6 +101,8 @@ func wantsFresh(ctx context.Context) bool {
 // replay returns a clone of the request for one attempt. The first attempt
 // takes the body itself, the others a copy of it.
 func (a *attempt) replay(ctx context.Context, request *http.Request) (*http.Request, error) {
+	// A deep copy: attempts run at the same time, and not every round tripper
+	// below leaves the headers it is given alone (that of exec plugins sets one).
 	clone := request.Clone(ctx)
 	if a.number == 0 || request.Body == nil || request.Body == http.NoBody {
 		return clone, nil

@@ -26,16 +26,28 @@ type call struct {
 	over      chan struct{} // closed when the call has ended: who comes now has lost
 
 	attempts []*attempt
+	// first and room are where the first attempt stands and the first few are
+	// listed, so that an ordinary call allocates neither.
+	first    attempt
+	room     [2]*attempt
 	underway int
 	failed   int
 	last     error // of the attempt that failed last
+	refusals int
+	refusal  *outcome // the last answer that was a refusal, while another server is asked
 }
 
 func (c *call) run(caller context.Context) (*http.Response, error) {
 	start := time.Now()
 	defer close(c.over)
 	fail := func(err error) (*http.Response, error) {
-		c.settle(nil)
+		if c.refusal != nil && caller.Err() == nil {
+			return c.win(*c.refusal, time.Since(start)), nil
+		}
+		c.settle(nil, false)
+		if c.refusal != nil {
+			c.refusal.discard()
+		}
 		return nil, &Error{
 			Op:      c.request.Method + " " + c.host(),
 			Tries:   len(c.attempts),
@@ -48,10 +60,9 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 		closeBody(c.request)
 		return fail(ended(caller, nil))
 	}
-	bound := time.NewTimer(c.budget.Answer)
-	defer bound.Stop()
-	pace := time.NewTimer(c.budget.pace())
-	defer pace.Stop()
+	// One timer for both, the pace of the attempts and the end of the call.
+	wake := time.NewTimer(c.untilNext(start))
+	defer wake.Stop()
 
 	c.transport.meter().count(func(s *Stats) { s.Requests++ })
 	c.transport.tokens.earn()
@@ -60,6 +71,11 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 		select {
 		case o := <-c.results:
 			c.underway--
+			if o.err == nil && c.elsewhere(o) {
+				c.launch(caller, true)
+				wake.Reset(c.untilNext(start))
+				continue
+			}
 			if o.err == nil {
 				return c.win(o, time.Since(start)), nil
 			}
@@ -72,21 +88,28 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 			switch {
 			case !c.exhausted() && c.failed <= atOnce:
 				c.launch(caller, false)
-				pace.Reset(c.budget.pace())
+				wake.Reset(c.untilNext(start))
 			case c.underway == 0 && (c.exhausted() || hopeless(o.err)):
 				return fail(o.err)
 			}
-		case <-pace.C:
+		case <-wake.C:
+			if time.Since(start) >= c.budget.Answer {
+				return fail(ended(caller, c.last))
+			}
 			if hedge := c.underway > 0; !c.exhausted() && (!hedge || c.mayHedge()) {
 				c.launch(caller, hedge)
 			}
-			pace.Reset(c.budget.pace())
-		case <-bound.C:
-			return fail(ended(caller, c.last))
+			wake.Reset(c.untilNext(start))
 		case <-caller.Done():
 			return fail(ended(caller, c.last))
 		}
 	}
+}
+
+// untilNext returns how long to wait for an answer until there is something to
+// do: another attempt, or to give up.
+func (c *call) untilNext(start time.Time) time.Duration {
+	return min(c.budget.pace(), c.budget.Answer-time.Since(start))
 }
 
 // host names the server for errors and the log. The path is left to net/http
@@ -96,6 +119,22 @@ func (c *call) host() string {
 		return "(no URL)"
 	}
 	return c.request.URL.Host
+}
+
+// elsewhere reports whether another server is to be asked, on a new connection,
+// since this answer is a refusal: the server has too much to do, or a load
+// balancer has no server. It takes the token of a hedge for it, so that servers
+// which are all busy are soon left alone; then the refusal is the answer.
+func (c *call) elsewhere(o outcome) bool {
+	if !refused(o.response.StatusCode) || c.refusals >= atOnce || c.exhausted() || !c.mayHedge() {
+		return false
+	}
+	c.refusals++
+	if c.refusal != nil {
+		c.refusal.discard()
+	}
+	c.refusal = &o
+	return true
 }
 
 // exhausted reports whether no further attempt may be made.
@@ -113,7 +152,12 @@ func (c *call) mayHedge() bool {
 // the one that the attempt before is waiting on; one that becomes idle from now
 // on has just carried an answer, and is as good as new.
 func (c *call) launch(caller context.Context, hedge bool) {
-	a := &attempt{number: len(c.attempts), hedge: hedge}
+	a := &c.first
+	if len(c.attempts) == 0 {
+		c.attempts = c.room[:0]
+	} else {
+		a = &attempt{number: len(c.attempts), hedge: hedge}
+	}
 	c.attempts = append(c.attempts, a)
 	c.underway++
 	ctx := a.begin(caller, c.transport.meter())
@@ -141,7 +185,10 @@ func (c *call) launch(caller context.Context, hedge bool) {
 
 // win returns the first answer and cancels the attempts that have lost.
 func (c *call) win(o outcome, elapsed time.Duration) *http.Response {
-	c.settle(o.attempt)
+	if c.refusal != nil && c.refusal.attempt != o.attempt {
+		c.refusal.discard()
+	}
+	c.settle(o.attempt, !refused(o.response.StatusCode))
 	if o.attempt.hedge {
 		c.transport.meter().count(func(s *Stats) { s.HedgesWon++ })
 	}
@@ -184,9 +231,10 @@ func (c *call) count(a *attempt) {
 	}
 }
 
-// settle cancels every attempt but the winner and gives tokens back.
-func (c *call) settle(winner *attempt) {
-	h := hedging{delay: c.budget.Hedge, answered: winner != nil}
+// settle cancels every attempt but the winner and gives tokens back. A winner
+// that was served shows a server that is well.
+func (c *call) settle(winner *attempt, served bool) {
+	h := hedging{delay: c.budget.Hedge, answered: served}
 	why := endedGivenUp
 	if winner != nil {
 		why = endedOutrun

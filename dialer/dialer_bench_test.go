@@ -17,8 +17,8 @@ import (
 // Where client-go is said, it is what client-go uses: a net.Dialer, an
 // http.Transport.
 
-// sink accepts connections on loopback and closes them when their peers do.
-func sink(b *testing.B) string {
+// swallow accepts connections on loopback and closes them when their peers do.
+func swallow(b *testing.B) string {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(b, err)
 	done := make(chan struct{})
@@ -50,7 +50,7 @@ func BenchmarkDial(b *testing.B) {
 		{"impl=client-go", (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext},
 	} {
 		b.Run(impl.name, func(b *testing.B) {
-			address := sink(b)
+			address := swallow(b)
 			b.ReportAllocs()
 			for b.Loop() {
 				conn, err := impl.dial(context.Background(), "tcp4", address)

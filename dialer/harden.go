@@ -28,6 +28,10 @@ var ErrOpaqueTransport = errors.New("the transport hides its sockets, they canno
 // *http.Transport (clients made from the copy share the clone), otherwise the
 // error wraps ErrOpaqueTransport.
 //
+// A server that asks to wait (Retry-After) is not obeyed inside of the call, in
+// which client-go would sleep: the call returns, and its error tells the wait
+// (errors.SuggestsClientDelay of k8s.io/apimachinery/pkg/api/errors).
+//
 // Timeout becomes zero, because the bounds are kept here and it would end
 // watches; QPS becomes -1 and RateLimiter nil. Where the operating system has no
 // user timeout the mode falls back to Fresh. A nil config and a budget that
@@ -65,7 +69,7 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 		if wrap != nil {
 			t.Base = wrap(rt)
 		}
-		return t
+		return &unhurried{base: t}
 	}
 	return hardened, nil
 }
@@ -76,9 +80,10 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 // the bound; sockets get it as their user timeout; dials are hedged. Requests
 // are not hedged, and Timeout and rate limits stay as the user set them. Over
 // HTTP/1.1 there are no pings, so a peer that still acknowledges but no longer
-// answers is not noticed. Connections and requests are counted as Harden's are. config is not changed; what Harden says of
-// certificates, Dial, WrapTransport and Transport holds here as well. A nil
-// config and a bound that is not positive are errors.
+// answers is not noticed. Connections and requests are counted as Harden's
+// are. config is not changed; what Harden says of certificates, Dial,
+// WrapTransport and Transport holds here as well. A nil config and a bound that
+// is not positive are errors.
 func HardenTraffic(config *rest.Config, within time.Duration, opts ...Option) (*rest.Config, error) {
 	if config == nil {
 		return nil, errors.New("dialer: HardenTraffic: config is nil, it must be a *rest.Config")

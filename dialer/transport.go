@@ -13,6 +13,10 @@ import (
 // attempt that fails is made again, twice at once and then at the pace of
 // Hedge. There are at most 2*Answer/Hedge attempts, never more than 24.
 //
+// An answer that refuses (429, 502, 503, 504) is not the last word: up to two
+// more attempts go out on new connections, each for the price of a hedge, and
+// only if they fare no better is the refusal the answer.
+//
 // An answer is the headers and, if its length is known and at most 1 MiB, the
 // body. A longer body, one of unknown length and a watch are the caller's to
 // read: they are not bounded by Answer and end with the request's context. The

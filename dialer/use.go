@@ -16,6 +16,8 @@ import (
 type use struct {
 	meter *Meter
 	ctx   context.Context // the request's
+	alone bool            // a dial for it is for nobody else, and ends with it
+	waits atomic.Bool     // waits for a connection, as far as the base tells
 	begun atomic.Bool     // the answer has begun
 	final atomic.Bool     // the peer is told to close the connection after it
 
@@ -33,6 +35,7 @@ type useKey struct{}
 func (m *Meter) follow(ctx context.Context) (context.Context, *use) {
 	u := &use{meter: m}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:           func(string) { u.waits.Store(true) },
 		TLSHandshakeStart: func() { u.handshake(true, false) },
 		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
 			if err == nil {

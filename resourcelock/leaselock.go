@@ -153,7 +153,11 @@ func (l *LeaseLock) based(base Snapshot) (*coordinationv1.Lease, error) {
 	if base.lease == nil {
 		return nil, errors.New("writing lease " + l.Describe() + ": the snapshot was not read by a LeaseLock; base writes on what Read, Write or Watch returned")
 	}
-	return base.lease.DeepCopy(), nil
+	// A shallow copy: the write replaces the whole spec, and of what is left it
+	// changes only the two maps.
+	lease := *base.lease
+	lease.Labels, lease.Annotations = maps.Clone(lease.Labels), maps.Clone(lease.Annotations)
+	return &lease, nil
 }
 
 // RecordEvent records s as an event of the Lease, with the identity before it.
