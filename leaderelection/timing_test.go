@@ -110,3 +110,9 @@ func TestALeaderBelievesTheFastestClockAndACandidateTheSteadyOne(t *testing.T) {
 		})
 	}
 }
+
+func TestTheFirstRenewalsOfManyLeasesAreSpread(t *testing.T) {
+	tm := timing{lease: 15 * s, deadline: 10 * s, retry: 2 * s}
+	assert.Equal(t, 2*s, tm.phase(0), "never later than a retry period")
+	assert.Equal(t, 500*ms, tm.phase(1), "nor so soon that it says nothing new")
+}
