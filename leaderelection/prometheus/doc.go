@@ -1,0 +1,47 @@
+// Package holdfastprom shows leader elections to Prometheus.
+//
+// It promises that a scrape costs no request and delays no renewal, that each
+// metric is there from the first scrape on (a counter that has not counted is
+// zero, so that its first increase is seen), and that the number of series
+// depends only on how many elections a process takes part in: every label has a
+// fixed set of values but name, which is the election's. It promises no proof
+// of two leaders: scrapes are seconds apart, and two terms that overlap for
+// less leave no trace in them. See the fencing token for what guarded work must
+// not do twice.
+//
+//	metrics := holdfastprom.New()
+//	prometheus.MustRegister(metrics) // or controller-runtime's metrics.Registry, or legacyregistry.Registerer()
+//
+//	election := metrics.Election(&config) // before the elector is made
+//	elector, err := leaderelection.NewLeaderElector(config)
+//	...
+//	election.Watch(elector) // for holdfast_leaderless_seconds
+//
+// With RunOrDie, which makes the elector itself, the last line falls away and
+// with it that one metric.
+//
+// The files in dashboards are alert rules for Prometheus and a dashboard for
+// Grafana; the tests in scrape hold both against a live scrape.
+//
+// # Metrics
+//
+// All carry the label name: LeaderElectionConfig.Name, or namespace/name of the
+// Lease where that is empty.
+//
+//	holdfast_leading                     gauge: 1 while this process leads
+//	holdfast_in_doubt                    gauge: 1 while its term has not ended and it cannot tell whether it leads
+//	holdfast_term_left_seconds           gauge: what is left of its term unless it is renewed
+//	holdfast_leaderless_seconds          gauge: for how long it has seen no leader
+//	holdfast_lease_duration_seconds      gauge: LeaseDuration, for alerts to compare with
+//	holdfast_terms_begun_total           counter by after: takeover, handover, founding, resumption
+//	holdfast_terms_ended_total           counter by reason: those of leaderelection.Reason
+//	holdfast_renewals_total              counter by result: confirmed, settled, lost, given_up
+//	holdfast_renewal_duration_seconds    histogram (native too): from the first write sent to the result
+//	holdfast_watch_restarts_total        counter by cause: ended (by the server, or silent), failed
+//
+// Upstream's leader_election_master_status is not among them. Component-base and
+// controller-runtime make it by giving client-go's leaderelection a provider
+// that they do not export, so it tells of client-go's electors only and is
+// absent or 0 under this library: use holdfast_leading in its place. A
+// MetricsProvider of your own works here as there (leaderelection.SetProvider).
+package holdfastprom
