@@ -4,21 +4,26 @@
 # namespaces; what is missing is said, nothing is skipped.
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260709024250-82a0b07e230d
 
 # The systems whose sockets have options of their own, and every size of an int.
 CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 	freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64
 
-.PHONY: test check cross cross-all fast simulation lab long
+# What has heavy dependencies has a module of its own, benchmarks apart.
+MODULES = leaderelection/prometheus leaderelection/prometheus/scrape
 
-test: check fast simulation lab
+.PHONY: test check cross cross-all fast modules fleet simulation lab matrix long incident bench
 
-# check: formatting, vet and staticcheck of every module.
+test: check fast modules fleet simulation lab matrix
+
+# check: formatting, vet and staticcheck of every module, and the sockets of
+# every operating system.
 check: cross
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	go vet ./...
-	$(STATICCHECK) ./...
-	cd benchmarks && go vet ./... && $(STATICCHECK) ./...
+	@set -e; for module in . benchmarks $(MODULES); do \
+		echo "check $$module"; (cd $$module && go vet ./... && $(STATICCHECK) ./...); \
+	done
 
 # cross: vet of the sockets on every system. Only what is compiled into a program,
 # without the tests: with them each system costs a build of net/http and more.
@@ -42,6 +47,14 @@ cross-all:
 fast:
 	go test -race ./...
 
+# modules: the same of the modules beside the library.
+modules:
+	@set -e; for module in $(MODULES); do echo "test $$module"; (cd $$module && go test ./...); done
+
+# fleet: a thousand leases in one process, over eight connections.
+fleet:
+	go test ./resourcelock -run TestManyLeases -v -args -fleet 1000
+
 # simulation: a hundred thousand elections in virtual time.
 simulation:
 	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 20m -args -sim.elections=100000
@@ -50,11 +63,28 @@ simulation:
 # Its binaries are built first, since go test would not show the progress.
 lab:
 	cd benchmarks && go run ./lab/prepare
-	cd benchmarks && go test ./event ./contender ./cmd/... ./lab
+	cd benchmarks && go test ./event ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
 	cd benchmarks && go test -v -timeout 15m ./scenario
+
+# matrix: faults in every role and mode, the part that spans them;
+# `cd benchmarks && go run ./cmd/matrix` is the whole, and prints the table.
+matrix:
+	cd benchmarks && go run ./lab/prepare
+	cd benchmarks && go test -v -timeout 20m ./matrix/...
 
 # long: the end-to-end tests with the lease of core components too, 15 s. It
 # takes some six minutes more.
 long:
 	cd benchmarks && go run ./lab/prepare
 	cd benchmarks && go test -v -timeout 30m ./scenario -args -long
+
+# incident: the outage that this library exists for, at full length, beside
+# client-go without its pings. It takes a quarter of an hour of waiting.
+incident:
+	cd benchmarks && go run ./lab/prepare
+	cd benchmarks && go test -v -timeout 28m ./scenario -run 'TestTheIncident$$' -args -incident
+
+# bench: Go benchmarks of the hot paths, against client-go's where there is a like.
+bench:
+	go test ./dialer ./resourcelock ./leaderelection -run '^$$' -bench . -benchmem -count 6 | tee gobench.txt
+	$(BENCHSTAT) -col /impl gobench.txt
