@@ -4,7 +4,7 @@
 # namespaces; what is missing is said, nothing is skipped.
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-BENCHSTAT = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260709024250-82a0b07e230d
+BENCHSTAT = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 # The systems whose sockets have options of their own, and every size of an int.
 CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \

@@ -24,7 +24,7 @@ type Request struct {
 
 // Forbid is the error with which Options.Admit refuses a request as RBAC does.
 func (r Request) Forbid() error {
-	return apierrors.NewForbidden(leaseResource, r.Name, fmt.Errorf("User %q cannot %s resource %q", "anyone", r.Verb, leaseResource.String()))
+	return apierrors.NewForbidden(leaseResource, r.Name, fmt.Errorf("user %q cannot %s resource %q", "anyone", r.Verb, leaseResource.String()))
 }
 
 // admit asks Options.Admit, if there is one.
