@@ -3,7 +3,6 @@ package scrape
 import (
 	"encoding/json"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,11 +13,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-const (
-	alertsFile    = "../dashboards/alerts.yaml"
-	dashboardFile = "../dashboards/grafana.json"
+	"github.com/holdfast-go/holdfast/leaderelection/prometheus/dashboards"
 )
 
 func grammar() parser.Parser { return parser.NewParser(parser.Options{}) }
@@ -29,7 +25,7 @@ var targetLabels = map[string]bool{"namespace": true, "job": true, "pod": true, 
 
 // alerts reads the rules as Prometheus would.
 func alerts(t *testing.T) []rulefmt.Rule {
-	groups, problems := rulefmt.ParseFile(alertsFile, false, model.UTF8Validation, grammar(), slog.New(slog.DiscardHandler))
+	groups, problems := rulefmt.Parse(dashboards.Alerts, false, model.UTF8Validation, grammar(), slog.New(slog.DiscardHandler))
 	require.Empty(t, problems)
 	var all []rulefmt.Rule
 	for _, group := range groups.Groups {
@@ -42,7 +38,10 @@ func alerts(t *testing.T) []rulefmt.Rule {
 // dashboard is what these tests read of Grafana's file.
 type dashboard struct {
 	Templating struct {
-		List []struct{ Name, Type, Definition string }
+		List []struct {
+			Name, Type, Definition string
+			Query                  json.RawMessage
+		}
 	}
 	Panels []struct {
 		Title, Description string
@@ -53,10 +52,7 @@ type dashboard struct {
 // board returns the dashboard, and each of its expressions under its panel's
 // title.
 func board(t *testing.T) (d dashboard, expressions map[string][]string) {
-	file, err := os.Open(dashboardFile)
-	require.NoError(t, err)
-	defer func() { _ = file.Close() }()
-	require.NoError(t, json.NewDecoder(file).Decode(&d))
+	require.NoError(t, json.Unmarshal(dashboards.Grafana, &d))
 	expressions = map[string][]string{}
 	for _, panel := range d.Panels {
 		assert.NotEmpty(t, panel.Description, panel.Title)
@@ -95,7 +91,10 @@ func TestTheDashboardNamesWhatALiveScrapeShows(t *testing.T) {
 		if variable.Type != "query" {
 			continue
 		}
-		selector, found := strings.CutPrefix(variable.Definition, "label_values(")
+		var query struct{ Query string }
+		require.NoError(t, json.Unmarshal(variable.Query, &query))
+		require.Equal(t, variable.Definition, query.Query, "what is shown is what is asked")
+		selector, found := strings.CutPrefix(query.Query, "label_values(")
 		require.True(t, found, variable.Definition)
 		selector, _, found = strings.Cut(selector, ", "+variable.Name+")")
 		require.True(t, found, variable.Definition)
