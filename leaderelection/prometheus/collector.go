@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
 )
 
@@ -19,13 +20,14 @@ type Collector struct {
 
 	mu        sync.Mutex
 	elections map[string]*Election
+	meters    map[string]*dialer.Meter
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
 
 // New returns a Collector without elections. Register it once.
 func New() *Collector {
-	return &Collector{counts: newCounts(), elections: map[string]*Election{}}
+	return &Collector{counts: newCounts(), elections: map[string]*Election{}, meters: map[string]*dialer.Meter{}}
 }
 
 // Describe implements prometheus.Collector. What it sends never changes.
@@ -36,6 +38,7 @@ func (c *Collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, vec := range c.counts.all() {
 		vec.Describe(descs)
 	}
+	describeMeters(descs)
 }
 
 // Collect implements prometheus.Collector.
@@ -45,6 +48,12 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for _, vec := range c.counts.all() {
 		vec.Collect(metrics)
+	}
+	c.mu.Lock()
+	meters := maps.Clone(c.meters)
+	c.mu.Unlock()
+	for client, meter := range meters {
+		collectMeter(client, meter, metrics)
 	}
 }
 
@@ -101,5 +110,9 @@ func nameOf(config *leaderelection.LeaderElectionConfig) string {
 	if name == "" && config.Lock != nil {
 		name = config.Lock.Describe()
 	}
-	return strings.ToValidUTF8(name, "\uFFFD") // client_golang panics on anything else
+	return valid(name)
 }
+
+// valid returns a label's value as client_golang takes it; anything else makes
+// it panic.
+func valid(value string) string { return strings.ToValidUTF8(value, "\uFFFD") }

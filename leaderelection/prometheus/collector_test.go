@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
 )
 
@@ -26,6 +27,7 @@ func TestEveryMetricIsThereFromTheFirstScrape(t *testing.T) {
 	made, err := leaderelection.NewLeaderElector(elector.config)
 	require.NoError(t, err)
 	election.Watch(made)
+	metrics.Meter("lock", new(dialer.Meter))
 
 	problems, err := testutil.CollectAndLint(metrics)
 	require.NoError(t, err)

@@ -4,7 +4,7 @@
 // metric is there from the first scrape on (a counter that has not counted is
 // zero, so that its first increase is seen), and that the number of series
 // depends only on how many elections a process takes part in: every label has a
-// fixed set of values but name, which is the election's. It promises no proof
+// fixed set of values but name, the election's, and client. It promises no proof
 // of two leaders: scrapes are seconds apart, and two terms that overlap for
 // less leave no trace in them. See the fencing token for what guarded work must
 // not do twice.
@@ -17,6 +17,10 @@
 //	...
 //	election.Watch(elector) // for holdfast_leaderless_seconds
 //
+// What became of a client's connections comes from its dialer.Meter:
+//
+//	metrics.Meter("lock", &meter) // dialer.Harden(config, budget, dialer.WithMeter(&meter))
+//
 // With RunOrDie, which makes the elector itself, the last line falls away and
 // with it that one metric.
 //
@@ -25,7 +29,7 @@
 //
 // # Metrics
 //
-// All carry the label name: LeaderElectionConfig.Name, or namespace/name of the
+// Those of an election carry the label name: LeaderElectionConfig.Name, or namespace/name of the
 // Lease where that is empty.
 //
 //	holdfast_leading                     gauge: 1 while this process leads
@@ -38,6 +42,16 @@
 //	holdfast_renewals_total              counter by result: confirmed, settled, lost, given_up
 //	holdfast_renewal_duration_seconds    histogram (native too): from the first write sent to the result
 //	holdfast_watch_restarts_total        counter by cause: ended (by the server, or silent), failed
+//
+// Those of a client carry the label client, as given to Meter.
+//
+//	holdfast_connections_open            gauge
+//	holdfast_connections_opened_total    counter
+//	holdfast_connections_closed_total    counter by reason: those of dialer.CloseReason
+//	holdfast_requests_total              counter: round trips
+//	holdfast_requests_answered_total     counter: those answered, with whatever status
+//	holdfast_hedges_sent_total           counter: attempts sent beside an unanswered one
+//	holdfast_hedges_won_total            counter: round trips that one of these won
 //
 // Upstream's leader_election_master_status is not among them. Component-base and
 // controller-runtime make it by giving client-go's leaderelection a provider

@@ -14,7 +14,10 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
+	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/internal/leaseapi"
 	"github.com/holdfast-go/holdfast/leaderelection"
 	holdfastprom "github.com/holdfast-go/holdfast/leaderelection/prometheus"
@@ -30,9 +33,15 @@ func lead(t *testing.T) *holdfastprom.Collector {
 	endpoint, err := leaseapi.NewStore(leaseapi.Options{}).Serve("a")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, endpoint.Close()) })
-	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, "default", "shop",
-		resourcelock.ResourceLockConfig{Identity: "one"}, endpoint.Config(), 4*time.Second)
+	meter := new(dialer.Meter)
+	hardened, err := dialer.Harden(endpoint.Config(), dialer.Budget{Answer: 4 * time.Second}, dialer.WithMeter(meter))
 	require.NoError(t, err)
+	client, err := coordinationv1.NewForConfig(hardened)
+	require.NoError(t, err)
+	lock := &resourcelock.LeaseLock{
+		LeaseMeta: metav1.ObjectMeta{Namespace: "default", Name: "shop"}, Client: client,
+		LockConfig: resourcelock.ResourceLockConfig{Identity: "one"},
+	}
 	renewed := make(chan struct{}, 1)
 	config := leaderelection.LeaderElectionConfig{
 		Lock: lock, Name: "shop", LeaseDuration: 6 * time.Second, RenewDeadline: 4 * time.Second, RetryPeriod: 100 * time.Millisecond,
@@ -48,6 +57,7 @@ func lead(t *testing.T) *holdfastprom.Collector {
 		}},
 	}
 	metrics := holdfastprom.New()
+	metrics.Meter("lock", meter)
 	election := metrics.Election(&config)
 	elector, err := leaderelection.NewLeaderElector(config)
 	require.NoError(t, err)

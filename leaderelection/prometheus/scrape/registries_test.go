@@ -21,6 +21,8 @@ func TestItRegistersWithControllerRuntime(t *testing.T) {
 	require.NoError(t, controllerruntime.Registry.Register(metrics))
 	defer controllerruntime.Registry.Unregister(metrics)
 	families := scrape(t, controllerruntime.Registry)
+	require.Contains(t, families, "holdfast_connections_opened_total")
+	assert.GreaterOrEqual(t, families["holdfast_connections_opened_total"].GetMetric()[0].GetCounter().GetValue(), 1.)
 	require.Contains(t, families, "holdfast_leading")
 	assert.EqualValues(t, 1, families["holdfast_leading"].GetMetric()[0].GetGauge().GetValue())
 }
