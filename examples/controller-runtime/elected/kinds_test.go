@@ -24,6 +24,11 @@ type says struct {
 
 func (s says) NeedLeaderElection() bool { return s.needs }
 
+// needy is a webhook server that says it needs leader election.
+type needy struct{ webhook.Server }
+
+func (needy) NeedLeaderElection() bool { return true }
+
 // The rules are those by which controller-runtime's runnables.Add sorts.
 func TestRunnablesAreSortedAsControllerRuntimeDoes(t *testing.T) {
 	plain := manager.RunnableFunc(func(context.Context) error { return nil })
@@ -38,6 +43,7 @@ func TestRunnablesAreSortedAsControllerRuntimeDoes(t *testing.T) {
 		"a server of the leader":         {&manager.Server{OnlyServeWhenLeader: true}, true},
 		"a cluster, and so its cache":    {struct{ cluster.Cluster }{}, false},
 		"a webhook server":               {&webhook.DefaultServer{}, false},
+		"a webhook server that needs it": {needy{}, false},
 		"the election":                   {campaign{}, false},
 		"a manager that another manages": {struct{ manager.Manager }{}, false},
 	} {

@@ -74,18 +74,33 @@ func TestStartDoesNotWaitForWorkThatOutlivesItsLease(t *testing.T) {
 	s := newStage(t)
 	a := s.replica(t, "a", brief, func(o *manager.Options) { o.GracefulShutdownTimeout = ptr.To(time.Duration(-1)) })
 	linger := make(chan struct{})
-	work := newTask()
-	work.linger = linger
+	work, slow := newTask(), always{newTask()}
+	work.linger, slow.linger = linger, linger // the manager waits for slow without end
 	require.NoError(t, a.Add(work))
+	require.NoError(t, a.Add(slow))
 	a.start(t)
 	within(t, work.started, "the work")
+	within(t, slow.started, "what always runs")
 	a.host.Silence()
-	err := within(t, a.ended, "the end of Start, whose manager would wait for ever")
+	err := within(t, a.ended, "the end of Start")
 	assert.ErrorContains(t, err, "still run")
 	assert.ErrorIs(t, err, leaderelection.ErrNotLeader)
 	open(t, work.stopped, "the work was to outlive its lease")
 	close(linger)
 	within(t, work.stopped, "the end of the work")
+	within(t, slow.stopped, "the end of what always runs")
+}
+
+func TestALostTermStopsControllersThatWaitForWork(t *testing.T) {
+	s := newStage(t)
+	// Time enough between the end of the term and that of the lease.
+	a := s.replica(t, "a", timing{4 * time.Second, time.Second, 150 * time.Millisecond}, nil)
+	reconciled := control(t, a, watched(make(chan struct{}), nil))
+	a.start(t)
+	within(t, reconciled, "a to reconcile")
+	a.host.Silence()
+	err := within(t, a.ended, "the end of Start")
+	assert.ErrorContains(t, err, "leader election lost", "its workers wait for their queue, which the warm-up keeps open")
 }
 
 func TestARunnableThatFailsEndsTheManagerAndHandsOver(t *testing.T) {
