@@ -63,6 +63,9 @@ func TestNodeDeath(t *testing.T) {
 				assert.LessOrEqual(t, f.Takeover.Value, 500*time.Millisecond)
 			case ways.Unchanged:
 				assert.Greater(t, f.Takeover.Value, polled, "the fault does not show")
+			case ways.Lock:
+				assert.Zero(t, f.Overlap, "a call to the lock is bounded so that a leader stops in time")
+				assert.LessOrEqual(t, f.Takeover.Value, polled)
 			default:
 				// Overlap is not looked at: it is client-go's. Its elector tells the
 				// manager of the loss only when its attempt to release has timed out.

@@ -97,18 +97,27 @@ func NewManager(w Way, config *rest.Config, options ctrl.Options) (ctrl.Manager,
 	}
 }
 
-// newLock returns our lock on the Lease that options name.
+// newLock returns our lock on the Lease that options name, for client-go's
+// elector.
 func newLock(config *rest.Config, options ctrl.Options) (resourcelock.Interface, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("make an identity from the host's name: %w", err)
 	}
-	return resourcelock.NewFromKubeconfigWithOptions(resourcelock.LeasesResourceLock,
+	return resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock,
 		options.LeaderElectionNamespace, options.LeaderElectionID,
 		resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())},
-		config, resourcelock.Options{
-			LeaseDuration: *options.LeaseDuration,
-			RenewDeadline: *options.RenewDeadline,
-			RetryPeriod:   *options.RetryPeriod,
-		})
+		config, callBound(*options.LeaseDuration, *options.RenewDeadline, *options.RetryPeriod))
+}
+
+// callBound returns how long one call to a lock under client-go's elector may
+// take. That elector gives up RenewDeadline + RetryPeriod after its last renewal,
+// tries to release, and tells of the loss only when that call has returned. Half
+// of what the lease then has left lets the work stop within the other half.
+// Where nothing is left, it is what client-go gives its own lock's requests.
+func callBound(lease, deadline, retry time.Duration) time.Duration {
+	if left := lease - deadline - retry; left > 0 {
+		return min(deadline, left) / 2
+	}
+	return deadline / 2
 }
