@@ -1,0 +1,112 @@
+package elected
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/holdfast-go/holdfast/leaderelection"
+)
+
+// campaign is the election as a Runnable that always runs: it begins when the
+// caches that were there at the start are filled, and the manager waits for it
+// before it stops them.
+type campaign struct{ m *Manager }
+
+// NeedLeaderElection says that an election does not wait for another.
+func (campaign) NeedLeaderElection() bool { return false }
+
+// Start warms the leader-elected Runnables up, contends, and returns when the
+// election is over and they have returned, or when they have outlived the lease.
+func (c campaign) Start(ctx context.Context) error {
+	m := c.m
+	ctx = klog.NewContext(ctx, m.GetLogger().WithName("leaderelection"))
+	election, conclude := context.WithCancel(ctx)
+	defer conclude()
+	m.concluded = conclude // before Run, whose goroutines read it
+	defer m.group.end()
+
+	if err := m.group.warmUp(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	failure := make(chan error, 1)
+	go func() {
+		defer close(failure)
+		select {
+		case err := <-m.group.failed:
+			failure <- err
+			conclude()
+		case <-election.Done():
+		}
+	}()
+	m.elector.Run(election)
+	ended := m.ended()
+	overdue := m.awaitRunnables(ended)
+	conclude()
+	failed := <-failure
+	switch {
+	case overdue != nil:
+		m.overdue <- overdue
+		return overdue
+	case failed != nil:
+		return failed
+	case ctx.Err() != nil:
+		return nil
+	default:
+		return fmt.Errorf("elected: leader election lost: %w", ended)
+	}
+}
+
+// lead is the work that the term guards.
+func (m *Manager) lead(ctx context.Context) {
+	m.group.lead(ctx, func() { close(m.elected) })
+	m.concluded()
+}
+
+// ended returns why the term is over, nil if there was none.
+func (m *Manager) ended() *leaderelection.TermEnded {
+	term := m.elector.Term()
+	if term == nil {
+		return nil
+	}
+	ended, _ := term.Err().(*leaderelection.TermEnded)
+	return ended
+}
+
+// awaitRunnables returns nil when no leader-elected Runnable runs any more, and
+// an error when one does though the lease is over, so that another may lead.
+func (m *Manager) awaitRunnables(ended *leaderelection.TermEnded) error {
+	if ended == nil {
+		return nil
+	}
+	returned := m.group.returned()
+	patience := time.NewTimer(leftOfLease(ended, m.election.LeaseDuration))
+	defer patience.Stop()
+	select {
+	case <-returned:
+		return nil
+	case <-patience.C:
+	}
+	select {
+	case <-returned:
+		return nil
+	default:
+		return fmt.Errorf("elected: leader-elected Runnables still run and the lease is over, the process must exit: %w", ended)
+	}
+}
+
+// leftOfLease returns for how long nobody else can lead after a term has ended.
+// A term that ended because of what the record says leaves nothing.
+func leftOfLease(ended *leaderelection.TermEnded, lease time.Duration) time.Duration {
+	switch ended.Reason {
+	case leaderelection.RenewDeadline, leaderelection.Cancelled, leaderelection.Released, leaderelection.Resigned:
+		return max(0, lease-ended.Since)
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,35 @@
+// Package elected runs the leader-elected part of a controller-runtime manager
+// under Holdfast's elector, where controller-runtime itself always runs
+// client-go's.
+//
+// # Promise
+//
+//   - What needs leader election (controllers, unless they say otherwise, and
+//     every Runnable that does not say NeedLeaderElection() == false) runs only
+//     during a term of Holdfast's: its context ends before the lease can be
+//     another's, on a timer, whatever the network does.
+//   - Everything else (caches, webhooks, probes, metrics) runs from the start, on
+//     standbys too, as it does under manager.Manager.
+//   - A standby is warm before it contends: the sources of its controllers have
+//     started, their caches are filled, and their queues hold what there is to
+//     do. So its reconcilers begin when the term does.
+//   - The lease is released only when all leader-elected Runnables have returned.
+//   - A context in Reconcile tells its term (leaderelection.TermFromContext), with
+//     the fencing token, and context.Cause of it why the term ended.
+//
+// # Limits
+//
+// A controller cannot be started twice. So one term is all that a Manager has: a
+// lost one ends Start with an error that wraps *leaderelection.TermEnded, and the
+// process should exit, as under controller-runtime. Work that outlives its lease
+// makes Start return at once, without the graceful shutdown; exit then too.
+//
+// A controller with EnableWarmup set to false is not warm. Standbys queue an item
+// for each object that they see, and the depth of their queues says so.
+//
+// # Use
+//
+//	mgr, err := elected.NewManager(config, ctrl.Options{LeaderElection: true, ...}) // was ctrl.NewManager
+//	err = ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).Complete(r)
+//	err = mgr.Start(ctrl.SetupSignalHandler())
+package elected

@@ -1,0 +1,92 @@
+package elected_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/holdfast-go/holdfast/examples/controller-runtime/elected"
+	"github.com/holdfast-go/holdfast/leaderelection"
+	"github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// nowhere is an API that nothing in these tests asks.
+var nowhere = &rest.Config{Host: "https://127.0.0.1:1"}
+
+func options() manager.Options {
+	return manager.Options{
+		LeaderElection: true, LeaderElectionID: "work", LeaderElectionNamespace: "default",
+		Metrics: metricsserver.Options{BindAddress: "0"},
+	}
+}
+
+func TestWithoutLeaderElectionItIsControllerRuntimesManager(t *testing.T) {
+	o := options()
+	o.LeaderElection = false
+	m, err := elected.NewManager(nowhere, o)
+	require.NoError(t, err)
+	assert.NotNil(t, m)
+	_, ours := m.(*elected.Manager)
+	assert.False(t, ours)
+}
+
+func TestOptionsThatCannotWorkAreNamed(t *testing.T) {
+	for says, change := range map[string]func(*manager.Options){
+		"LeaderElectionID":        func(o *manager.Options) { o.LeaderElectionID = "" },
+		"LeaderElectionNamespace": func(o *manager.Options) { o.LeaderElectionNamespace = "" },
+		`"configmaps"`:            func(o *manager.Options) { o.LeaderElectionResourceLock = "configmaps" },
+		"LeaseDuration = 1s":      func(o *manager.Options) { o.LeaseDuration = ptr.To(time.Second) },
+	} {
+		o := options()
+		change(&o)
+		_, err := elected.NewManager(nowhere, o)
+		assert.ErrorContains(t, err, says)
+	}
+}
+
+func TestAnElectionThatCannotWorkIsNamed(t *testing.T) {
+	o := options()
+	o.LeaderElection = false
+	inner, err := elected.NewManager(nowhere, o)
+	require.NoError(t, err)
+	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, "default", "work",
+		resourcelock.ResourceLockConfig{Identity: "a"}, nowhere, 2*time.Second)
+	require.NoError(t, err)
+	good := leaderelection.LeaderElectionConfig{
+		Lock: lock, LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 500 * time.Millisecond,
+		WatchDog: leaderelection.NewLeaderHealthzAdaptor(0), Readiness: leaderelection.NewLeaderReadyzAdaptor(),
+	}
+	_, err = elected.New(inner, good)
+	require.NoError(t, err)
+	_, err = elected.New(nil, good)
+	assert.ErrorContains(t, err, "inner is nil")
+	for says, change := range map[string]func(*leaderelection.LeaderElectionConfig){
+		"OnStartedLeading is set": func(c *leaderelection.LeaderElectionConfig) {
+			c.Callbacks.OnStartedLeading = func(context.Context) {}
+		},
+		"ContendAgain": func(c *leaderelection.LeaderElectionConfig) { c.ContendAgain = true },
+		"Lock":         func(c *leaderelection.LeaderElectionConfig) { c.Lock = nil },
+	} {
+		bad := good
+		change(&bad)
+		_, err := elected.New(inner, bad)
+		assert.ErrorContains(t, err, says)
+	}
+}
+
+func TestALockOfTheUsersOwnIsTakenAsItIs(t *testing.T) {
+	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, "elsewhere", "other",
+		resourcelock.ResourceLockConfig{Identity: "me"}, nowhere, 10*time.Second)
+	require.NoError(t, err)
+	o := options()
+	o.LeaderElectionID, o.LeaderElectionNamespace, o.LeaderElectionResourceLockInterface = "", "", lock
+	_, err = elected.NewManager(nowhere, o)
+	assert.NoError(t, err, "neither name nor namespace is needed then")
+}
