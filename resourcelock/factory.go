@@ -53,7 +53,7 @@ func NewFactory(config *restclient.Config, options Options) (*Factory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFactory(config, budget, options.Labels)
+	return newFactory(config, budget, options.Meter, options.Labels)
 }
 
 // Lock returns a lock on the Lease ns/name. The lock type must be
@@ -99,8 +99,12 @@ func (o Options) budgetFor(config *restclient.Config) (dialer.Budget, error) {
 	return o.Budget()
 }
 
-func newFactory(config *restclient.Config, budget dialer.Budget, labels map[string]string) (*Factory, error) {
-	hardened, err := dialer.Harden(config, budget)
+func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.Meter, labels map[string]string) (*Factory, error) {
+	var options []dialer.Option
+	if meter != nil {
+		options = append(options, dialer.WithMeter(meter))
+	}
+	hardened, err := dialer.Harden(config, budget, options...)
 	switch {
 	case errors.Is(err, dialer.ErrOpaqueTransport):
 		hardened = timed(config, budget)

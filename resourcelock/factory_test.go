@@ -43,6 +43,7 @@ func TestLocksOfEqualConfigurationsShareTheirTransport(t *testing.T) {
 		"labels":        {func(*rest.Config) {}, Options{Labels: map[string]string{"b": "2"}}, true},
 		"rate limits":   {func(c *rest.Config) { c.QPS, c.Burst, c.Timeout = 1, 2, time.Second }, Options{}, true},
 		"deadline":      {func(*rest.Config) {}, Options{RenewDeadline: 9 * time.Second}, false},
+		"meter":         {func(*rest.Config) {}, Options{Meter: new(dialer.Meter)}, false},
 		"host":          {func(c *rest.Config) { c.Host = "https://198.18.0.2" }, Options{}, false},
 		"token":         {func(c *rest.Config) { c.BearerToken = "b" }, Options{}, false},
 		"impersonation": {func(c *rest.Config) { c.Impersonate.Extra["k"] = []string{"w"} }, Options{}, false},

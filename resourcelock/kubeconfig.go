@@ -28,6 +28,10 @@ type Options struct {
 	Mode dialer.Mode
 	// Labels are put on the Lease with every write; nil puts none.
 	Labels map[string]string
+
+	// Meter counts the lock's connections and requests; nil counts into one of
+	// the transport's own (dialer.StatsOf).
+	Meter *dialer.Meter
 }
 
 // Budget returns the bounds of the lock's round trips: the one place in which
@@ -68,7 +72,7 @@ func NewFromKubeconfig(lockType string, ns string, name string, rlc ResourceLock
 }
 
 // NewFromKubeconfigWithOptions is NewFromKubeconfig with more to choose. Locks
-// share connections if their RenewDeadline and Mode are equal too.
+// share connections if their RenewDeadline, Mode and Meter are equal too.
 //
 // A kubeconfig whose Transport is the caller's own RoundTripper, which nothing
 // can be changed in, still makes a lock. It is bounded only by a timeout of its
@@ -81,7 +85,7 @@ func NewFromKubeconfigWithOptions(lockType string, ns string, name string, rlc R
 	if err != nil {
 		return nil, fmt.Errorf("lock %s/%s: %w", ns, name, err)
 	}
-	factory, err := shared.factoryFor(kubeconfig, budget)
+	factory, err := shared.factoryFor(kubeconfig, budget, options.Meter)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s/%s: %w", ns, name, err)
 	}

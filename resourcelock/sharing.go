@@ -36,6 +36,7 @@ type sharing struct {
 type sharedFactory struct {
 	config  *restclient.Config
 	budget  dialer.Budget
+	meter   *dialer.Meter
 	factory weak.Pointer[Factory]
 }
 
@@ -43,27 +44,27 @@ var shared sharing
 
 // factoryFor returns the factory of configurations equal to config, or one for
 // this call alone.
-func (s *sharing) factoryFor(config *restclient.Config, budget dialer.Budget) (*Factory, error) {
+func (s *sharing) factoryFor(config *restclient.Config, budget dialer.Budget, meter *dialer.Meter) (*Factory, error) {
 	if !shareable(config) {
-		return newFactory(config, budget, nil)
+		return newFactory(config, budget, meter, nil)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	content := contentOf(config)
 	for _, entry := range s.entries {
-		if entry.budget != budget || !equalContent(entry.config, content) {
+		if entry.budget != budget || entry.meter != meter || !equalContent(entry.config, content) {
 			continue
 		}
 		if f := entry.factory.Value(); f != nil {
 			return f, nil
 		}
 	}
-	f, err := newFactory(config, budget, nil)
+	f, err := newFactory(config, budget, meter, nil)
 	if err != nil {
 		return nil, err
 	}
 	pointer := weak.Make(f)
-	s.entries = append(s.entries, sharedFactory{config: content, budget: budget, factory: pointer})
+	s.entries = append(s.entries, sharedFactory{config: content, budget: budget, meter: meter, factory: pointer})
 	runtime.AddCleanup(f, s.forget, pointer)
 	return f, nil
 }

@@ -147,7 +147,7 @@ func fits(t *testing.T, families map[string]*dto.MetricFamily, expression string
 // matches checks one condition on a label: every alternative that it names must
 // be among the label's values.
 func matches(t *testing.T, has map[string]map[string]bool, matcher *labels.Matcher) {
-	if matcher.Name == labels.MetricName || targetLabels[matcher.Name] {
+	if matcher.Name == model.MetricNameLabel || targetLabels[matcher.Name] {
 		return
 	}
 	if !assert.Contains(t, has, matcher.Name, matcher.String()) || strings.HasPrefix(matcher.Value, "$") {
