@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/holdfast-go/holdfast/dialer"
 )
 
 func madeFrom(t *testing.T, config *rest.Config, options Options) *LeaseLock {
