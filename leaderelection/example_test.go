@@ -1,0 +1,327 @@
+package leaderelection_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/holdfast-go/holdfast/leaderelection"
+)
+
+// Work that is told to stop, and a lease that is given up after it has.
+func Example() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+
+	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+		Lock:            lockOf(config, "a"),
+		LeaseDuration:   15 * time.Second,
+		RenewDeadline:   10 * time.Second,
+		RetryPeriod:     2 * time.Second,
+		ReleaseOnCancel: true,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(term context.Context) {
+				fmt.Println("working")
+				cancel() // as a signal would
+				<-term.Done()
+				fmt.Println("told to stop:", reasonOf(term))
+			},
+			OnStoppedLeading: func() { fmt.Println("the lease is released") },
+		},
+	})
+	fmt.Println("held by:", holderOf(config))
+	// Output:
+	// working
+	// told to stop: Released
+	// the lease is released
+	// held by: nobody
+}
+
+// RunOrDie contends for one term. Without ReleaseOnCancel the lease then runs
+// out.
+func ExampleRunOrDie() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+
+	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+		Lock:          lockOf(config, "a"),
+		LeaseDuration: 15 * time.Second,
+		RenewDeadline: 10 * time.Second,
+		RetryPeriod:   2 * time.Second,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(context.Context) { cancel() },
+			OnStoppedLeading: func() { fmt.Println("stopped") },
+		},
+	})
+	fmt.Println("held by:", holderOf(config))
+	// Output:
+	// stopped
+	// held by: a
+}
+
+// Durations that cannot work together are refused by name.
+func ExampleNewLeaderElector() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	_, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock:          lockOf(config, "a"),
+		LeaseDuration: 10 * time.Second,
+		RenewDeadline: 10 * time.Second,
+		RetryPeriod:   2 * time.Second,
+		Callbacks:     quiet(func(context.Context) {}),
+	})
+	fmt.Println(err)
+	// Output:
+	// leader election "": LeaseDuration = 10s: must be greater than RenewDeadline = 10s, or a leader may hold on when another takes over
+}
+
+// A leader steps down, another takes its place, and the first goes on
+// contending.
+func ExampleLeaderElector_Resign() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	a, stopA := start(config, "a")
+	defer stopA()
+	untilLeading(a)
+	b, stopB := start(config, "b")
+	defer stopB()
+	until(func() bool { return b.GetLeader() == "a" })
+
+	if err := a.Resign(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	untilLeading(b)
+	fmt.Println("a's last term ended:", a.Term().Err() != nil)
+	fmt.Println("held by:", holderOf(config))
+	// Output:
+	// a's last term ended: true
+	// held by: b
+}
+
+// An elector that only looks on.
+func ExampleLeaderElector_Observe() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	onlooker := elector(config, "onlooker")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+
+	leaders := onlooker.Observe(ctx)
+	fmt.Printf("at first %q\n", (<-leaders).Holder)
+	a, stopA := start(config, "a")
+	fmt.Printf("then %q\n", (<-leaders).Holder)
+	untilLeading(a)
+	stopA() // releases
+	last, ok := <-leaders
+	fmt.Printf("at last %q %t\n", last.Holder, ok)
+	// Output:
+	// at first ""
+	// then "a"
+	// at last "" true
+}
+
+// A fencing token goes with every request to a receiver that keeps the greatest
+// one it has seen and refuses less. It grows from term to term, whoever leads.
+func ExampleTerm_FencingToken() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	var receiver fence
+	a, stopA := start(config, "a")
+	untilLeading(a)
+	late := a.Term().FencingToken()
+	fmt.Println("first term:", receiver.accept(late))
+	stopA()
+	b, stopB := start(config, "b")
+	defer stopB()
+	untilLeading(b)
+	fmt.Println("second term:", receiver.accept(b.Term().FencingToken()))
+	fmt.Println("the first, late:", receiver.accept(late))
+	// Output:
+	// first term: true
+	// second term: true
+	// the first, late: false
+}
+
+// The term that work belongs to is in its context, and so is why it ended.
+func ExampleTermFromContext() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+
+	work := func(ctx context.Context) {
+		term, ok := leaderelection.TermFromContext(ctx)
+		fmt.Println("holder:", term.Holder(), ok)
+		cancel()
+		<-ctx.Done()
+		var ended *leaderelection.TermEnded
+		fmt.Println("ended:", errors.As(context.Cause(ctx), &ended) && ended.Reason == leaderelection.Cancelled)
+	}
+	done := make(chan struct{})
+	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+		Lock:          lockOf(config, "a"),
+		LeaseDuration: 15 * time.Second,
+		RenewDeadline: 10 * time.Second,
+		RetryPeriod:   2 * time.Second,
+		Callbacks: quiet(func(ctx context.Context) {
+			defer close(done)
+			work(ctx)
+		}),
+	})
+	<-done
+	// Output:
+	// holder: a true
+	// ended: true
+}
+
+// Clients made from a guarded configuration change nothing unless this elector
+// leads; they may always read.
+func ExampleLeaderElector_Guard() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	le := elector(config, "a") // it has not been run, so it does not lead
+
+	client, err := kubernetes.NewForConfig(le.Guard(config))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	leases := client.CoordinationV1().Leases(namespace)
+	_, err = leases.List(ctx, metav1.ListOptions{})
+	fmt.Println("list:", err)
+	err = leases.Delete(ctx, "other", metav1.DeleteOptions{})
+	fmt.Println("delete refused:", errors.Is(err, leaderelection.ErrNotLeader))
+	// Output:
+	// list: <nil>
+	// delete refused: true
+}
+
+// A Trace is told what an elector does, as it does it.
+func ExampleTrace() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+
+	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+		Lock:            lockOf(config, "a"),
+		LeaseDuration:   15 * time.Second,
+		RenewDeadline:   10 * time.Second,
+		RetryPeriod:     2 * time.Second,
+		ReleaseOnCancel: true,
+		Callbacks:       quiet(func(context.Context) { cancel() }),
+		Trace: &leaderelection.Trace{
+			TermBegan: func(term *leaderelection.Term, how leaderelection.Succession) {
+				fmt.Println("began:", term.Holder(), how)
+			},
+			TermEnded: func(term *leaderelection.Term, ended *leaderelection.TermEnded) {
+				fmt.Println("ended:", term.Holder(), ended.Reason)
+			},
+		},
+	})
+	// Output:
+	// began: a founding
+	// ended: a Released
+}
+
+// What an elector knows at one moment.
+func ExampleLeaderElector_Status() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	le, stopOne := start(config, "a")
+	untilLeading(le)
+	status := le.Status()
+	fmt.Println("leading:", status.Leading, "holder:", status.Holder)
+	fmt.Println("rest within T:", status.Rest > 0 && status.Rest <= 12*time.Second)
+	stopOne()
+	fmt.Println("leading:", le.Status().Leading)
+	// Output:
+	// leading: true holder: a
+	// rest within T: true
+	// leading: false
+}
+
+// What three durations bear.
+func ExampleLeaderElectionConfig_Tolerance() {
+	election := leaderelection.LeaderElectionConfig{
+		LeaseDuration: 15 * time.Second,
+		RenewDeadline: 10 * time.Second,
+		RetryPeriod:   2 * time.Second,
+	}
+	bears := election.Tolerance()
+	fmt.Println("a term without renewal:", bears.Term)
+	fmt.Println("an outage survived:", bears.Outage)
+	fmt.Println("takeover within:", bears.Takeover)
+	fmt.Println("work may take to stop:", bears.WorkStop)
+	// Output:
+	// a term without renewal: 12s
+	// an outage survived: 10s
+	// takeover within: 15s
+	// work may take to stop: 3s
+}
+
+// A liveness check that fails when work has outlived its lease by 20 s: the
+// kubelet then ends the process.
+func ExampleNewLeaderHealthzAdaptor() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	alive := leaderelection.NewLeaderHealthzAdaptor(20 * time.Second)
+	healthz := func(w http.ResponseWriter, r *http.Request) {
+		if err := alive.Check(r); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}
+	probe := func() int {
+		answer := httptest.NewRecorder()
+		healthz(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		return answer.Code
+	}
+	fmt.Println("before there is an elector:", probe())
+	le, stopOne := start(config, "a")
+	defer stopOne()
+	alive.SetLeaderElection(le) // or LeaderElectionConfig.WatchDog
+	untilLeading(le)
+	fmt.Println("while leading:", probe())
+	// Output:
+	// before there is an elector: 200
+	// while leading: 200
+}
+
+// A readiness check that fails while a leader's term is in doubt. Standbys
+// pass, so that they can be rolled out.
+func ExampleNewLeaderReadyzAdaptor() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	ready := leaderelection.NewLeaderReadyzAdaptor()
+	a, stopA := start(config, "a")
+	defer stopA()
+	untilLeading(a)
+	standby, stopB := start(config, "b")
+	defer stopB()
+
+	ready.SetLeaderElection(a) // or LeaderElectionConfig.Readiness
+	fmt.Println("leader:", ready.Check(nil))
+	ready.SetLeaderElection(standby)
+	fmt.Println("standby:", ready.Check(nil))
+	// Output:
+	// leader: <nil>
+	// standby: <nil>
+}
