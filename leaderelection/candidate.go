@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/holdfast-go/holdfast/dialer"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -25,8 +26,10 @@ type candidacy struct {
 	warned bool
 	// refused counts the claims in a row that failed though nobody was faster.
 	refused int
-	// how is what the last claim followed on.
-	how Succession
+	// how is what the last claim followed on, unanswered that it may have
+	// succeeded for all that is known.
+	how        Succession
+	unanswered bool
 }
 
 // won is what a candidate begins its term with.
@@ -80,7 +83,32 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 			c.pause(ctx, pause)
 		}
 	}
+	c.disclaim(ctx)
 	return nil
+}
+
+// disclaim releases a lease that was won by a claim whose answer did not come
+// before ctx ended. Without it nobody would lead for a whole lease. It takes no
+// longer than the retry period, and leaves a lease alone that is not ours.
+func (c *candidacy) disclaim(ctx context.Context) {
+	if !c.unanswered || !c.le.config.ReleaseOnCancel {
+		return
+	}
+	ctx, cancel := c.clock.within(context.WithoutCancel(ctx), c.timing.retry)
+	defer cancel()
+	state, err := c.lock.Read(dialer.FreshConnection(ctx))
+	if err == nil {
+		if _, ours := c.writes.find(state.Record); !ours {
+			return
+		}
+		record := release(state.Record, c.clock.now().wall)
+		_, err = c.lock.Write(ctx, state, record, time.Duration(record.LeaseDurationSeconds)*time.Second)
+	}
+	if err != nil {
+		c.logger.Error(explain(ctx, err), "Could not release the lease; it runs out")
+		return
+	}
+	c.logger.Info("Released the lease")
 }
 
 // next decides what to do, given what was seen; the pause is how long nothing
@@ -160,8 +188,10 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 
 	bounded, cancel := c.clock.within(ctx, c.le.callBound())
 	defer cancel()
+	c.unanswered = true
 	state, err := c.lock.Write(bounded, seen.snapshot, record, c.timing.lease)
 	if err == nil {
+		c.unanswered = false
 		c.writes.confirm(state.Record, sent)
 		c.see(state)
 		if c.clock.now().fastest(sent) >= c.timing.term() {
@@ -175,6 +205,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 		c.fail(err)
 		return nil
 	}
+	_, c.unanswered = c.writes.find(c.observed().snapshot.Record)
 	if !sameRecord(c.observed().snapshot, seen.snapshot) {
 		c.refused = 0
 		return nil

@@ -141,3 +141,25 @@ func TestWorkThatReturnsEarlyLeavesTheTermAsItIs(t *testing.T) {
 		assert.Empty(t, m.now().Record.HolderIdentity, "the release waits for nothing")
 	})
 }
+
+func TestALeaseWonAsItsContextEndsIsReleased(t *testing.T) {
+	for _, releases := range []bool{true, false} {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			lock := m.lock("a")
+			lock.with(func(l *memoryLock) { l.loseAnswers = true })
+			a := contend(t, lock, func(c *LeaderElectionConfig) { c.ReleaseOnCancel = releases })
+			sleep(s)
+			require.Equal(t, "a", m.now().Record.HolderIdentity, "the claim was committed, and its answer lost")
+			lock.with(func(l *memoryLock) { l.loseAnswers = false })
+			a.cancel()
+			sleep(3 * s)
+			assert.Empty(t, a.runs(), "it never led")
+			if releases {
+				assert.Empty(t, m.now().Record.HolderIdentity)
+			} else {
+				assert.Equal(t, "a", m.now().Record.HolderIdentity, "it runs out")
+			}
+		})
+	}
+}
