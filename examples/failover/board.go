@@ -14,6 +14,7 @@ import (
 type board struct {
 	timing    timing
 	window    time.Duration
+	first     time.Time // the event that came first
 	latest    time.Time // the latest event
 	endpoints []*endpointState
 	fleets    []*fleetState
@@ -87,6 +88,9 @@ func newBoard(t timing, window time.Duration, endpoints, fleetNames, slots []str
 
 // apply takes in one event. Events of what the board does not show are ignored.
 func (b *board) apply(e event) {
+	if b.first.IsZero() {
+		b.first = e.at
+	}
 	if e.at.After(b.latest) {
 		b.latest = e.at
 	}

@@ -3,12 +3,15 @@
 //	go run ./examples/failover
 //	go run ./examples/failover -page 127.0.0.1:8080
 //
-// The first plays four faults in the terminal; the second serves a page on which
-// you cause them yourself, see serve. The first needs nothing but Go and takes about a minute. It starts an in-memory Lease
-// API (TLS, HTTP/1.1 and HTTP/2) as three endpoints behind one address, which
-// picks one of them at random for each new connection as a Service does. Two
-// contenders of this library and two of client-go elect their leaders on it side
-// by side, with the same durations. Then things break: see -scenario.
+// The first plays four faults in the terminal. The second serves a page, on this
+// machine only, that draws contenders, endpoints, connections and terms as they
+// change, with a button for each fault; it runs until it is interrupted.
+//
+// Both need nothing but Go, and the first takes about a minute. They start an
+// in-memory Lease API (TLS, HTTP/1.1 and HTTP/2) as three endpoints behind one
+// address, which picks one of them at random for each new connection as a Service
+// does. Two contenders of this library and two of client-go elect their leaders
+// on it side by side, with the same durations. Then things break: see -scenario.
 //
 // Every figure of the closing table is computed from recorded events: when
 // guarded work started and stopped, and what the API committed.

@@ -13,6 +13,7 @@ const (
 // clock of this process; a stretch that lasts has no end.
 type view struct {
 	Now       int64          `json:"now"`
+	Since     int64          `json:"since"`  // the first event; now, if there was none
 	Window    int64          `json:"window"` // milliseconds
 	Lease     int64          `json:"lease"`  // milliseconds
 	Timing    string         `json:"timing"`
@@ -70,9 +71,12 @@ type noteView struct {
 // view says what is to be seen at the moment now.
 func (b *board) view(now time.Time) view {
 	v := view{
-		Now: now.UnixMilli(), Window: b.window.Milliseconds(), Lease: b.timing.lease.Milliseconds(),
+		Now: now.UnixMilli(), Since: now.UnixMilli(), Window: b.window.Milliseconds(), Lease: b.timing.lease.Milliseconds(),
 		Timing:    b.timing.String(),
 		Endpoints: []endpointView{}, Fleets: []fleetView{}, Log: []noteView{},
+	}
+	if !b.first.IsZero() {
+		v.Since = b.first.UnixMilli()
 	}
 	for _, e := range b.endpoints {
 		ev := endpointView{Name: e.name, Faults: stretchViews(e.faults)}

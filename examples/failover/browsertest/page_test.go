@@ -67,6 +67,7 @@ func TestALeaderOnASilentEndpointKeepsItsLeaseOnlyHere(t *testing.T) {
 	p.dark()
 	p.shoot("5-dark")
 	p.narrow()
+	p.until(5*time.Second, "the timeline to fit a narrow window", `document.getElementById("time").getAttribute("viewBox").split(" ")[2] < 420`)
 	p.shoot("6-narrow")
 	assert.Equal(t, "", p.text(`document.getElementById("refused").textContent`), "no button was refused")
 	assert.Equal(t, "false", p.text(`String(document.documentElement.scrollWidth > innerWidth)`), "nothing is wider than a narrow window")

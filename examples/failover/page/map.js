@@ -44,7 +44,7 @@ export class Map {
     const middle = document.getElementById("endpoints");
     const head = element("div", "heading", middle);
     element("h2", "", head).textContent = "Lease API";
-    element("p", "score", head).textContent = "three endpoints behind one address, one store";
+    element("p", "score", head).textContent = "three endpoints behind one address";
     for (const e of state.endpoints) {
       const c = card(middle, "endpoint", "endpoint " + e.name);
       c.root.dataset.endpoint = e.name;
@@ -94,8 +94,7 @@ export class Map {
       h.root.dataset.lost = f.lost;
       h.root.dataset.leaderless = f.leaderless;
       h.summary.textContent = f.leaders.length ? f.summary : "✕ " + f.summary;
-      const lost = `lease lost ${f.lost === 1 ? "once" : f.lost + " times"}`;
-      h.score.textContent = `${lost} · without a leader for ${seconds(f.leaderless)} in all`;
+      h.score.textContent = `leases lost: ${f.lost} · without a leader: ${seconds(f.leaderless)}`;
       for (const x of f.contenders) this.contender(f, x);
     }
     this.wires(state);

@@ -56,7 +56,7 @@ function show(next) {
 
 // Smooth enough at a dozen frames a second; once a second where motion is not
 // wanted.
-let drawn = 0;
+let drawn = -Infinity;
 function frame(at) {
   if (state && at - drawn >= (calm.matches ? 1000 : 80)) {
     drawn = at;
@@ -65,12 +65,15 @@ function frame(at) {
   requestAnimationFrame(frame);
 }
 requestAnimationFrame(frame);
-addEventListener("resize", () => { if (state) map.wires(state); });
+addEventListener("resize", () => {
+  drawn = -Infinity;
+  if (state) map.wires(state);
+});
 
 const states = new EventSource("states");
 states.addEventListener("state", (e) => show(JSON.parse(e.data)));
 states.addEventListener("open", () => {
-  byId("stream").textContent = "live";
+  byId("stream").textContent = "● live";
   byId("stream").className = "";
 });
 states.addEventListener("error", () => {

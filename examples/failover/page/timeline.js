@@ -1,7 +1,9 @@
-// The last minute, one lane each: endpoints, fleets and their contenders.
+// The recent past, one lane each: endpoints, fleets and their contenders.
 import { patterns, svg } from "./svg.js";
 
-const gutter = 104, top = 26, lane = { endpoint: 22, fleet: 30, contender: 40 };
+// Where there is little room the lanes show less of the past.
+const narrow = 640, shorter = 20000;
+const gutter = 92, top = 26, lane = { endpoint: 22, fleet: 30, contender: 42 };
 const patternOf = { silent: "silent", frozen: "frozen", "cut off": "cut" };
 
 export class Timeline {
@@ -15,15 +17,16 @@ export class Timeline {
   draw(state, now) {
     const width = this.root.clientWidth || 900;
     const future = state.lease * 1.25;
+    const past = width < narrow ? Math.min(shorter, state.window) : state.window;
     const right = width - 14;
-    this.x = (at) => gutter + ((at - (now - state.window)) / (state.window + future)) * (right - gutter);
+    this.x = (at) => gutter + ((at - (now - past)) / (past + future)) * (right - gutter);
     this.now = now;
     this.right = right;
     this.g = svg("g", {});
     let y = top;
-    this.axis(state, now);
+    this.axis(past, now);
     y = this.group("Lease API", y);
-    for (const e of state.endpoints) y = this.endpoint(e, y);
+    for (const e of state.endpoints) y = this.endpoint(e, state.since, y);
     for (const f of state.fleets) {
       y = this.group(f.name, y + 6);
       y = this.fleet(f, y - lane.endpoint + 2);
@@ -39,11 +42,11 @@ export class Timeline {
     this.layer = this.g;
   }
 
-  axis(state, now) {
-    for (let s = -Math.floor(state.window / 1000); s <= 0; s += 10) {
+  axis(past, now) {
+    for (let s = -Math.floor(past / 1000); s <= 0; s += 10) {
       const x = this.x(now + s * 1000);
       if (s) svg("line", { class: "grid", x1: x, x2: x, y1: top - 4, y2: top }, this.g);
-      svg("text", { class: "small", x, y: 15, "text-anchor": "middle" }, this.g, s ? `${s} s` : "now");
+      svg("text", { class: "small", x, y: 15, "text-anchor": "middle" }, this.g, s ? `−${-s} s` : "now");
     }
   }
 
@@ -62,22 +65,24 @@ export class Timeline {
     return to > from ? { from, width: Math.max(to - from, 1.5) } : null;
   }
 
-  // block draws a stretch; its text only where there is room for it.
-  block(s, y, height, attributes, text, textClass = "halo") {
+  // block draws a stretch, with the first of the texts that there is room for.
+  block(s, y, height, attributes, texts = [], textClass = "") {
     const c = this.clip(s);
     if (!c) return;
     svg("rect", { x: c.from, y, width: c.width, height, rx: 2, ...attributes }, this.g);
-    if (text && c.width > text.length * 6.6 + 8) {
+    const text = texts.find((t) => c.width > t.length * 6.6 + 8);
+    if (text) {
       svg("text", { class: textClass, x: c.from + c.width / 2, y: y + height / 2 + 4, "text-anchor": "middle" }, this.g, text);
     }
   }
 
-  endpoint(e, y) {
+  endpoint(e, since, y) {
     const middle = y + lane.endpoint / 2;
     this.label(e.name, middle + 4);
-    svg("line", { class: "life", x1: gutter, x2: this.x(this.now), y1: middle, y2: middle }, this.g);
+    const life = this.clip({ from: since });
+    if (life) svg("line", { class: "life", x1: life.from, x2: life.from + life.width, y1: middle, y2: middle }, this.g);
     for (const s of e.faults) {
-      this.block(s, middle - 8, 16, { fill: `url(#${patternOf[s.what]})`, class: "bad" }, s.what, "badink badhalo");
+      this.block(s, middle - 8, 16, { fill: `url(#${patternOf[s.what]})`, class: "bad" }, [s.what], "badink badhalo");
     }
     return y + lane.endpoint;
   }
@@ -90,14 +95,12 @@ export class Timeline {
       svg("rect", { class: "lease " + f.name, x: from, y: y + 2, width: this.x(f.leaseEnd) - from, height: h, rx: 2 }, this.g);
       svg("text", { class: "small", x: from + 6, y: y + 15 }, this.g, "lease");
     }
-    for (const c of f.contenders) for (const s of c.terms) this.block(s, y + 2, h, { class: "term " + f.name }, `${s.what} leads`, "");
+    for (const c of f.contenders) for (const s of c.terms) this.block(s, y + 2, h, { class: "term " + f.name }, [`${s.what} leads`, s.what]);
     for (const s of f.gaps) {
       const length = (((s.to ?? this.now) - s.from) / 1000).toFixed(1);
-      const c = this.clip(s);
-      const text = c && c.width > 100 ? `nobody for ${length} s` : `${length} s`;
-      this.block(s, y + 2, h, { fill: "url(#nobody)", class: "bad" }, text, "badink badhalo");
+      this.block(s, y + 2, h, { fill: "url(#nobody)", class: "bad" }, [`nobody leads for ${length} s`, `nobody ${length} s`, `${length} s`], "badink badhalo");
     }
-    for (const s of f.overlaps) this.block(s, y + 2, h, { fill: "url(#cut)", class: "bad" }, "two lead", "badink badhalo");
+    for (const s of f.overlaps) this.block(s, y + 2, h, { fill: "url(#cut)", class: "bad" }, ["two lead"], "badink badhalo");
     return y + lane.fleet;
   }
 
@@ -120,11 +123,11 @@ export class Timeline {
       const x = this.x(at);
       if (x > gutter) svg("line", { class: "beat " + f.name, x1: x, x2: x, y1: middle - 5, y2: middle + 5 }, this.g);
     }
-    for (const s of c.cuts) this.block(s, middle - 8, 16, { fill: "url(#cut)", class: "bad", "fill-opacity": .75 }, "network cut", "badink badhalo");
+    for (const s of c.cuts) this.block(s, middle - 8, 16, { fill: "url(#cut)", class: "bad", "fill-opacity": .75 }, ["network cut", "cut"], "badink badhalo");
     for (const s of c.linked) {
       const r = this.clip(s);
       if (!r) continue;
-      const yl = middle + 15;
+      const yl = middle + 20;
       svg("line", { class: "base", x1: r.from + 1, x2: r.from + r.width - 1, y1: yl - 4, y2: yl - 4 }, this.g);
       if (r.width > s.what.length * 6 + 4) svg("text", { class: "small halo", x: r.from + 3, y: yl }, this.g, s.what);
     }
