@@ -79,12 +79,12 @@ func TestFiguresFollowFromEvents(t *testing.T) {
 		"a lease is lost when its holder's work stops unasked, though the holder may lead again": {
 			events: []event{
 				renewal("one", 0), happened("one", leading, 0), happened("", fault, 1), happened("one", stopped, 4),
-				renewal("one'", 10), happened("one'", leading, 10),
+				renewal("one-2", 10), happened("one-2", leading, 10),
 			},
 			now: 11,
 			want: figures{
 				fault: at(1), holder: "one", lost: true, lastBefore: at(0), leaseEnd: at(6),
-				heir: "one'", takeover: at(10), leaderless: 6 * time.Second,
+				heir: "one-2", takeover: at(10), leaderless: 6 * time.Second,
 			},
 			settled: true,
 		},

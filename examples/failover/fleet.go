@@ -13,6 +13,10 @@ type timing struct {
 	lease, renew, retry time.Duration
 }
 
+func (t timing) String() string {
+	return fmt.Sprintf("lease %v, renew deadline %v, retry period %v", t.lease, t.renew, t.retry)
+}
+
 // candidacy is what a process needs to contend.
 type candidacy struct {
 	timing

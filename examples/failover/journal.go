@@ -21,6 +21,13 @@ const (
 	released  kind = "released"  // the API committed a record that names none
 	fault     kind = "fault"     // what a scenario is about
 	concluded kind = "concluded" // a scenario has seen enough
+
+	// What only the page needs.
+	connected kind = "connected" // a process is connected to other endpoints than before
+	silenced  kind = "silenced"  // an endpoint answers nothing any more
+	frozen    kind = "frozen"    // an endpoint reads nothing any more
+	cut       kind = "cut"       // a process's host is off the network
+	mended    kind = "mended"    // the endpoint, or the host, is well again
 )
 
 // event is one thing that happened. Every figure is computed from events.
@@ -33,13 +40,23 @@ type event struct {
 	// leaseEnd is set on renewed: the record's renewTime plus its duration.
 	leaseEnd time.Time
 	text     string // for the reader only
+	// endpoint is what silenced, frozen and mended are about, unless it is a
+	// contender.
+	endpoint string
+	// endpoints is set on connected: one name for each open connection, sorted.
+	endpoints []string
 }
 
 // journal is the list of all events, in the order in which they were reported.
 // It is safe for concurrent use and never waits for its readers.
 type journal struct {
-	mu     sync.Mutex
-	events []event
+	// keep bounds how many events are remembered: at least so many, and at most
+	// twice as many. Zero means all. It must not change once the journal is used.
+	keep int
+
+	mu        sync.Mutex
+	events    []event
+	forgotten int // how many were reported before events[0]
 	// grown is closed and replaced at every event.
 	grown chan struct{}
 }
@@ -53,17 +70,22 @@ func (j *journal) add(e event) {
 	if e.at.IsZero() {
 		e.at = time.Now()
 	}
+	if j.keep > 0 && len(j.events) >= 2*j.keep {
+		j.forgotten += len(j.events) - j.keep
+		j.events = slices.Clone(j.events[len(j.events)-j.keep:])
+	}
 	j.events = append(j.events, e)
 	close(j.grown)
 	j.grown = make(chan struct{})
 }
 
-// after returns the events that were reported after the first n, and a channel
-// that is closed at the next.
-func (j *journal) after(n int) ([]event, <-chan struct{}) {
+// after returns the events that were reported after the first n, as far as they
+// are remembered, how many have been reported in all, and a channel that is
+// closed at the next.
+func (j *journal) after(n int) (events []event, reported int, grown <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Clone(j.events[n:]), j.grown
+	return slices.Clone(j.events[max(0, n-j.forgotten):]), j.forgotten + len(j.events), j.grown
 }
 
 // of returns the events of one scenario and fleet so far in the order of their

@@ -1,12 +1,17 @@
 // Failover shows what becomes of leader election when connections die.
 //
 //	go run ./examples/failover
+//	go run ./examples/failover -page 127.0.0.1:8080
 //
-// needs nothing but Go and takes about a minute. It starts an in-memory Lease
-// API (TLS, HTTP/1.1 and HTTP/2) as three endpoints behind one address, which
-// picks one of them at random for each new connection as a Service does. Two
-// contenders of this library and two of client-go elect their leaders on it side
-// by side, with the same durations. Then things break: see -scenario.
+// The first plays four faults in the terminal. The second serves a page, on this
+// machine only, that draws contenders, endpoints, connections and terms as they
+// change, with a button for each fault; it runs until it is interrupted.
+//
+// Both need nothing but Go, and the first takes about a minute. They start an
+// in-memory Lease API (TLS, HTTP/1.1 and HTTP/2) as three endpoints behind one
+// address, which picks one of them at random for each new connection as a Service
+// does. Two contenders of this library and two of client-go elect their leaders
+// on it side by side, with the same durations. Then things break: see -scenario.
 //
 // Every figure of the closing table is computed from recorded events: when
 // guarded work started and stopped, and what the API committed.
@@ -67,6 +72,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	// A second Ctrl-C ends the process the hard way.
 	context.AfterFunc(ctx, stop)
 
+	if o.page != "" {
+		if err := serve(ctx, o, stdout); err != nil {
+			fmt.Fprintf(stderr, "failover: %v\n", err)
+			return exitFailed
+		}
+		return exitOK
+	}
 	err = show(ctx, o, stdout)
 	switch {
 	case err != nil:
@@ -144,6 +156,8 @@ func parse(args []string, out io.Writer) (o options, verbose bool, err error) {
 	flags.DurationVar(&o.renew, "renew", defaultRenew, "renew deadline, less than -lease")
 	flags.DurationVar(&o.retry, "retry", defaultRetry, "retry period, less than -renew / 1.2")
 	chosen := flags.String("scenario", "all", "`names` of the scenarios to play, separated by commas: all, or any of "+scenarioNames())
+	flags.StringVar(&o.page, "page", "", "serve a page on this loopback `address`, 127.0.0.1:8080 say, until interrupted; durations are then "+
+		pageTiming.String()+" unless given")
 	flags.BoolVar(&verbose, "v", false, "also show what the libraries log, on standard error")
 	flags.Usage = func() {}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -154,6 +168,11 @@ func parse(args []string, out io.Writer) (o options, verbose bool, err error) {
 	}
 	if flags.NArg() > 0 {
 		return o, false, fmt.Errorf("unexpected argument %q: there are only flags", flags.Arg(0))
+	}
+	if o.page != "" {
+		if err := o.forPage(flags); err != nil {
+			return o, false, err
+		}
 	}
 	if err := o.timing.check(); err != nil {
 		return o, false, err

@@ -11,6 +11,8 @@ import (
 type options struct {
 	timing
 	scenarios []scenario
+	// page is the address to serve the page on; empty: play the scenarios.
+	page string
 	// restart is how long after it exited a process is started again.
 	restart time.Duration
 	// patience is how long after the fault a scenario waits for a fleet.

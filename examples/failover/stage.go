@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,10 @@ type stage struct {
 	err       error // the first thing that went wrong with a process
 	running   sync.WaitGroup
 	end       chan struct{} // closed with the stage
+
+	// spawned, if set, is called with each new process before it runs. It must
+	// not call the stage.
+	spawned func(*process)
 }
 
 // openStage starts the endpoints. Close ends the stage.
@@ -118,6 +124,31 @@ type process struct {
 	host   *leaseapi.Host
 	cancel context.CancelFunc
 	dead   atomic.Bool // what it still does while it unwinds is no event
+	revive atomic.Bool // a kubelet starts it again though it was killed
+	over   atomic.Bool // it has ended
+}
+
+// gone reports whether the process has died or ended.
+func (p *process) gone() bool { return p.dead.Load() || p.over.Load() }
+
+// slot is what a process and all that were started in its place have in common.
+func (p *process) slot() string { return slotOf(p.name) }
+
+// slotOf takes the number of the restart off a name.
+func slotOf(name string) string {
+	slot, _, _ := strings.Cut(name, "-")
+	return slot
+}
+
+// successor names the process that is started in the place of another: one,
+// one-2, one-3.
+func successor(name string) string {
+	slot, number, _ := strings.Cut(name, "-")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		n = 1
+	}
+	return fmt.Sprintf("%s-%d", slot, n+1)
 }
 
 // spawn starts a process that contends until it ends or the stage does.
@@ -134,6 +165,9 @@ func (s *stage) spawn(f fleet, name string) (*process, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{fleet: f, name: name, host: host, cancel: cancel}
 	s.processes = append(s.processes, p)
+	if s.spawned != nil {
+		s.spawned(p)
+	}
 	s.running.Go(func() { s.run(ctx, p) })
 	return p, nil
 }
@@ -162,20 +196,36 @@ func (s *stage) run(ctx context.Context, p *process) {
 			}
 		},
 	})
+	p.over.Store(true)
 	p.host.Close()
+	s.forget(p)
 	if err != nil {
 		s.fail(err)
 		return
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !p.revive.Load() {
 		return
 	}
 	s.report(p, exited, fmt.Sprintf("exits, leader election lost; starts again in %v", s.restart))
 	select {
 	case <-time.After(s.restart):
-		_, _ = s.spawn(p.fleet, p.name+"'") // refused only when the scenario is over
+		_, _ = s.spawn(p.fleet, successor(p.name)) // refused only when the scenario is over
 	case <-s.end:
 	}
+}
+
+// forget drops a process that has ended.
+func (s *stage) forget(p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.processes = slices.DeleteFunc(s.processes, func(other *process) bool { return other == p })
+}
+
+// alive returns the processes that have not ended.
+func (s *stage) alive() []*process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.processes)
 }
 
 func (s *stage) report(p *process, k kind, text string) {

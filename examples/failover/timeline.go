@@ -28,9 +28,9 @@ func (t *timeline) follow(ctx context.Context) {
 	shown := 0
 	last := time.Now()
 	for {
-		events, grown := t.journal.after(shown)
+		events, reported, grown := t.journal.after(shown)
+		shown = reported
 		for _, e := range events {
-			shown++
 			if text := t.describe(e); text != "" {
 				t.line(e, text)
 				last = time.Now()
@@ -58,7 +58,7 @@ func (t *timeline) line(e event, text string) {
 	if e.kind == fault {
 		text = t.paint.fault(text)
 	}
-	line := fmt.Sprintf("%7.2fs  %-8s  %s  %-4s  %s", e.at.Sub(t.start).Seconds(), e.scenario, fleet, e.contender, text)
+	line := fmt.Sprintf("%7.2fs  %-8s  %s  %-5s  %s", e.at.Sub(t.start).Seconds(), e.scenario, fleet, e.contender, text)
 	fmt.Fprintln(t.out, strings.TrimRight(line, " "))
 }
 

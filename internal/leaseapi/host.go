@@ -87,7 +87,8 @@ func (h *Host) DelayAnswers(d time.Duration) { h.line.delay.Store(int64(d)) }
 func (h *Host) Mend() { h.line.mend() }
 
 // Endpoints returns the Endpoint of each connection that this Host has open, in
-// the order of their names.
+// the order of their names. One that a client has closed is not open, though a
+// fault may still keep the other side from hearing of that.
 func (h *Host) Endpoints() []*Endpoint {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,13 +161,28 @@ func (h *Host) carry(client net.Conn) {
 	defer stop()
 
 	var directions sync.WaitGroup
-	directions.Go(func() { pump(ctx, server, client, noDelay, gates...) })
+	from := &heardConn{Conn: client, ended: func() { h.untrack(client) }}
+	directions.Go(func() { pump(ctx, server, from, noDelay, gates...) })
 	directions.Go(func() {
 		pump(ctx, client, server, func() time.Duration {
 			return time.Duration(max(h.line.delay.Load(), endpoint.line.delay.Load()))
 		}, h.line.answers, endpoint.line.answers)
 	})
 	directions.Wait()
+}
+
+// heardConn calls ended at the end of what its peer sends.
+type heardConn struct {
+	net.Conn
+	ended func()
+}
+
+func (c *heardConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.ended()
+	}
+	return n, err
 }
 
 func noDelay() time.Duration { return 0 }

@@ -245,6 +245,25 @@ func TestAClosedHostHangsUp(t *testing.T) {
 	assert.ErrorIs(t, err, errClosed)
 }
 
+func TestAConnectionThatItsClientClosedIsNotOpenThoughASilentEndpointCannotHearOfIt(t *testing.T) {
+	_, endpoints := serve(t, Options{}, "a")
+	relay := NewRelay(nil, endpoints...)
+	defer relay.Close()
+	host := newHost(t, relay, "one")
+	conn, err := net.Dial("tcp4", host.listener.Addr().String())
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(host.Endpoints()) == 1 }, patience, time.Millisecond)
+	// What arrived before the silence shows that the bytes are being moved.
+	_, err = conn.Write([]byte("GET / HTTP/1.0\r\n\r\n"))
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	_, err = conn.Read(make([]byte, 1))
+	require.NoError(t, err)
+	endpoints[0].Silence()
+	require.NoError(t, conn.Close())
+	require.Eventually(t, func() bool { return len(host.Endpoints()) == 0 }, patience, time.Millisecond)
+}
+
 func TestAnEndpointThatDiedRefuses(t *testing.T) {
 	store := NewStore(Options{})
 	endpoint, err := store.Serve("a")

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// board is everything the page shows, derived from events and from nothing else.
+// It is a fold: apply takes one event after the other in the order in which they
+// were reported, and view says what is to be seen at a moment. What ended more
+// than a window ago is forgotten, so a board stays small however long it lives.
+// It is not safe for concurrent use.
+type board struct {
+	timing    timing
+	window    time.Duration
+	first     time.Time // the event that came first
+	latest    time.Time // the latest event
+	endpoints []*endpointState
+	fleets    []*fleetState
+	log       []note
+}
+
+// stretch is what was so from one moment to another; a zero to means that it
+// still is.
+type stretch struct {
+	from, to time.Time
+	what     string
+}
+
+// note is one line for the reader.
+type note struct {
+	at          time.Time
+	fleet, text string
+	grave       bool // a fault, or what nobody wants
+}
+
+// maxNotes bounds the log.
+const maxNotes = 12
+
+type endpointState struct {
+	name   string
+	faults []stretch // what is silent or frozen
+}
+
+type fleetState struct {
+	name       string
+	contenders []*contenderState
+	holder     string // of the last record committed
+	leaseEnd   time.Time
+	// led is set when someone has led at all: before that, nobody is missing.
+	led bool
+	// gaps are when nobody led; leaderless is the sum of those that have ended.
+	gaps       []stretch
+	leaderless time.Duration
+	// overlaps are when more than one led.
+	overlaps []stretch
+	lost     int // how many terms ended although nobody had asked for it
+}
+
+// contenderState is a slot: a process, and those started in its place.
+type contenderState struct {
+	slot     string
+	name     string    // of the process that runs now or ran last
+	runs     []stretch // the processes
+	terms    []stretch // when its work ran
+	cuts     []stretch // when its host was off the network
+	links    []stretch // the endpoints it was connected to, as text
+	counts   []string  // those of now, one for each connection
+	renewals []time.Time
+}
+
+// newBoard returns a board on which nothing has happened yet.
+func newBoard(t timing, window time.Duration, endpoints, fleetNames, slots []string) *board {
+	b := &board{timing: t, window: window}
+	for _, name := range endpoints {
+		b.endpoints = append(b.endpoints, &endpointState{name: name})
+	}
+	for _, name := range fleetNames {
+		f := &fleetState{name: name}
+		for _, slot := range slots {
+			f.contenders = append(f.contenders, &contenderState{slot: slot, name: slot})
+		}
+		b.fleets = append(b.fleets, f)
+	}
+	return b
+}
+
+// apply takes in one event. Events of what the board does not show are ignored.
+func (b *board) apply(e event) {
+	if b.first.IsZero() {
+		b.first = e.at
+	}
+	if e.at.After(b.latest) {
+		b.latest = e.at
+	}
+	if e.endpoint != "" {
+		b.applyEndpoint(e)
+	} else {
+		for _, f := range b.fleets {
+			if f.name == e.fleet {
+				b.applyFleet(f, e)
+			}
+		}
+	}
+	b.prune()
+}
+
+func (b *board) applyEndpoint(e event) {
+	for _, endpoint := range b.endpoints {
+		if endpoint.name != e.endpoint {
+			continue
+		}
+		switch e.kind {
+		case silenced:
+			endpoint.faults = begin(endpoint.faults, e.at, faultSilent)
+			b.note(e, true, "endpoint %s falls silent: connections stay open and hear nothing", e.endpoint)
+		case frozen:
+			endpoint.faults = begin(endpoint.faults, e.at, faultFrozen)
+			b.note(e, true, "endpoint %s freezes: it accepts, and reads nothing", e.endpoint)
+		case mended:
+			finish(endpoint.faults, e.at)
+			b.note(e, false, "endpoint %s is well again", e.endpoint)
+		}
+	}
+}
+
+func (b *board) applyFleet(f *fleetState, e event) {
+	if e.kind == released {
+		f.holder, f.leaseEnd = "", time.Time{}
+		return
+	}
+	c := f.slot(slotOf(e.contender))
+	if c == nil {
+		return
+	}
+	switch e.kind {
+	case started:
+		c.name = e.contender
+		c.runs = begin(c.runs, e.at, e.contender)
+		if e.contender != c.slot {
+			b.note(e, false, "%s starts in the place of its predecessor", e.contender)
+		}
+	case leading:
+		// A callback may come late, when its process has died.
+		if !c.running() || e.contender != c.name {
+			return
+		}
+		c.terms = begin(c.terms, e.at, e.contender)
+		b.note(e, false, "%s", f.begins(e))
+	case stopped:
+		// Nobody asks for it here: a term ends so when the lease is lost.
+		if f.ends(c, e) {
+			f.lost++
+			b.note(e, true, "%s loses the lease and stops its work", e.contender)
+		}
+	case exited:
+		c.end(e.at)
+		b.note(e, false, "%s %s", e.contender, e.text)
+	case died:
+		f.ends(c, e)
+		c.end(e.at)
+		b.note(e, true, "%s is killed", e.contender)
+	case cut:
+		c.cuts = begin(c.cuts, e.at, faultCut)
+		b.note(e, true, "the host of %s is cut off the network", c.slot)
+	case mended:
+		finish(c.cuts, e.at)
+		b.note(e, false, "the host of %s is back on the network", c.slot)
+	case connected:
+		// The last look at a process may be told after its end.
+		if c.running() && e.contender == c.name {
+			c.connect(e)
+		}
+	case renewed:
+		f.holder, f.leaseEnd = e.contender, e.leaseEnd
+		c.renewals = append(c.renewals, e.at)
+	}
+}
+
+// begins counts one more leader, and says so.
+func (f *fleetState) begins(e event) string {
+	text := e.contender + " leads"
+	if n := len(f.gaps); n > 0 && f.gaps[n-1].to.IsZero() {
+		gap := e.at.Sub(f.gaps[n-1].from)
+		f.leaderless += gap
+		text += fmt.Sprintf(", after %s without a leader", seconds(gap))
+		finish(f.gaps, e.at)
+	}
+	f.led = true
+	if f.leaders() > 1 {
+		f.overlaps = begin(f.overlaps, e.at, "")
+	}
+	return text
+}
+
+// ends ends the term of the process that e is about, and reports whether it had
+// one.
+func (f *fleetState) ends(c *contenderState, e event) bool {
+	if !lasts(c.terms) || c.terms[len(c.terms)-1].what != e.contender {
+		return false
+	}
+	finish(c.terms, e.at)
+	switch f.leaders() {
+	case 0:
+		f.gaps = begin(f.gaps, e.at, "")
+	case 1:
+		finish(f.overlaps, e.at)
+	}
+	return true
+}
+
+func (f *fleetState) leaders() int {
+	n := 0
+	for _, c := range f.contenders {
+		if lasts(c.terms) {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fleetState) slot(name string) *contenderState {
+	for _, c := range f.contenders {
+		if c.slot == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func (c *contenderState) running() bool { return lasts(c.runs) }
+
+// end ends the process, and with it its connections.
+func (c *contenderState) end(at time.Time) {
+	finish(c.runs, at)
+	finish(c.links, at)
+	c.counts = nil
+}
+
+func (c *contenderState) connect(e event) {
+	c.counts = e.endpoints
+	finish(c.links, e.at)
+	if len(e.endpoints) > 0 {
+		c.links = begin(c.links, e.at, list(slices.Compact(slices.Clone(e.endpoints))))
+	}
+}
+
+func (b *board) note(e event, grave bool, format string, args ...any) {
+	b.log = append(b.log, note{at: e.at, fleet: e.fleet, text: fmt.Sprintf(format, args...), grave: grave})
+	b.log = b.log[max(0, len(b.log)-maxNotes):]
+}
+
+// prune forgets what ended before the window.
+func (b *board) prune() {
+	since := b.latest.Add(-b.window)
+	for _, e := range b.endpoints {
+		e.faults = prune(e.faults, since)
+	}
+	for _, f := range b.fleets {
+		f.gaps, f.overlaps = prune(f.gaps, since), prune(f.overlaps, since)
+		for _, c := range f.contenders {
+			c.runs, c.terms = prune(c.runs, since), prune(c.terms, since)
+			c.cuts, c.links = prune(c.cuts, since), prune(c.links, since)
+			c.renewals = slices.DeleteFunc(c.renewals, since.After)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+)
+
+// contend runs a live stage until the test ends.
+func contend(t *testing.T) *live {
+	t.Helper()
+	l, err := openLive(short().timing)
+	require.NoError(t, err)
+	l.stage.restart = short().restart
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- l.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		assert.NoError(t, <-ran)
+		assert.NoError(t, l.close())
+	})
+	return l
+}
+
+// await waits until the board shows something of holdfast, client-go and the
+// endpoints, and returns the fleets.
+func (l *live) await(t *testing.T, what string, enough func(ours, theirs fleetView) bool) (ours, theirs fleetView) {
+	t.Helper()
+	deadline := time.After(40 * time.Second)
+	for {
+		v, changed := l.board.view()
+		if enough(v.Fleets[0], v.Fleets[1]) {
+			return v.Fleets[0], v.Fleets[1]
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			require.FailNow(t, "not seen: "+what, "%+v", v)
+		}
+	}
+}
+
+// settled is when everyone is connected and each fleet has a leader.
+func settled(all ...fleetView) bool {
+	for _, f := range all {
+		if len(f.Leaders) != 1 {
+			return false
+		}
+		for _, c := range f.Contenders {
+			if c.State == "down" || len(c.Links) == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func TestTheBoardShowsWhatFaultsDo(t *testing.T) {
+	t.Parallel()
+	l := contend(t)
+	ours, theirs := l.await(t, "two leaders", func(o, c fleetView) bool { return settled(o, c) })
+	for _, c := range append(ours.Contenders, theirs.Contenders...) {
+		assert.Contains(t, c.Links, "a", "all begin on endpoint a")
+	}
+
+	require.NoError(t, l.strikeEndpoint("a", "silence"))
+	_, theirs = l.await(t, "client-go loses its lease", func(_, c fleetView) bool { return c.Lost > 0 })
+	assert.NotEmpty(t, theirs.Gaps)
+	ours, _ = l.await(t, "our leader leaves endpoint a for good", func(o, _ fleetView) bool {
+		for _, c := range o.Contenders {
+			if c.State == "leads" {
+				return c.Links["a"] == 0 && len(c.Links) > 0
+			}
+		}
+		return false
+	})
+	assert.Zero(t, ours.Lost)
+	assert.Zero(t, ours.Leaderless)
+	l.await(t, "client-go leads again", func(_, c fleetView) bool { return len(c.Leaders) == 1 })
+	require.NoError(t, l.strikeEndpoint("a", "mend"))
+
+	// A killed leader comes back under another name, and stands by.
+	leader := slotOf(ours.Leaders[0])
+	require.NoError(t, l.strikeContender("holdfast", leader, "kill"))
+	assert.ErrorIs(t, l.strikeContender("holdfast", leader, "kill"), errNotAgain)
+	ours, _ = l.await(t, "the other leads, the killed one is back", func(o, _ fleetView) bool {
+		return settled(o) && slotOf(o.Leaders[0]) != leader
+	})
+	assert.Zero(t, ours.Lost, "it was killed, which is no loss")
+
+	// A host that is cut off stays so when its process is started again.
+	leader = slotOf(ours.Leaders[0])
+	require.NoError(t, l.strikeContender("holdfast", leader, "cut"))
+	cutOff := func(o fleetView) contenderView {
+		for _, c := range o.Contenders {
+			if c.Slot == leader {
+				return c
+			}
+		}
+		return contenderView{}
+	}
+	ours, _ = l.await(t, "the other leads, the first starts in vain", func(o, _ fleetView) bool {
+		return len(o.Leaders) == 1 && slotOf(o.Leaders[0]) != leader && len(cutOff(o).Runs) > 1
+	})
+	assert.Equal(t, 1, ours.Lost)
+	assert.True(t, cutOff(ours).Cut)
+	require.NoError(t, l.strikeContender("holdfast", leader, "mend"))
+	l.await(t, "it is back", func(o, _ fleetView) bool { return !cutOff(o).Cut && settled(o) })
+}
+
+func TestWhereNoEndpointIsWellTheAddressNamesAll(t *testing.T) {
+	l := quietLive(t)
+	named := func() (names []string) {
+		for _, e := range l.stage.relay.Named() {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	assert.Equal(t, []string{"a"}, named(), "all begin on endpoint a")
+	require.NoError(t, l.strikeEndpoint("b", "freeze"))
+	assert.Equal(t, []string{"a", "c"}, named())
+	require.NoError(t, l.strikeEndpoint("a", "silence"))
+	require.NoError(t, l.strikeEndpoint("c", "silence"))
+	assert.Equal(t, []string{"a", "b", "c"}, named())
+	require.NoError(t, l.strikeEndpoint("b", "mend"))
+	assert.Equal(t, []string{"b"}, named())
+}
+
+func TestAProcessStartedOnAHostThatIsCutOffIsCutOff(t *testing.T) {
+	l := quietLive(t)
+	require.NoError(t, l.strikeContender("holdfast", "one", "cut"))
+	host, err := l.stage.relay.Host("holdfast/one-2")
+	require.NoError(t, err)
+	l.stage.spawned(&process{fleet: fleets[0], name: "one-2", host: host})
+	client, err := rest.HTTPClientFor(host.Config())
+	require.NoError(t, err)
+	defer client.CloseIdleConnections()
+	get := func(within time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		r, err := http.NewRequestWithContext(ctx, "GET", host.Config().Host, nil)
+		require.NoError(t, err)
+		answer, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		return answer.Body.Close()
+	}
+	assert.ErrorIs(t, get(300*time.Millisecond), context.DeadlineExceeded)
+	require.NoError(t, l.strikeContender("holdfast", "one", "mend"))
+	assert.NoError(t, get(20*time.Second))
+}
+
+func TestASuccessorIsNumbered(t *testing.T) {
+	assert.Equal(t, "one-2", successor("one"))
+	assert.Equal(t, "one-10", successor("one-9"))
+	assert.Equal(t, "one", slotOf("one-9"))
+	assert.Equal(t, "one", slotOf("one"))
+}

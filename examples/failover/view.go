@@ -1,0 +1,159 @@
+package main
+
+import "time"
+
+// What ails an endpoint or a host. The page knows these words.
+const (
+	faultSilent = "silent"
+	faultFrozen = "frozen"
+	faultCut    = "cut off"
+)
+
+// view is what the page draws, as JSON. Times are milliseconds since 1970 by the
+// clock of this process; a stretch that lasts has no end.
+type view struct {
+	Now       int64          `json:"now"`
+	Since     int64          `json:"since"`  // the first event; now, if there was none
+	Window    int64          `json:"window"` // milliseconds
+	Lease     int64          `json:"lease"`  // milliseconds
+	Timing    string         `json:"timing"`
+	Endpoints []endpointView `json:"endpoints"`
+	Fleets    []fleetView    `json:"fleets"`
+	Log       []noteView     `json:"log"` // the latest first
+}
+
+type stretchView struct {
+	From int64  `json:"from"`
+	To   int64  `json:"to,omitempty"`
+	What string `json:"what,omitempty"`
+}
+
+type endpointView struct {
+	Name   string        `json:"name"`
+	Fault  string        `json:"fault"` // empty: it is well
+	Faults []stretchView `json:"faults"`
+}
+
+type fleetView struct {
+	Name       string          `json:"name"`
+	Leaders    []string        `json:"leaders"`
+	Holder     string          `json:"holder"`
+	LeaseEnd   int64           `json:"leaseEnd,omitempty"`
+	Lost       int             `json:"lost"`
+	Leaderless int64           `json:"leaderless"` // milliseconds in all, until now
+	Summary    string          `json:"summary"`
+	Gaps       []stretchView   `json:"gaps"`
+	Overlaps   []stretchView   `json:"overlaps"`
+	Contenders []contenderView `json:"contenders"`
+}
+
+type contenderView struct {
+	Slot string `json:"slot"`
+	Name string `json:"name"`
+	// State is one of leads, stands by, down.
+	State    string         `json:"state"`
+	Cut      bool           `json:"cut"`
+	Links    map[string]int `json:"links"` // connections by endpoint
+	Linked   []stretchView  `json:"linked"`
+	Runs     []stretchView  `json:"runs"`
+	Terms    []stretchView  `json:"terms"`
+	Cuts     []stretchView  `json:"cuts"`
+	Renewals []int64        `json:"renewals"`
+}
+
+type noteView struct {
+	At    int64  `json:"at"`
+	Fleet string `json:"fleet"`
+	Text  string `json:"text"`
+	Grave bool   `json:"grave"`
+}
+
+// view says what is to be seen at the moment now.
+func (b *board) view(now time.Time) view {
+	v := view{
+		Now: now.UnixMilli(), Since: now.UnixMilli(), Window: b.window.Milliseconds(), Lease: b.timing.lease.Milliseconds(),
+		Timing:    b.timing.String(),
+		Endpoints: []endpointView{}, Fleets: []fleetView{}, Log: []noteView{},
+	}
+	if !b.first.IsZero() {
+		v.Since = b.first.UnixMilli()
+	}
+	for _, e := range b.endpoints {
+		ev := endpointView{Name: e.name, Faults: stretchViews(e.faults)}
+		if lasts(e.faults) {
+			ev.Fault = e.faults[len(e.faults)-1].what
+		}
+		v.Endpoints = append(v.Endpoints, ev)
+	}
+	for _, f := range b.fleets {
+		v.Fleets = append(v.Fleets, f.view(now))
+	}
+	for i := len(b.log) - 1; i >= 0; i-- {
+		n := b.log[i]
+		v.Log = append(v.Log, noteView{At: n.at.UnixMilli(), Fleet: n.fleet, Text: n.text, Grave: n.grave})
+	}
+	return v
+}
+
+func (f *fleetState) view(now time.Time) fleetView {
+	v := fleetView{
+		Name: f.name, Leaders: []string{}, Holder: f.holder, Lost: f.lost,
+		Gaps: stretchViews(f.gaps), Overlaps: stretchViews(f.overlaps), Contenders: []contenderView{},
+	}
+	if !f.leaseEnd.IsZero() {
+		v.LeaseEnd = f.leaseEnd.UnixMilli()
+	}
+	for _, c := range f.contenders {
+		v.Contenders = append(v.Contenders, c.view())
+		if lasts(c.terms) {
+			v.Leaders = append(v.Leaders, c.name)
+		}
+	}
+	leaderless := f.leaderless
+	if lasts(f.gaps) {
+		leaderless += now.Sub(f.gaps[len(f.gaps)-1].from)
+	}
+	v.Leaderless = leaderless.Milliseconds()
+	switch {
+	case len(v.Leaders) > 0:
+		v.Summary = list(v.Leaders) + " leads"
+	case f.led:
+		v.Summary = "nobody leads"
+	default:
+		v.Summary = "electing its first leader"
+	}
+	return v
+}
+
+func (c *contenderState) view() contenderView {
+	v := contenderView{
+		Slot: c.slot, Name: c.name, State: "down", Cut: lasts(c.cuts), Links: map[string]int{},
+		Linked: stretchViews(c.links), Runs: stretchViews(c.runs), Terms: stretchViews(c.terms), Cuts: stretchViews(c.cuts),
+		Renewals: []int64{},
+	}
+	switch {
+	case lasts(c.terms):
+		v.State = "leads"
+	case c.running():
+		v.State = "stands by"
+	}
+	for _, endpoint := range c.counts {
+		v.Links[endpoint]++
+	}
+	for _, at := range c.renewals {
+		v.Renewals = append(v.Renewals, at.UnixMilli())
+	}
+	return v
+}
+
+func stretchViews(all []stretch) []stretchView {
+	views := []stretchView{}
+	for _, s := range all {
+		v := stretchView{From: s.from.UnixMilli(), What: s.what}
+		if !s.to.IsZero() {
+			v.To = s.to.UnixMilli()
+		}
+		views = append(views, v)
+	}
+	return views
+}
