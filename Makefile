@@ -1,7 +1,8 @@
 # `make test` runs everything: the checks of the code, the fast tests under the
 # race detector, and the laboratory with real kube-apiservers. It needs Go, a C
-# compiler for the race detector, and either root or unprivileged user
-# namespaces; what is missing is said, nothing is skipped.
+# compiler for the race detector, Chromium for the page of examples/failover, and
+# either root or unprivileged user namespaces; what is missing is said, nothing
+# is skipped.
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
@@ -11,11 +12,11 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 	freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64
 
 # What has heavy dependencies has a module of its own, benchmarks apart.
-MODULES = leaderelection/prometheus leaderelection/prometheus/scrape examples/controller-runtime
+MODULES = leaderelection/prometheus leaderelection/prometheus/scrape examples/controller-runtime examples/failover/browsertest
 
-.PHONY: test check cross cross-all fast modules fleet simulation lab matrix long incident bench
+.PHONY: test check cross cross-all fast modules fleet simulation newcomer versions lab matrix long incident bench
 
-test: check fast modules fleet simulation lab matrix
+test: check fast modules fleet simulation newcomer versions lab matrix
 
 # check: formatting, vet and staticcheck of every module, and the sockets of
 # every operating system.
@@ -53,6 +54,7 @@ modules:
 	cd leaderelection/prometheus && go test -race ./...
 	cd leaderelection/prometheus/scrape && go test -count=1 ./...
 	cd examples/controller-runtime && go test . ./elected ./ways
+	cd examples/failover/browsertest && go test -count=1 ./...
 
 # fleet: a thousand leases in one process, over eight connections.
 fleet:
@@ -62,11 +64,23 @@ fleet:
 simulation:
 	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 20m -args -sim.elections=100000
 
+# newcomer: what the README tells a stranger to do, on a clone of what is
+# committed. The tests and the manifests have targets of their own.
+newcomer:
+	.ci/newcomer demo
+	.ci/newcomer adopt
+
+# versions: the three newest minors of client-go build and pass the fast tests of
+# the library from the same source.
+versions:
+	.ci/versions
+
 # lab: the laboratory's own tests and the end-to-end tests with the short lease.
 # Its binaries are built first, since go test would not show the progress.
 lab:
 	cd benchmarks && go run ./lab/prepare
 	cd benchmarks && go test ./event ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
+	cd benchmarks && go test -v -parallel 6 ./deploy
 	cd benchmarks && go test -v -timeout 15m ./scenario
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
 
