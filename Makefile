@@ -23,7 +23,7 @@ test: check fast modules fleet simulation newcomer versions lab matrix
 check: cross
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	@set -e; for module in . benchmarks $(MODULES); do \
-		echo "check $$module"; (cd $$module && go vet ./... && $(STATICCHECK) ./...); \
+		echo "check $$module"; (cd $$module && go mod tidy -diff && go vet ./... && $(STATICCHECK) ./...); \
 	done
 
 # cross: vet of the sockets on every system. Only what is compiled into a program,
