@@ -39,13 +39,16 @@ const (
 type Options struct {
 	// Timing is the election's. It must be set.
 	Timing scenario.Timing
-	// Peer is who contends, one of contender.Peers; empty is "holdfast". With
+	// Peer is who contends, one of Peers; empty is "holdfast". With
 	// "client-go" informers and writers are not hardened either, and there are no
 	// columns of fresh connections and none of a watch, which it does not have.
 	Peer string
 	// Stderr takes what the columns log; nil sends it to their hosts' log files.
 	Stderr io.Writer
 }
+
+// Peers returns who may contend: those whose bounds mean something here.
+func Peers() []string { return []string{"client-go", "holdfast"} }
 
 // Result is what came of one fault.
 type Result struct {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/matrix"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
@@ -44,7 +43,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	flags.DurationVar(&t.LeaseDuration, "lease", t.LeaseDuration, "lease duration")
 	flags.DurationVar(&t.RenewDeadline, "renew", t.RenewDeadline, "renew deadline")
 	flags.DurationVar(&t.RetryPeriod, "retry", t.RetryPeriod, "retry period")
-	flags.StringVar(&c.options.Peer, "peer", "holdfast", "who contends: "+strings.Join(contender.Peers(), " or ")+"; for client-go name the columns that it has")
+	flags.StringVar(&c.options.Peer, "peer", "holdfast", "who contends: "+strings.Join(matrix.Peers(), " or ")+"; for client-go name the columns that it has")
 	flags.IntVar(&n, "n", 1, "how often to play each fault, a row of the table each")
 	flags.StringVar(&c.output, "o", "", "file to write the table to as well")
 	flags.BoolVar(&c.keep, "keep", false, "keep the laboratory's logs")
@@ -74,8 +73,8 @@ func names(list string) []string {
 func (c *command) resolve(subset bool, faults, roles, modes []string) (err error) {
 	t := c.options.Timing
 	switch {
-	case !slices.Contains(contender.Peers(), c.options.Peer):
-		return fmt.Errorf("-peer %q: must be one of %s", c.options.Peer, strings.Join(contender.Peers(), ", "))
+	case !slices.Contains(matrix.Peers(), c.options.Peer):
+		return fmt.Errorf("-peer %q: must be one of %s", c.options.Peer, strings.Join(matrix.Peers(), ", "))
 	case t.RetryPeriod <= 0:
 		return fmt.Errorf("-retry %v: must be positive", t.RetryPeriod)
 	case t.RenewDeadline <= t.RetryPeriod:
