@@ -224,4 +224,7 @@ func TestManyLeasesNeedEightConnectionsAndASlowOneDelaysNoOther(t *testing.T) {
 	heapWithout, stackWithout := memory()
 	each := func(with, without float64) float64 { return (with - without) / float64(leases) / 1024 }
 	t.Logf("figure: %.1f KiB heap and %.1f KiB stack for each lease", each(heapWith, heapWithout), each(stackWith, stackWithout))
+	if leases >= 1000 { // with fewer, what they share weighs on each
+		assert.LessOrEqual(t, each(heapWith, heapWithout), 25.0, "KiB of heap for each lease")
+	}
 }
