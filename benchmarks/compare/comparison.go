@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/benchmarks/result"
@@ -20,12 +21,16 @@ type Comparison struct {
 	Rounds int
 	// Before is what an earlier run has left in the file; it is not played again.
 	Before []result.Sample
-	// Play plays a cell. Its error is a run that failed; what it has of the run
-	// is kept.
+	// AtOnce is how many cells are played at the same time, each in a laboratory
+	// of its own; 0 means 1. They are begun in the order of the rounds.
+	AtOnce int
+	// Play plays a cell, and must be safe for AtOnce calls at a time. Its error is
+	// a run that failed; what it has of the run is kept.
 	Play func(context.Context, Cell) (scenario.Result, error)
-	// Write keeps a sample; its error ends the comparison.
+	// Write keeps a sample; its error ends the comparison. It and Say are called
+	// by one goroutine at a time.
 	Write func(result.Sample) error
-	// Say is told what is played next and what came of it; nil is silence.
+	// Say is told what came of each run; nil is silence.
 	Say func(format string, args ...any)
 }
 
@@ -49,73 +54,36 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("%s; %d rounds are complete", text, o.Round)
 }
 
-// Run plays until a limit is reached or ctx is done, which is a limit too: the
+// Run plays until a limit is reached or ctx is done, which is a limit too: a
 // run that ctx has ended is not in the file.
 func (c Comparison) Run(ctx context.Context) (Outcome, error) {
 	if err := c.validate(); err != nil {
 		return Outcome{}, err
 	}
-	done := map[string]bool{}
+	p := &progress{Comparison: c, done: map[string]bool{}}
 	for _, s := range c.Before {
-		done[key(s)] = true
+		p.done[key(s)] = true
 	}
-	_, not := c.Cells()
-	for _, i := range not {
-		sample := i.Sample()
-		if done[key(sample)] {
-			continue
-		}
-		c.say("%v: %s", i.Cell, sample.Limit)
-		if err := c.Write(sample); err != nil {
-			return Outcome{}, err
-		}
+	if err := p.inapplicable(); err != nil {
+		return Outcome{}, err
 	}
-	var o Outcome
-	begun := time.Now()
-	for n := 1; c.Rounds == 0 || n <= c.Rounds; n++ {
-		steps := c.Round(c.Seed, n)
-		o.Round = n
-		for i, s := range steps {
-			o.Left = len(steps) - i
-			if done[key(s.empty())] {
-				continue
+	p.begun = time.Now()
+	var labs sync.WaitGroup
+	for range max(c.AtOnce, 1) {
+		labs.Go(func() {
+			for {
+				s, ok := p.next(ctx)
+				if !ok {
+					return
+				}
+				r, err := c.Play(ctx, s.Cell)
+				p.take(ctx, s, r, err)
 			}
-			if c.For > 0 && time.Since(begun) >= c.For {
-				o.Limit = fmt.Sprintf("time, %v", c.For)
-				return o, nil
-			}
-			ended, err := c.step(ctx, s, &o)
-			if err != nil || ended {
-				o.Limit = "an interruption"
-				return o, err
-			}
-		}
-		o.Left = 0
+		})
 	}
-	o.Limit = fmt.Sprintf("the number of rounds, %d", c.Rounds)
-	return o, nil
-}
-
-// step plays one step and keeps it. It reports whether ctx has ended it.
-func (c Comparison) step(ctx context.Context, s Step, o *Outcome) (ended bool, err error) {
-	if ctx.Err() != nil {
-		return true, nil
-	}
-	played, err := scenario.Find(s.Scenario)
-	if err != nil {
-		return false, err
-	}
-	r, err := c.Play(ctx, s.Cell)
-	if err != nil && ctx.Err() != nil {
-		return true, nil
-	}
-	o.Played++
-	if err != nil {
-		o.Failed++
-	}
-	sample := s.Sample(played, r, err)
-	c.say("round %d: %v: %s", s.Round, s.Cell, summary(sample))
-	return false, c.Write(sample)
+	labs.Wait()
+	p.outcome.Left += len(p.steps)
+	return p.outcome, p.err
 }
 
 func (c Comparison) validate() error {
@@ -123,6 +91,8 @@ func (c Comparison) validate() error {
 	switch {
 	case c.For < 0:
 		return fmt.Errorf("compare: For = %v: must not be negative", c.For)
+	case c.AtOnce < 0:
+		return fmt.Errorf("compare: AtOnce = %d: must not be negative", c.AtOnce)
 	case c.Rounds < 0:
 		return fmt.Errorf("compare: Rounds = %d: must not be negative", c.Rounds)
 	case c.For == 0 && c.Rounds == 0:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,41 @@ func TestAnInterruptionLeavesOutTheRunItEnded(t *testing.T) {
 	})
 }
 
+// Two laboratories take half the time, begin the same runs in the same order, and
+// go on with the next round while the last run of one is still under way.
+func TestSeveralLaboratoriesShareARound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		c, samples := record(10*time.Second, Comparison{Selection: few(), Seed: 7, Rounds: 3, AtOnce: 2})
+		var order []Cell
+		play := c.Play
+		var mu sync.Mutex
+		c.Play = func(ctx context.Context, cell Cell) (scenario.Result, error) {
+			mu.Lock()
+			order = append(order, cell)
+			long := len(order) == 1
+			mu.Unlock()
+			if long {
+				time.Sleep(25 * time.Second)
+			}
+			return play(ctx, cell)
+		}
+		o, err := c.Run(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, Outcome{Played: 12, Round: 3, Limit: "the number of rounds, 3"}, o)
+		assert.Len(t, *samples, 12)
+		assert.Equal(t, 75*time.Second, time.Since(begun), "(12 runs of 10s + 25s) / 2, and the odd one")
+		var planned []Cell
+		for n := range 3 {
+			for _, s := range c.Round(7, n+1) {
+				planned = append(planned, s.Cell)
+			}
+		}
+		assert.ElementsMatch(t, planned, order)
+		assert.ElementsMatch(t, planned[:2], order[:2])
+	})
+}
+
 func TestAComparisonGoesOnWhereItWasEnded(t *testing.T) {
 	s := few()
 	s.Peers = append(s.Peers, "etcd")
@@ -124,6 +160,7 @@ func TestALimitThatCannotBeUsedIsNamed(t *testing.T) {
 	for says, change := range map[string]func(*Comparison){
 		"neither":     func(c *Comparison) { c.Rounds = 0 },
 		"For = -1s":   func(c *Comparison) { c.For = -time.Second },
+		"AtOnce = -1": func(c *Comparison) { c.AtOnce = -1 },
 		"Rounds = -1": func(c *Comparison) { c.Rounds = -1 },
 		"api-silent":  func(c *Comparison) { c.Peers, c.Scenarios = []string{"etcd"}, []string{"api-silent"} },
 	} {

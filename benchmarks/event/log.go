@@ -1,9 +1,7 @@
 package event
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,40 +79,5 @@ func tail(events []Event) string {
 	return strings.Join(words, ", ")
 }
 
-// Lines returns a writer for one process's output: each line written to it is
-// an event and goes into the log. A line that is none becomes an Unreadable
-// event of who, so that nothing a contender says is dropped silently. The
-// writer is for one goroutine at a time.
-func (l *Log) Lines(who string) *LineWriter { return &LineWriter{log: l, who: who} }
-
-// LineWriter is what Log.Lines returns.
-type LineWriter struct {
-	log  *Log
-	who  string
-	rest []byte
-}
-
-// Write takes bytes of the stream; it never fails.
-func (w *LineWriter) Write(p []byte) (int, error) {
-	w.rest = append(w.rest, p...)
-	for {
-		line, rest, whole := bytes.Cut(w.rest, []byte{'\n'})
-		if !whole {
-			return len(p), nil
-		}
-		w.take(line)
-		w.rest = rest
-	}
-}
-
-func (w *LineWriter) take(line []byte) {
-	if len(bytes.TrimSpace(line)) == 0 {
-		return
-	}
-	var e Event
-	if err := json.Unmarshal(line, &e); err != nil {
-		const shown = 200
-		e = Event{Who: w.who, What: Unreadable, Reason: string(line[:min(len(line), shown)])}
-	}
-	w.log.Append(e)
-}
+// Lines returns a Sink whose events go into the log.
+func (l *Log) Lines(who string) *Sink { return NewSink(who, l.Append) }

@@ -3,6 +3,7 @@ package shortest
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,38 +21,69 @@ func seconds(n int) []time.Duration {
 	return all
 }
 
+// find searches, with so many trials at the same time, and returns the lease
+// found and how many rounds and trials it took.
+func find(leases []time.Duration, confirm, together int, holds func(time.Duration) bool) (found time.Duration, rounds, trials int, err error) {
+	s := NewSearch(leases, confirm)
+	for {
+		next := s.Next(together)
+		if len(next) == 0 {
+			found, err = s.Found()
+			return found, rounds, trials, err
+		}
+		rounds++
+		for _, i := range next {
+			trials++
+			s.Take(i, holds(leases[i]))
+		}
+	}
+}
+
 func TestTheShortestLeaseThatHoldsIsFound(t *testing.T) {
 	for n := 1; n <= 40; n++ {
 		leases := seconds(n)
 		for shortest := range n {
-			trials := 0
-			found, err := Search(leases, 2, func(lease time.Duration) (bool, error) {
-				trials++
-				return lease >= leases[shortest], nil
-			})
+			holds := func(lease time.Duration) bool { return lease >= leases[shortest] }
+			found, _, trials, err := find(leases, 2, 1, holds)
 			require.NoError(t, err)
-			assert.Equal(t, shortest, found, "of %d", n)
+			assert.Equal(t, leases[shortest], found, "of %d", n)
 			assert.LessOrEqual(t, trials, 9, "of %d: log2 and a few", n)
+
+			found, rounds, _, err := find(leases, 2, 4, holds)
+			require.NoError(t, err)
+			assert.Equal(t, leases[shortest], found, "of %d", n)
+			assert.LessOrEqual(t, rounds, 4, "of %d: log5, and a confirmation", n)
+		}
+	}
+}
+
+func TestNoMoreIsTriedThanThereIsRoomForAndNothingTwiceAtATime(t *testing.T) {
+	for n := range 12 {
+		for together := range 6 {
+			s := NewSearch(seconds(n), 3)
+			for range 100 {
+				next := s.Next(together)
+				assert.LessOrEqual(t, len(next), together)
+				assert.True(t, slices.IsSorted(next))
+				assert.Len(t, slices.Compact(slices.Clone(next)), len(next))
+				for _, i := range next {
+					s.Take(i, rand.Float64() < 0.5)
+				}
+			}
+			assert.Empty(t, s.Next(together), "%d leases, %d at a time", n, together)
 		}
 	}
 }
 
 func TestWhereNoLeaseHoldsThatIsSaidAfterOneTrial(t *testing.T) {
-	trials := 0
-	_, err := Search(seconds(100), 3, func(time.Duration) (bool, error) { trials++; return false, nil })
+	_, _, trials, err := find(seconds(100), 3, 1, func(time.Duration) bool { return false })
 	require.ErrorIs(t, err, ErrNoneHolds)
 	assert.ErrorContains(t, err, "1m40s")
 	assert.Equal(t, 1, trials)
 
-	_, err = Search(nil, 1, nil)
+	_, _, trials, err = find(nil, 1, 1, nil)
 	assert.ErrorIs(t, err, ErrNoneHolds)
-}
-
-func TestATrialThatFailsEndsTheSearch(t *testing.T) {
-	broken := errors.New("the laboratory is gone")
-	_, err := Search(seconds(5), 1, func(time.Duration) (bool, error) { return false, broken })
-	require.ErrorIs(t, err, broken)
-	assert.ErrorContains(t, err, "5s")
+	assert.Zero(t, trials)
 }
 
 // Leases that are too short hold now and then. What is found has then held as
@@ -59,39 +91,40 @@ func TestATrialThatFailsEndsTheSearch(t *testing.T) {
 // search ends.
 func TestLuckIsNotBelieved(t *testing.T) {
 	const confirm, longEnough, runs = 3, 20, 2000
-	tooShort, lucky := 0, 0
-	for seed := range uint64(runs) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		held, failed, trials := map[time.Duration]int{}, map[time.Duration]bool{}, 0
-		leases := seconds(60)
-		found, err := Search(leases, confirm, func(lease time.Duration) (bool, error) {
-			trials++
-			ok := lease >= leases[longEnough] || random.Float64() < 0.2
-			if ok {
-				held[lease]++
-			} else {
-				failed[lease] = true
+	for _, together := range []int{1, 4} {
+		tooShort, lucky := 0, 0
+		for seed := range uint64(runs) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			leases := seconds(60)
+			held, failed := map[time.Duration]int{}, map[time.Duration]bool{}
+			found, _, trials, err := find(leases, confirm, together, func(lease time.Duration) bool {
+				ok := lease >= leases[longEnough] || random.Float64() < 0.2
+				if ok {
+					held[lease]++
+				} else {
+					failed[lease] = true
+				}
+				return ok
+			})
+			require.NoError(t, err)
+			require.LessOrEqual(t, trials, len(leases)*confirm)
+			assert.GreaterOrEqual(t, held[found], confirm)
+			for lease := range failed {
+				assert.Less(t, lease, found)
 			}
-			return ok, nil
-		})
-		require.NoError(t, err)
-		require.LessOrEqual(t, trials, len(leases)*confirm)
-		assert.GreaterOrEqual(t, held[leases[found]], confirm)
-		for lease := range failed {
-			assert.Less(t, lease, leases[found])
+			if found < leases[longEnough] {
+				tooShort++
+			}
+			once, _, _, err := find(leases, 1, together, func(lease time.Duration) bool {
+				return lease >= leases[longEnough] || random.Float64() < 0.2
+			})
+			require.NoError(t, err)
+			if once < leases[longEnough] {
+				lucky++
+			}
 		}
-		if found < longEnough {
-			tooShort++
-		}
-		once, err := Search(leases, 1, func(lease time.Duration) (bool, error) {
-			return lease >= leases[longEnough] || random.Float64() < 0.2, nil
-		})
-		require.NoError(t, err)
-		if once < longEnough {
-			lucky++
-		}
+		assert.Less(t, 3*tooShort, lucky, "of %d searches, %d were fooled with %d trials, %d with one", runs, tooShort, confirm, lucky)
 	}
-	assert.Less(t, 3*tooShort, lucky, "of %d searches, %d were fooled with %d trials, %d with one", runs, tooShort, confirm, lucky)
 }
 
 func TestTheDurationsOfALease(t *testing.T) {
@@ -101,7 +134,7 @@ func TestTheDurationsOfALease(t *testing.T) {
 }
 
 func TestOnlyLeasesThatThePeerTakesAreTried(t *testing.T) {
-	assert.Equal(t, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second}, Leases(2500*time.Millisecond, nil))
+	assert.Equal(t, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, 750 * time.Millisecond, time.Second, 2 * time.Second}, Leases(2500*time.Millisecond, nil))
 	wholeSeconds := func(timing scenario.Timing) error {
 		if timing.LeaseDuration%time.Second != 0 {
 			return errors.New("no")
@@ -109,5 +142,5 @@ func TestOnlyLeasesThatThePeerTakesAreTried(t *testing.T) {
 		return nil
 	}
 	assert.Equal(t, []time.Duration{time.Second, 2 * time.Second}, Leases(2*time.Second, wholeSeconds))
-	assert.Empty(t, Leases(400*time.Millisecond, nil))
+	assert.Empty(t, Leases(200*time.Millisecond, nil))
 }

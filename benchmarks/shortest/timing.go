@@ -16,12 +16,12 @@ func TimingOf(lease time.Duration) scenario.Timing {
 	}
 }
 
-// finest is the one lease below a second that is tried.
-const finest = 500 * time.Millisecond
+// fine are the leases below a second that are tried.
+var fine = []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, 750 * time.Millisecond}
 
-// Leases returns the leases that can be found, ascending: half a second and
-// whole seconds up to longest, without those that refuses, if not nil, has an
-// error for.
+// Leases returns the leases that can be found, ascending: quarters of a second
+// below the first, and whole seconds up to longest, without those that refuses,
+// if not nil, has an error for.
 func Leases(longest time.Duration, refuses func(scenario.Timing) error) []time.Duration {
 	var all []time.Duration
 	add := func(lease time.Duration) {
@@ -29,7 +29,9 @@ func Leases(longest time.Duration, refuses func(scenario.Timing) error) []time.D
 			all = append(all, lease)
 		}
 	}
-	add(finest)
+	for _, lease := range fine {
+		add(lease)
+	}
 	for lease := time.Second; lease <= longest; lease += time.Second {
 		add(lease)
 	}

@@ -10,6 +10,7 @@ import (
 )
 
 func TestALossIsWhateverTheLeaderDoesNotKeep(t *testing.T) {
+	const leader, standby = "pair-0-1", "pair-0-2"
 	begun := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
 	at := func(d time.Duration, who string, what event.What) event.Event {
 		return event.Event{Time: begun.Add(d), Who: who, What: what}
@@ -19,36 +20,52 @@ func TestALossIsWhateverTheLeaderDoesNotKeep(t *testing.T) {
 		e    event.Event
 		says string
 	}{
-		"the leader renews":               {at(after, leaderName, event.Requested), ""},
-		"the standby asks":                {at(after, standbyName, event.Failed), ""},
-		"a server goes silent":            {at(after, "api-1", event.Fault), ""},
-		"before the first fault":          {at(before, standbyName, event.Leading), ""},
-		"the standby leads":               {at(after, standbyName, event.Leading), "contender-2 took over 1.5s after"},
-		"the leader says so":              {at(after, leaderName, event.Lost), "contender-1 lost the lease 1.5s after"},
-		"the leader's work is told to":    {at(after, leaderName, event.Stopping), "contender-1 lost the lease"},
-		"a contender exits":               {at(after, standbyName, event.Exited), "contender-2 exited"},
-		"a contender cannot be followed":  {at(after, standbyName, event.Unreadable), "no event"},
-		"the leader leads, as it is said": {at(after, leaderName, event.Leading), ""},
+		"the leader renews":               {at(after, leader, event.Requested), ""},
+		"the standby asks":                {at(after, standby, event.Failed), ""},
+		"before the first fault":          {at(before, standby, event.Leading), ""},
+		"the standby leads":               {at(after, standby, event.Leading), "pair-0-2 took over 1.5s after"},
+		"the leader says so":              {at(after, leader, event.Lost), "pair-0-1 lost the lease 1.5s after"},
+		"the leader's work is told to":    {at(after, leader, event.Stopping), "pair-0-1 lost the lease"},
+		"a contender exits":               {at(after, standby, event.Exited), "pair-0-2 exited"},
+		"a contender cannot be followed":  {at(after, standby, event.Unreadable), "no event"},
+		"the leader leads, as it is said": {at(after, leader, event.Leading), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			why := loss([]event.Event{at(before, leaderName, event.Leading), c.e}, leaderName, begun)
+			why := loss(c.e, leader, begun)
 			if c.says == "" {
 				assert.Empty(t, why)
 			} else {
 				assert.Contains(t, why, c.says)
 			}
+			assert.Empty(t, loss(c.e, leader, time.Time{}), "no fault has come")
 		})
 	}
 }
 
-func TestWhoContends(t *testing.T) {
-	started := []event.Event{{Who: standbyName, What: event.Started}}
-	assert.False(t, contends(started, standbyName, true), "a peer that uses the API has asked for something")
-	assert.True(t, contends(started, standbyName, false))
-	assert.True(t, contends([]event.Event{{Who: standbyName, What: event.Requested}}, standbyName, true))
-	assert.False(t, contends(started, leaderName, false))
-	assert.False(t, leads(started, standbyName))
-	assert.True(t, leads([]event.Event{{Who: standbyName, What: event.Leading}}, standbyName))
+func TestAPairIsOverWhenItsLeaseIsLost(t *testing.T) {
+	p := newPair(&Stage{}, 3, Entrant{Peer: "holdfast"}, nil)
+	say := func(who string, what event.What) { p.take(event.Event{Time: time.Now(), Who: who, What: what}) }
+	say("pair-3-1", event.Requested)
+	say("pair-3-1", event.Leading)
+	assert.NoError(t, p.await(t.Context(), func() bool { return p.leads && p.contends["pair-3-1"] }))
+	assert.False(t, p.contends["pair-3-2"])
+	say("pair-3-2", event.Started)
+	assert.False(t, p.contends["pair-3-2"], "a peer that uses the API has asked for something")
+
+	say("pair-3-2", event.Leading)
+	lost, faults := p.verdict()
+	assert.Empty(t, lost, "before the first fault")
+	assert.Zero(t, faults)
+	p.fault()
+	p.fault()
+	say("pair-3-1", event.Lost)
+	<-p.over
+	p.fault()
+	say("pair-3-1", event.Exited)
+	lost, faults = p.verdict()
+	assert.Contains(t, lost, "pair-3-1 lost the lease")
+	assert.Equal(t, 2, faults)
+	assert.NoError(t, p.close())
 }
 
 func TestTheWindowCutsAPhaseShort(t *testing.T) {

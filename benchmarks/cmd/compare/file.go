@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -12,10 +11,9 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 )
 
-// results is the open file of a comparison.
+// results is the open file of a comparison, its run, and what it held before.
 type results struct {
-	file   *os.File
-	writer *result.Writer
+	*result.File
 	run    result.Run
 	before []result.Sample
 }
@@ -31,28 +29,22 @@ func (c command) open(machine result.Machine, versions result.Versions) (*result
 	if c.append {
 		return c.reopen(run)
 	}
-	file, err := os.OpenFile(c.out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	file, err := result.Create(c.out, run)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("-o %s: the file exists; go on with it by -append, or name another", c.out)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("-o %s: %w", c.out, err)
 	}
-	writer, err := result.NewWriter(file, run)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("-o %s: %w", c.out, err), file.Close())
-	}
-	return &results{file: file, writer: writer, run: run}, nil
+	return &results{File: file, run: run}, nil
 }
 
 func (c command) reopen(run result.Run) (*results, error) {
-	file, err := os.OpenFile(c.out, os.O_APPEND|os.O_RDWR, 0)
+	file, earlier, samples, err := result.Append(c.out)
 	if err != nil {
 		return nil, fmt.Errorf("-append -o %s: %w", c.out, err)
 	}
-	earlier, samples, err := result.Read(file)
 	switch {
-	case err != nil:
 	case !reflect.DeepEqual(earlier.Machine, run.Machine):
 		err = fmt.Errorf("it is from another machine, %+v, than this, %+v", earlier.Machine, run.Machine)
 	case !reflect.DeepEqual(earlier.Versions, run.Versions):
@@ -63,5 +55,5 @@ func (c command) reopen(run result.Run) (*results, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("-append -o %s: %w", c.out, err), file.Close())
 	}
-	return &results{file: file, writer: result.NewAppender(file), run: earlier, before: samples}, nil
+	return &results{File: file, run: earlier, before: samples}, nil
 }

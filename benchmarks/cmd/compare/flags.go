@@ -34,6 +34,7 @@ type command struct {
 	seedSet bool
 	budget  time.Duration
 	rounds  int
+	labs    int
 }
 
 // parse reads the command line. Its error names the flag and its value; for -h
@@ -48,6 +49,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	flags.Uint64Var(&c.seed, "seed", defaultSeed, "what the order is drawn from; with -append that of the file")
 	flags.DurationVar(&c.budget, "for", 0, fmt.Sprintf("begin no further run after this time; without this and -rounds it is %v", defaultFor))
 	flags.IntVar(&c.rounds, "rounds", 0, "end after this many rounds; 0 is no such limit")
+	flags.IntVar(&c.labs, "labs", 1, "how many laboratories play at the same time; each takes some 1.5 GiB")
 	flags.StringVar(&peers, "peers", strings.Join(contender.Compared(), ","), "who is compared")
 	flags.StringVar(&scenarios, "scenarios", strings.Join(scenarioNames(), ","), "under what")
 	flags.StringVar(&timings, "timings", join([]scenario.Timing{scenario.Short, quick, scenario.Long}), "lease/renew deadline/retry period each, most important first")
@@ -76,6 +78,8 @@ func (c *command) validate() error {
 		return errors.New("-o is empty: it must name a file")
 	case c.budget < 0:
 		return fmt.Errorf("-for %v: must not be negative", c.budget)
+	case c.labs < 1:
+		return fmt.Errorf("-labs %d: must be at least 1", c.labs)
 	case c.rounds < 0:
 		return fmt.Errorf("-rounds %d: must not be negative", c.rounds)
 	}

@@ -44,6 +44,7 @@ func TestABadFlagIsNamedWithItsValue(t *testing.T) {
 		`"3s/2s"`:           {"-timings", "3s/2s"},
 		"1s/700ms/200ms is": {"-timings", "1s/700ms/200ms,1s/700ms/200ms"},
 		"-for -1s":          {"-for", "-1s"},
+		"-labs 0":           {"-labs", "0"},
 		"-rounds -1":        {"-rounds", "-1"},
 		"-o is empty":       {"-o", ""},
 		`"more"`:            {"more"},
@@ -67,8 +68,8 @@ func TestAFileIsGoneOnWithOnlyWhereItIsOfTheSameComparison(t *testing.T) {
 
 	first, err := at("-seed", "7", "-for", time.Minute.String()).open(machine, versions)
 	require.NoError(t, err)
-	require.NoError(t, first.writer.Write(result.Sample{Peer: "etcd", Round: 1}))
-	require.NoError(t, first.file.Close())
+	require.NoError(t, first.Write(result.Sample{Peer: "etcd", Round: 1}))
+	require.NoError(t, first.Close())
 
 	_, err = at("-seed", "7").open(machine, versions)
 	assert.ErrorContains(t, err, "-append")
@@ -87,8 +88,8 @@ func TestAFileIsGoneOnWithOnlyWhereItIsOfTheSameComparison(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, uint64(7), second.run.Seed)
 	assert.Equal(t, []result.Sample{{Peer: "etcd", Round: 1}}, second.before)
-	require.NoError(t, second.writer.Write(result.Sample{Peer: "holdfast", Round: 1}))
-	require.NoError(t, second.file.Close())
+	require.NoError(t, second.Write(result.Sample{Peer: "holdfast", Round: 1}))
+	require.NoError(t, second.Close())
 
 	file, err := os.Open(path)
 	require.NoError(t, err)

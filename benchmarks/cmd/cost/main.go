@@ -15,54 +15,47 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/cost"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 )
 
 func main() {
 	cost.Main()
 	contender.Main()
-	c, err := parse(os.Args[1:], os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "cost:", err)
-		os.Exit(2)
-	}
-	lab.Enter()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err = run(ctx, os.Stdout, c)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "cost:", err)
-		os.Exit(1)
-	}
+	program.Main("cost", parse, func(c command) program.Action {
+		return program.Action{InLab: true, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
+	})
 }
 
 // run measures everything that c asks for and writes each sample at once.
 func run(ctx context.Context, out io.Writer, c command) (err error) {
 	begun := time.Now()
-	save, closeFile, err := create(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeFile()) }()
 	l, err := lab.Start(ctx, lab.Options{Progress: os.Stderr})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	programs, err := l.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	budget := ""
+	if c.limit > 0 {
+		budget = c.limit.String()
+	}
+	kept, err := result.Create(c.out, result.ThisRun(0, budget, programs))
+	if err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
 	stage, err := cost.NewStage(ctx, l)
 	if err != nil {
 		return err
@@ -83,29 +76,9 @@ func run(ctx context.Context, out io.Writer, c command) (err error) {
 			measure = stage.Leases
 		}
 		sample, err := measure(ctx, options)
-		if err = errors.Join(save(sample), row(out, sample), err); err != nil {
+		if err = errors.Join(kept.Write(sample), row(out, sample), err); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// create opens the file of results, if one is wanted.
-func create(c command) (save func(result.Sample) error, closeFile func() error, err error) {
-	if c.out == "" {
-		return func(result.Sample) error { return nil }, func() error { return nil }, nil
-	}
-	file, err := os.OpenFile(c.out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, nil, fmt.Errorf("-o: %w", err)
-	}
-	budget := ""
-	if c.limit > 0 {
-		budget = c.limit.String()
-	}
-	w, err := result.NewWriter(file, result.ThisRun(0, budget, nil))
-	if err != nil {
-		return nil, nil, errors.Join(err, file.Close())
-	}
-	return w.Write, file.Close, nil
 }

@@ -14,42 +14,30 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 func main() {
 	contender.Main()
-	c, err := parse(os.Args[1:], os.Stderr)
+	program.Main("lab", parse, command.action)
+}
+
+func (c command) action() program.Action {
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "lab:", err)
-		os.Exit(2)
 	case c.list:
-		err = list(os.Stdout)
+		return program.Action{Run: func(_ context.Context, out io.Writer) error { return list(out) }}
 	case c.measure != "":
-		err = measure(os.Stdout, c)
-	default:
-		lab.Enter()
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err = run(ctx, os.Stdout, c)
-		stop()
+		return program.Action{Run: func(_ context.Context, out io.Writer) error { return measure(out, c) }}
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "lab:", err)
-		os.Exit(1)
-	}
+	return program.Action{InLab: true, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
 }
 
 // list prints the scenarios and peers there are.

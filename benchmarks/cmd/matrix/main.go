@@ -14,39 +14,26 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/matrix"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 )
 
 func main() {
 	matrix.Main()
-	c, err := parse(os.Args[1:], os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "matrix:", err)
-		os.Exit(2)
-	case c.list:
-		err = list(os.Stdout)
-	default:
-		lab.Enter()
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err = run(ctx, os.Stdout, os.Stderr, c)
-		stop()
+	program.Main("matrix", parse, command.action)
+}
+
+func (c command) action() program.Action {
+	if c.list {
+		return program.Action{Run: func(_ context.Context, out io.Writer) error { return list(out) }}
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "matrix:", err)
-		os.Exit(1)
-	}
+	return program.Action{InLab: true, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, os.Stderr, c) }}
 }
 
 // list prints the faults and columns there are.

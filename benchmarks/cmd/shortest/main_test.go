@@ -12,17 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
-	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 	"github.com/holdfast-go/holdfast/benchmarks/shortest"
 )
 
 func TestFlagsSayWhatToTry(t *testing.T) {
-	c, err := parse([]string{"-peer", "client-go,holdfast", "-window", "30s", "-silence", "10s", "-pause", "0s", "-longest", "20s", "-confirm", "1", "-o", "x"}, io.Discard)
+	c, err := parse([]string{"-peers", "client-go,holdfast", "-window", "30s", "-silence", "10s", "-pause", "0s", "-longest", "20s", "-confirm", "1", "-together", "2", "-o", "x"}, io.Discard)
 	require.NoError(t, err)
 	assert.Equal(t, command{
 		peers:   []string{"client-go", "holdfast"},
 		options: shortest.Options{Window: 30 * time.Second, Silence: 10 * time.Second},
-		longest: 20 * time.Second, confirm: 1, out: "x",
+		longest: 20 * time.Second, confirm: 1, together: 2, out: "x",
 	}, c)
 
 	c, err = parse(nil, io.Discard)
@@ -33,57 +32,72 @@ func TestFlagsSayWhatToTry(t *testing.T) {
 
 func TestABadFlagIsNamedWithItsValue(t *testing.T) {
 	for says, args := range map[string][]string{
-		`"other"`:        {"-peer", "holdfast,other"},
+		`"other"`:        {"-peers", "holdfast,other"},
 		`"more"`:         {"more"},
 		"-window 0s":     {"-window", "0s"},
 		"-silence -1s":   {"-silence", "-1s"},
 		"-pause -1s":     {"-pause", "-1s"},
 		"-longest 100ms": {"-longest", "100ms"},
 		"-confirm 0":     {"-confirm", "0"},
+		"-together 0":    {"-together", "0"},
 	} {
 		_, err := parse(args, io.Discard)
 		assert.ErrorContains(t, err, says)
 	}
 }
 
-// lossBelow is a peer that loses leases shorter than least.
-func lossBelow(least time.Duration) func(context.Context, shortest.Options, scenario.Timing) (shortest.Trial, error) {
-	return func(_ context.Context, _ shortest.Options, timing scenario.Timing) (shortest.Trial, error) {
-		trial := shortest.Trial{Faults: 2}
-		if timing.LeaseDuration < least {
-			trial.Lost = "contender-1 lost the lease 1s after the first fault"
+// lossBelow is a laboratory in which the peers lose leases shorter than these.
+func lossBelow(least map[string]time.Duration) try {
+	return func(_ context.Context, _ shortest.Options, entrants []shortest.Entrant) ([]shortest.Trial, error) {
+		var trials []shortest.Trial
+		for _, e := range entrants {
+			trial := shortest.Trial{Faults: 2}
+			if e.Timing.LeaseDuration < least[e.Peer] {
+				trial.Lost = "pair-0-1 lost the lease 1s after the first fault"
+			}
+			trials = append(trials, trial)
 		}
-		return trial, nil
+		return trials, nil
 	}
 }
 
-func TestASearchIsASampleAndALineATrial(t *testing.T) {
-	var out bytes.Buffer
-	s := search{command: command{longest: 20 * time.Second, confirm: 2}, options: shortest.Options{Peer: "holdfast", Window: time.Minute}, out: &out, try: lossBelow(4 * time.Second)}
-	sample, err := s.run(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, "4s/2.667s/533ms", sample.Timing)
-	assert.InDelta(t, 4, sample.Figures["lease_seconds"], 0)
-	assert.InDelta(t, 3, sample.Figures["longest_lost_seconds"], 0)
-	assert.InDelta(t, 2*sample.Figures["trials_total"], sample.Figures["faults_total"], 0)
-	assert.Equal(t, int(sample.Figures["trials_total"]), bytes.Count(out.Bytes(), []byte("\n")))
-	assert.Contains(t, out.String(), "trial 1, 20s/13.333s/2.667s, silent servers 2: held")
-	assert.Contains(t, out.String(), "3s/2s/400ms, silent servers 2: contender-1 lost the lease")
+func TestPeersAreSearchedForTogetherAndEachIsASample(t *testing.T) {
+	for _, together := range []int{1, 4} {
+		var out bytes.Buffer
+		c := command{peers: []string{"holdfast", "client-go"}, longest: 20 * time.Second, confirm: 2, together: together, options: shortest.Options{Window: time.Minute}}
+		samples, err := searchAll(t.Context(), c, &out, lossBelow(map[string]time.Duration{"holdfast": 500 * time.Millisecond, "client-go": 4 * time.Second}))
+		require.NoError(t, err)
+		require.Len(t, samples, 2)
+		assert.Equal(t, "500ms/333ms/67ms", samples[0].Timing)
+		assert.Equal(t, "4s/2.667s/533ms", samples[1].Timing)
+		assert.InDelta(t, 4, samples[1].Figures["lease_seconds"], 0)
+		assert.InDelta(t, 3, samples[1].Figures["longest_lost_seconds"], 0)
+		assert.InDelta(t, 60, samples[1].Figures["window_seconds"], 0)
+		trials := 0
+		for _, s := range samples {
+			trials += int(s.Figures["trials_total"])
+			assert.InDelta(t, 2*s.Figures["trials_total"], s.Figures["faults_total"], 0)
+		}
+		assert.Equal(t, trials, bytes.Count(out.Bytes(), []byte("silent servers 2: ")))
+		assert.Contains(t, out.String(), "client-go, 20s/13.333s/2.667s, silent servers 2: held")
+		assert.Contains(t, out.String(), "client-go, 3s/2s/400ms, silent servers 2: pair-0-1 lost the lease")
+	}
 }
 
 func TestNoLeaseThatHoldsIsASampleToo(t *testing.T) {
-	s := search{command: command{longest: 3 * time.Second, confirm: 1}, options: shortest.Options{Peer: "client-go"}, out: io.Discard, try: lossBelow(time.Hour)}
-	sample, err := s.run(t.Context())
+	c := command{peers: []string{"client-go", "etcd"}, longest: 3 * time.Second, confirm: 1, together: 2}
+	samples, err := searchAll(t.Context(), c, io.Discard, lossBelow(map[string]time.Duration{"client-go": time.Hour}))
 	require.NoError(t, err)
-	assert.Contains(t, sample.Failed, "up to 3s")
-	assert.Empty(t, sample.Timing)
-	assert.NotContains(t, sample.Figures, "lease_seconds")
+	require.Len(t, samples, 2)
+	assert.Contains(t, samples[0].Limit, "not applicable", "etcd is untouched by API servers")
+	assert.Contains(t, samples[1].Failed, "up to 3s")
+	assert.Empty(t, samples[1].Timing)
+	assert.NotContains(t, samples[1].Figures, "lease_seconds")
 
 	broken := errors.New("the laboratory is gone")
-	s.try = func(context.Context, shortest.Options, scenario.Timing) (shortest.Trial, error) {
-		return shortest.Trial{}, broken
-	}
-	_, err = s.run(t.Context())
+	_, err = searchAll(t.Context(), c, io.Discard, func(context.Context, shortest.Options, []shortest.Entrant) ([]shortest.Trial, error) {
+		return nil, broken
+	})
 	assert.ErrorIs(t, err, broken)
 }
 

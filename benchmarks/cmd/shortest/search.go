@@ -2,71 +2,113 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/holdfast-go/holdfast/benchmarks/compare"
+	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
-	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 	"github.com/holdfast-go/holdfast/benchmarks/shortest"
 )
 
 // search is the search for one peer.
 type search struct {
-	command command
-	options shortest.Options
-	out     io.Writer
-	try     func(context.Context, shortest.Options, scenario.Timing) (shortest.Trial, error)
+	*shortest.Search
+	peer   string
+	leases []time.Duration
+	trying []int // in the trial under way
 
 	trials, faults, lost int
 	longestLost          time.Duration
 }
 
-// run searches, says what became of each trial, and returns the sample. Its
-// error is that of a trial that says nothing; a peer for which no lease holds is
-// none.
-func (s *search) run(ctx context.Context) (result.Sample, error) {
-	sample := result.Sample{Measure: result.Shortest, Peer: s.options.Peer, Case: "rolling-silence"}
-	leases := shortest.Leases(s.command.longest, refuses(s.options.Peer))
-	found, err := shortest.Search(leases, s.command.confirm, func(lease time.Duration) (bool, error) {
-		return s.trial(ctx, lease)
-	})
-	sample.Figures = map[string]float64{
-		"window_seconds": s.options.Window.Seconds(), "silence_seconds": s.options.Silence.Seconds(), "pause_seconds": s.options.Pause.Seconds(),
-		"trials_total": float64(s.trials), "faults_total": float64(s.faults), "lost_total": float64(s.lost),
+// try lets pairs hold leases: shortest.Stage.Try.
+type try func(context.Context, shortest.Options, []shortest.Entrant) ([]shortest.Trial, error)
+
+// searchAll searches for the peers of c, says what became of each pair, and
+// returns a sample for each peer. Its error is that of a trial that says nothing;
+// a peer for which no lease holds is none.
+func searchAll(ctx context.Context, c command, out io.Writer, try try) ([]result.Sample, error) {
+	var searches []*search
+	var samples []result.Sample
+	for _, peer := range c.peers {
+		if !contender.UsesAPI(peer) {
+			samples = append(samples, result.Sample{
+				Measure: result.Shortest, Peer: peer, Case: kase,
+				Limit: compare.NotApplicable + "what goes silent is API servers, and this peer uses none",
+			})
+			continue
+		}
+		leases := shortest.Leases(c.longest, refuses(peer))
+		searches = append(searches, &search{Search: shortest.NewSearch(leases, c.confirm), peer: peer, leases: leases})
 	}
-	if s.longestLost > 0 {
-		sample.Figures["longest_lost_seconds"] = s.longestLost.Seconds()
+	for n := 1; ; n++ {
+		var entrants []shortest.Entrant
+		for _, s := range searches {
+			s.trying = s.Next(c.together)
+			for _, i := range s.trying {
+				entrants = append(entrants, shortest.Entrant{Peer: s.peer, Timing: shortest.TimingOf(s.leases[i])})
+			}
+		}
+		if len(entrants) == 0 {
+			break
+		}
+		if _, err := fmt.Fprintf(out, "trial %d: %d pairs, %v\n", n, len(entrants), c.options.Window); err != nil {
+			return nil, err
+		}
+		trials, err := try(ctx, c.options, entrants)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range searches {
+			for _, i := range s.trying {
+				if err := s.take(out, i, trials[0]); err != nil {
+					return nil, err
+				}
+				trials = trials[1:]
+			}
+		}
 	}
-	switch {
-	case errors.Is(err, shortest.ErrNoneHolds):
-		sample.Failed = err.Error()
-		return sample, nil
-	case err != nil:
-		sample.Failed = err.Error()
-		return sample, err
+	for _, s := range searches {
+		samples = append(samples, s.sample(c.options))
 	}
-	timing := shortest.TimingOf(leases[found])
-	sample.Timing = timing.String()
-	sample.Figures["lease_seconds"] = timing.LeaseDuration.Seconds()
-	return sample, nil
+	return samples, nil
 }
 
-func (s *search) trial(ctx context.Context, lease time.Duration) (bool, error) {
-	timing := shortest.TimingOf(lease)
-	t, err := s.try(ctx, s.options, timing)
-	if err != nil {
-		return false, err
-	}
+// take takes what became of the lease of that index, and says it.
+func (s *search) take(out io.Writer, index int, t shortest.Trial) error {
+	s.Take(index, t.Lost == "")
 	s.trials++
 	s.faults += t.Faults
 	word := "held"
 	if t.Lost != "" {
 		s.lost++
-		s.longestLost = max(s.longestLost, lease)
+		s.longestLost = max(s.longestLost, s.leases[index])
 		word = t.Lost
 	}
-	_, err = fmt.Fprintf(s.out, "%s, trial %d, %v, silent servers %d: %s\n", s.options.Peer, s.trials, timing, t.Faults, word)
-	return t.Lost == "", err
+	_, err := fmt.Fprintf(out, "%s, %v, silent servers %d: %s\n", s.peer, shortest.TimingOf(s.leases[index]), t.Faults, word)
+	return err
+}
+
+// kase is what the leases are tried under.
+const kase = "rolling-silence"
+
+// sample is what a search that is over has found.
+func (s *search) sample(o shortest.Options) result.Sample {
+	sample := result.Sample{Measure: result.Shortest, Peer: s.peer, Case: kase, Figures: map[string]float64{
+		"window_seconds": o.Window.Seconds(), "silence_seconds": o.Silence.Seconds(), "pause_seconds": o.Pause.Seconds(),
+		"trials_total": float64(s.trials), "faults_total": float64(s.faults), "lost_total": float64(s.lost),
+	}}
+	if s.longestLost > 0 {
+		sample.Figures["longest_lost_seconds"] = s.longestLost.Seconds()
+	}
+	found, err := s.Found()
+	if err != nil {
+		sample.Failed = err.Error()
+		return sample
+	}
+	sample.Timing = shortest.TimingOf(found).String()
+	sample.Figures["lease_seconds"] = found.Seconds()
+	return sample
 }
