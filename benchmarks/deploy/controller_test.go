@@ -18,12 +18,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/leaderelection/options"
 )
 
 const (
-	lease    = 3 * time.Second
-	deadline = 2 * time.Second
-	retry    = 500 * time.Millisecond
+	// Replicas run with this profile; lease is its LeaseDuration.
+	profile = options.FastProfile
+	lease   = 3 * time.Second
 
 	// soon is for what must happen, broke for what must not; slow is for what
 	// takes an informer without a watch, which lists anew after 30 s and more.
@@ -89,8 +90,8 @@ func (c *controller) start() *replica {
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { assert.NoError(c.t, host.Close()) }) // ends the process too
 	r.process, err = host.Start(lab.Command{Path: c.program, Env: c.env, Stdout: &r.log, Stderr: &r.log, Args: []string{
-		"-kubeconfig=" + c.kubeconfig, "-namespace=" + c.namespace, "-selector=" + c.label(), "-health-address=", "-v=2",
-		fmt.Sprint("-lease-duration=", lease), fmt.Sprint("-renew-deadline=", deadline), fmt.Sprint("-retry-period=", retry),
+		"-kubeconfig=" + c.kubeconfig, "-namespace=" + c.namespace, "-leader-elect-resource-namespace=" + c.namespace, "-selector=" + c.label(), "-health-address=", "-v=2",
+		"-leader-elect-profile=" + string(profile),
 	}})
 	require.NoError(c.t, err)
 	c.replicas = append(c.replicas, r)

@@ -5,14 +5,16 @@
 // The fields are those of LeaderElectionConfiguration in
 // k8s.io/component-base/config/v1alpha1 and the flags those of its package
 // options (--leader-elect, --leader-elect-lease-duration and so on), so that
-// manifests go on working; what this library adds stands beside them. Nothing
-// is read from the environment.
+// manifests go on working; what this library adds stands beside them. What a
+// program decides and not its user (callbacks, health checks, traces, meters,
+// the clock) is set on what Config returns. Nothing is read from the
+// environment.
 //
 //	o := options.Default()
 //	o.ResourceNamespace, o.ResourceName = "kube-system", "my-controller"
 //	o.AddFlags(flag.CommandLine) // or a *pflag.FlagSet
 //	flag.Parse()
-//	election, err := o.Config(config, identity) // a *rest.Config, and who this is
+//	election, err := o.Config(config, resourcelock.ResourceLockConfig{Identity: identity}) // config is a *rest.Config
 //	...
 //	election.Callbacks = leaderelection.LeaderCallbacks{...}
 //	leaderelection.RunOrDie(ctx, election)
