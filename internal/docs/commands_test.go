@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -133,8 +134,12 @@ func testsOf(t *testing.T, folder string) (names []string) {
 // The commands in docs are listed with -v, for .ci/newcomer to run.
 func TestCommandsNameWhatExists(t *testing.T) {
 	number := 0
+	texts := packageComments(t)
 	for _, path := range documents(t) {
-		for _, command := range commands(read(t, path)) {
+		texts[path] = read(t, path)
+	}
+	for _, path := range slices.Sorted(maps.Keys(texts)) {
+		for _, command := range commands(texts[path]) {
 			// A document beside a program may speak from its own folder.
 			fault := wrong(t, root, command)
 			if fault != "" && path != "README.md" && wrong(t, filepath.Join(root, filepath.Dir(path)), command) == "" {

@@ -175,6 +175,7 @@ func TestTheProfilesBearWhatTheTableSays(t *testing.T) {
 		tol := c.Tolerance()
 		row := fmt.Sprintf("%s %v %v %v %v %v %v %.3g %% %v", profile, c.LeaseDuration, c.RenewDeadline, c.RetryPeriod,
 			tol.Outage, tol.Takeover, tol.WorkStop, 100*tol.ClockRate, tol.Renewals)
+		t.Logf("figure: %s", row)
 		assert.Contains(t, text, row)
 	}
 }
