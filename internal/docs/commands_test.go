@@ -155,6 +155,94 @@ func TestCommandsNameWhatExists(t *testing.T) {
 	assert.Greater(t, number, 5)
 }
 
+// inCI returns the lines that CI runs: the recipes of what make's target test
+// stands for.
+func inCI(makefile string) (lines []string) {
+	recipes := map[string][]string{}
+	var targets []string
+	name := ""
+	for line := range strings.Lines(makefile) {
+		if head := target.FindStringSubmatch(line); head != nil {
+			name = head[1]
+			if _, needs, _ := strings.Cut(line, ":"); name == "test" {
+				targets = strings.Fields(needs)
+			}
+		} else if recipe, isRecipe := strings.CutPrefix(line, "\t"); isRecipe {
+			recipes[name] = append(recipes[name], strings.TrimSpace(recipe))
+		}
+	}
+	for _, name := range targets {
+		lines = append(lines, "make "+name)
+		lines = append(lines, recipes[name]...)
+	}
+	return lines
+}
+
+// runs reports whether CI runs a command: the same line, or one that tests the
+// same package from the same folder, or all packages there.
+func runs(ci []string, command string) bool {
+	folder, packages := tested(command)
+	for _, line := range ci {
+		if line == command || strings.HasPrefix(command, ".ci/") && slices.Contains(strings.Fields(line), strings.Fields(command)[len(strings.Fields(command))-1]) {
+			return true
+		}
+		other, all := tested(line)
+		if folder == other && len(packages) > 0 && !slices.ContainsFunc(packages, func(p string) bool {
+			return !slices.Contains(all, p) && !slices.Contains(all, "./...")
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// tested returns the folder from which a command tests packages, and these.
+// It is none for a command that tests some tests only under other conditions
+// (-args).
+func tested(command string) (folder string, packages []string) {
+	if before, after, found := strings.Cut(command, " && "); found && strings.HasPrefix(before, "cd ") {
+		folder, command = strings.TrimPrefix(before, "cd "), after
+	}
+	if !strings.HasPrefix(command, "go test ") || strings.Contains(command, " -args ") {
+		return folder, nil
+	}
+	for _, word := range strings.Fields(command) {
+		if strings.HasPrefix(word, "./") {
+			packages = append(packages, word)
+		}
+	}
+	return folder, packages
+}
+
+func TestEachDocumentHasCommandsThatCIRuns(t *testing.T) {
+	ci := inCI(read(t, "Makefile"))
+	require.Greater(t, len(ci), 10)
+	for _, path := range documents(t) {
+		if filepath.Dir(path) != "docs" {
+			continue
+		}
+		number := 0
+		for _, command := range commands(read(t, path)) {
+			if runs(ci, command) {
+				number++
+			} else {
+				t.Logf("%s: too long for CI, or all of it: %s", path, command)
+			}
+		}
+		assert.Positive(t, number, path)
+	}
+}
+
+func TestWhatCIRunsIsToldFromWhatItDoesNot(t *testing.T) {
+	ci := inCI("test: fast lab walk\n\n# fast: all.\nfast:\n\tgo test -race ./...\n\nlab:\n\tcd b && go test -v ./x ./y\n\nwalk:\n\t.ci/walk one two\n\nlong:\n\tcd b && go test ./z\n")
+	for command, want := range map[string]bool{
+		"make fast": true, "make long": false, "go test ./p -run TestIt -v": true, "cd b && go test ./y -run TestIt": true,
+		"cd b && go test ./z": false, "cd b && go run ./y": false, ".ci/walk two": true, ".ci/walk three": false, "go test ./p -args -long": false,
+	} {
+		assert.Equal(t, want, runs(ci, command), command)
+	}
+}
+
 func TestACommandThatCannotBeRunIsFound(t *testing.T) {
 	checkout := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(checkout, "p"), 0o700))
