@@ -101,6 +101,11 @@ func wrongGo(t *testing.T, folder string, words []string) string {
 		}
 		tests = append(tests, testsOf(t, path)...)
 	}
+	if words[0] == "run" {
+		if name := unknownFlag(t, folder, words[1:]); name != "" {
+			return "no flag " + name
+		}
+	}
 	if at := slices.Index(words, "-run"); at >= 0 && at+1 < len(words) {
 		for name := range strings.SplitSeq(strings.Trim(words[at+1], "'\""), "|") {
 			pattern, err := regexp.Compile(name)
@@ -110,6 +115,30 @@ func wrongGo(t *testing.T, folder string, words []string) string {
 			if !slices.ContainsFunc(tests, pattern.MatchString) {
 				return "no test " + name
 			}
+		}
+	}
+	return ""
+}
+
+// unknownFlag returns the first flag of a program, which is the first word, that
+// its source does not name; "" where it names all.
+func unknownFlag(t *testing.T, folder string, words []string) string {
+	files, err := filepath.Glob(filepath.Join(folder, words[0], "*.go"))
+	require.NoError(t, err)
+	var source strings.Builder
+	for _, path := range files {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		source.Write(content)
+	}
+	for _, word := range words[1:] {
+		if word == "#" {
+			break // a comment
+		}
+		name, isFlag := strings.CutPrefix(word, "-")
+		name, _, _ = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+		if isFlag && name != "h" && name != "help" && !strings.Contains(source.String(), `"`+name+`"`) {
+			return word
 		}
 	}
 	return ""
@@ -247,9 +276,11 @@ func TestACommandThatCannotBeRunIsFound(t *testing.T) {
 	checkout := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(checkout, "p"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(checkout, "Makefile"), []byte("test: check\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(checkout, "p/p.go"), []byte("package main\nvar n = flag.Int(\"n\", 1, \"\")\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(checkout, "p/p_test.go"), []byte("package p\nfunc TestIt() {}\n"), 0o600))
 	document := "`make test` and `go test ./p -run\nTestIt -v`, `make it` so `gofmt`\n\n    go run ./q\n\n```sh\ncd p && go test ./\n```\n" +
-		"`cd r && go test ./...` `go test ./p -run 'It|That'` `.ci/none`\n"
+		"`cd r && go test ./...` `go test ./p -run 'It|That'` `.ci/none`\n" +
+		"`go run ./p -n 3 -h # -x` `go run ./p -n=3 --m 4`\n"
 	found := commands(document)
 	faults := map[string]string{}
 	for _, command := range found {
@@ -259,5 +290,6 @@ func TestACommandThatCannotBeRunIsFound(t *testing.T) {
 		"make test": "", "go test ./p -run TestIt -v": "", "cd p && go test ./": "",
 		"make it": "no target it", "go run ./q": "no package ./q", "cd r && go test ./...": "no folder r",
 		"go test ./p -run 'It|That'": "no test That", ".ci/none": "no script .ci/none",
+		"go run ./p -n 3 -h # -x": "", "go run ./p -n=3 --m 4": "no flag --m",
 	}, faults)
 }
