@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -49,7 +50,7 @@ func run(ctx context.Context, o options) error {
 	// running ends with ctx, and with whatever makes going on pointless.
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	watchDog := leaderelection.NewLeaderHealthzAdaptor(outlived)
+	watchDog, knows := leaderelection.NewLeaderHealthzAdaptor(outlived), leaderelection.NewLeaderReadyzAdaptor()
 	lead := publisher.Lead
 	if o.election.LeaderElect {
 		c, err := contend(running, fail, to, publisher)
@@ -57,9 +58,16 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		watchDog.SetLeaderElection(c.elector)
+		knows.SetLeaderElection(c.elector)
 		lead = c.run
 	}
-	stopHealth, err := serveHealth(o.healthAddress, healthHandler(watchDog.Check, publisher.Synced), fail)
+	ready := func(r *http.Request) error {
+		if !publisher.Synced() {
+			return errors.New("the caches are not filled yet")
+		}
+		return knows.Check(r)
+	}
+	stopHealth, err := serveHealth(o.healthAddress, healthHandler(watchDog.Check, ready), fail)
 	if err != nil {
 		return err
 	}
