@@ -40,7 +40,7 @@ func TestWrongFlagsAreNamedWithTheirValue(t *testing.T) {
 		"-leader-elect-mode=quick":             {"-leader-elect-mode", "quick", "fresh"},
 		"-leader-elect-profile=slow":           {"-leader-elect-profile", "slow", "calm"},
 		"-leader-elect-renew-deadline=20s":     {"-leader-elect", "RenewDeadline", "20s", "15s"},
-		"-leader-elect-retry-period=10s":       {"-leader-elect", "RetryPeriod", "10s"},
+		"-leader-elect-retry-period=9s":        {"-leader-elect", "RetryPeriod", "10.8s"},
 		"-leader-elect-lease-duration=-1s":     {"-leader-elect", "LeaseDuration", "-1s"},
 		"-leader-elect-lease-duration=a":       {"-leader-elect-lease-duration", "a"},
 		"serve":                                {"serve"},

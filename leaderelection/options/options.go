@@ -136,11 +136,25 @@ func (o Options) Validate() error {
 	if o.StopTimeout.Duration < 0 {
 		faults = append(faults, fmt.Errorf("stopTimeout %v: must not be negative; 0 is the renew deadline, at least 10s", o.StopTimeout.Duration))
 	}
-	lock, err := o.Lock()
-	if err == nil {
-		_, err = lock.Budget()
+	return errors.Join(append(faults, o.validateDurations())...)
+}
+
+// validateDurations checks the durations as they are after the profile has
+// filled them in: against each other, and what the lock derives from them.
+func (o Options) validateDurations() error {
+	election, err := o.Election()
+	if err != nil {
+		return err
 	}
-	return errors.Join(append(faults, err)...)
+	if err := election.ValidateDurations(); err != nil {
+		return err
+	}
+	lock, err := o.Lock()
+	if err != nil {
+		return err
+	}
+	_, err = lock.Budget()
+	return err
 }
 
 // Election returns the configuration of the election without Lock and

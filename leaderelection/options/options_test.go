@@ -146,7 +146,7 @@ func TestWhatCannotBeUsedIsNamed(t *testing.T) {
 		`resourceLock "endpoints"`:           func(o *options.Options) { o.ResourceLock = "endpoints" },
 		`profile "slow"`:                     func(o *options.Options) { o.Profile = "slow" },
 		"LeaseDuration = 5s":                 func(o *options.Options) { o.LeaseDuration.Duration = 5 * time.Second },
-		"RetryPeriod = 10s":                  func(o *options.Options) { o.RetryPeriod.Duration = 10 * time.Second },
+		"RetryPeriod × 1.2 = 10.8s":          func(o *options.Options) { o.RetryPeriod.Duration = 9 * time.Second },
 		"stopTimeout -1s":                    func(o *options.Options) { o.StopTimeout.Duration = -time.Second },
 		"resourceLabels":                     func(o *options.Options) { o.ResourceLabels = map[string]string{"a b": "c"} },
 		"leaderElect is false":               func(o *options.Options) { o.LeaderElect = false },
