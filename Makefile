@@ -65,10 +65,11 @@ simulation:
 	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 20m -args -sim.elections=100000
 
 # newcomer: what the README tells a stranger to do, on a clone of what is
-# committed. The tests and the manifests have targets of their own.
+# committed: the demonstration, two imports changed in a fresh module, what the
+# documents tell to run, and the manifests on a real API server. The tests, which
+# the README has too, are the other targets.
 newcomer:
-	.ci/newcomer demo
-	.ci/newcomer adopt
+	.ci/newcomer demo adopt documents deploy
 
 # versions: the three newest minors of client-go build and pass the fast tests of
 # the library from the same source.
@@ -80,7 +81,6 @@ versions:
 lab:
 	cd benchmarks && go run ./lab/prepare
 	cd benchmarks && go test ./event ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
-	cd benchmarks && go test -v -parallel 6 ./deploy
 	cd benchmarks && go test -v -timeout 15m ./scenario
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
 

@@ -7,10 +7,10 @@
 // # Why
 //
 // A TCP connection whose peer has vanished stays open for as long as the kernel
-// retransmits: 15 minutes with Linux's defaults. Over HTTP/2 a request that
-// timed out leaves the connection in place for the next one. And while a
-// virtual IP still names a dead backend, every dial that is sent there waits
-// for an answer that never comes.
+// retransmits: 15 minutes with Linux's defaults (`make incident` waits for it).
+// Over HTTP/2 a request that timed out leaves the connection in place for the
+// next one. And while a virtual IP still names a dead backend, every dial that
+// is sent there waits for an answer that never comes.
 //
 // # What is promised
 //
@@ -43,13 +43,12 @@
 // unacknowledged data it is the HTTP/2 pings that find the dead.
 //
 // Whole seconds are rounded up. The kernel looks at the user timeout when one
-// of its timers fires, so it is kept roughly: on Linux 6.18, with a Silence of
-// 0.5s to 15s and packets vanishing on the way, a connection with data in flight
-// was dropped 0.4s to 0.7s after Silence, an unanswered SYN at most 0.5s after
-// it (its first timer takes 1s), and an idle connection at most one keepalive
-// interval after it (a sixth of Silence, at least one second) and never sooner
-// than two seconds after its last sign of life. Round trips do not wait for
-// any of this: Hedge, Connect and Answer are timers of our own. The options of
+// of its timers fires, so it is kept roughly: a connection with data in flight,
+// and an unanswered SYN, are dropped at the first retransmission that is due
+// after Silence, and an idle connection at most one keepalive interval after it
+// (a sixth of Silence, at least one second) and never sooner than two seconds
+// after its last sign of life. Round trips do not wait for any of this: Hedge,
+// Connect and Answer are timers of our own. The options of
 // the systems other than Linux are set as their manuals say and have not been
 // measured.
 //

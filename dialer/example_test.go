@@ -1,6 +1,7 @@
 package dialer_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -96,4 +97,123 @@ func ExampleHarden() {
 	budget, ok := dialer.Hardened(client.Transport)
 	fmt.Println(ok, "hedges after", budget.Hedge)
 	// Output: true hedges after 250ms
+}
+
+// A controller's informers and clients: HTTP/2 stays, and a dead connection is
+// noticed within about ten seconds.
+func ExampleHardenTraffic() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+
+	config := &rest.Config{Host: server.URL} // as rest.InClusterConfig returns it
+	hardened, err := dialer.HardenTraffic(config, 10*time.Second)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := rest.HTTPClientFor(hardened) // or kubernetes.NewForConfig(hardened)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status)
+	// Output: 200 OK
+}
+
+// One Meter for several clients.
+func ExampleWithMeter() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+
+	var meter dialer.Meter
+	for range 2 {
+		hardened, err := dialer.Harden(&rest.Config{Host: server.URL}, dialer.Budget{Answer: 20 * time.Second}, dialer.WithMeter(&meter))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		client, err := rest.HTTPClientFor(hardened)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response, err := client.Get(server.URL)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		client.CloseIdleConnections()
+	}
+	stats := meter.Stats()
+	fmt.Println("requests:", stats.Requests, "answered:", stats.Answered, "connections:", stats.Opened)
+	// Output: requests: 2 answered: 2 connections: 2
+}
+
+// What became of a client's connections, without a Meter of one's own.
+func ExampleStatsOf() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+
+	hardened, err := dialer.Harden(&rest.Config{Host: server.URL}, dialer.Budget{Answer: 20 * time.Second})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := rest.HTTPClientFor(hardened)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	response.Body.Close()
+	stats, hardenedClient := dialer.StatsOf(client.Transport)
+	fmt.Println("hardened:", hardenedClient, "answered:", stats.Answered)
+	_, hardenedClient = dialer.StatsOf(http.DefaultTransport)
+	fmt.Println("hardened:", hardenedClient)
+	// Output:
+	// hardened: true answered: 1
+	// hardened: false
+}
+
+// A request that must not meet a connection which has died unnoticed.
+func ExampleFreshConnection() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+
+	transport := &dialer.Transport{Budget: dialer.Budget{Answer: 20 * time.Second}}
+	defer transport.CloseIdleConnections()
+	get := func(ctx context.Context) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+	}
+	get(context.Background())
+	get(context.Background())
+	fmt.Println("connections:", transport.Stats().Opened)
+	get(dialer.FreshConnection(context.Background()))
+	fmt.Println("connections:", transport.Stats().Opened)
+	// Output:
+	// connections: 1
+	// connections: 2
 }

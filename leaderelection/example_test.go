@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/holdfast-go/holdfast/leaderelection"
 )
@@ -324,4 +327,72 @@ func ExampleNewLeaderReadyzAdaptor() {
 	// Output:
 	// leader: <nil>
 	// standby: <nil>
+}
+
+// metrics says when an election of its name is won and ended; a real one sets a
+// gauge.
+type metrics struct{ name string }
+
+func (m metrics) NewLeaderMetric() leaderelection.LeaderMetric { return m }
+
+func (m metrics) On(name string) { m.say(name, "leads") }
+
+func (m metrics) Off(name string) { m.say(name, "does not lead") }
+
+func (m metrics) SlowpathExercised(name string) { m.say(name, "had to settle a renewal") }
+
+func (m metrics) say(name, what string) {
+	if name == m.name {
+		fmt.Println(name, what)
+	}
+}
+
+// A provider of metrics that was written for client-go works unchanged. It is
+// set once, before any elector is made.
+func ExampleSetProvider() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	leaderelection.SetProvider(metrics{"shop"})
+
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+		Name:            "shop",
+		Lock:            lockOf(config, "a"),
+		LeaseDuration:   15 * time.Second,
+		RenewDeadline:   10 * time.Second,
+		RetryPeriod:     2 * time.Second,
+		ReleaseOnCancel: true,
+		Callbacks:       quiet(func(context.Context) { cancel() }),
+	})
+	// Output:
+	// shop does not lead
+	// shop leads
+	// shop does not lead
+}
+
+// A contender in a Coordinated election, which the API server decides, is
+// announced by a LeaseCandidate beside its elector.
+func ExampleNewCandidate() {
+	clientset := fake.NewClientset() // kubernetes.NewForConfig(config)
+	candidate, synced, err := leaderelection.NewCandidate(clientset, namespace, "pod-1", leaseName, "1.37.0", "1.37.0", coordinationv1.OldestEmulationVersion)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	var running sync.WaitGroup
+	running.Go(func() { candidate.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	synced.WaitForCacheSync(ctx.Done())
+
+	until(func() bool {
+		_, err := clientset.CoordinationV1beta1().LeaseCandidates(namespace).Get(ctx, "pod-1", metav1.GetOptions{})
+		return err == nil
+	})
+	fmt.Println("pod-1 stands for", leaseName)
+	// Beside it runs an elector with Coordinated set and the identity pod-1.
+
+	// Output: pod-1 stands for controller
 }

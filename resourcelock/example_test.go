@@ -120,6 +120,86 @@ func ExampleNew() {
 	// a call returns within 10s: true
 }
 
+// NewWithLabels makes a lock whose Lease carries labels.
+func ExampleNewWithLabels() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	hardened, err := dialer.Harden(config, dialer.Budget{Answer: 10 * time.Second})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	clientset, err := kubernetes.NewForConfig(hardened)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	lock, err := resourcelock.NewWithLabels(resourcelock.LeasesResourceLock, "default", "controller", nil, clientset.CoordinationV1(),
+		resourcelock.ResourceLockConfig{Identity: "a"}, map[string]string{"app.kubernetes.io/name": "controller"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	now := metav1.Now()
+	if err := lock.Create(ctx, resourcelock.LeaderElectionRecord{HolderIdentity: "a", LeaseDurationSeconds: 15, AcquireTime: now, RenewTime: now}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	lease, err := clientset.CoordinationV1().Leases("default").Get(ctx, "controller", metav1.GetOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(lease.Labels)
+	// Output: map[app.kubernetes.io/name:controller]
+}
+
+// Many locks over the same few connections.
+func ExampleNewFactory() {
+	config, stop := inMemoryAPI()
+	defer stop()
+
+	var meter dialer.Meter
+	factory, err := resourcelock.NewFactory(config, resourcelock.Options{RenewDeadline: 20 * time.Second, Meter: &meter})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for shard := range 100 {
+		lock, err := factory.Lock(resourcelock.LeasesResourceLock, "default", fmt.Sprintf("shard-%d", shard), resourcelock.ResourceLockConfig{Identity: "a"})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		now := metav1.Now()
+		if err := lock.Create(ctx, resourcelock.LeaderElectionRecord{HolderIdentity: "a", LeaseDurationSeconds: 15, AcquireTime: now, RenewTime: now}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	stats := meter.Stats()
+	fmt.Println("answered:", stats.Answered, "on few connections:", stats.Opened < 10)
+	// Output: answered: 100 on few connections: true
+}
+
+// A record as the Lease has it, and back. A lease that is no whole number of
+// seconds is rounded up in it.
+func ExampleLeaderElectionRecordToLeaseSpec() {
+	record := resourcelock.LeaderElectionRecord{HolderIdentity: "a", LeaseDurationSeconds: resourcelock.WholeSeconds(1500 * time.Millisecond), LeaderTransitions: 3}
+	spec := resourcelock.LeaderElectionRecordToLeaseSpec(&record)
+	fmt.Println("the Lease:", *spec.HolderIdentity, *spec.LeaseDurationSeconds, *spec.LeaseTransitions)
+	back := resourcelock.LeaseSpecToLeaderElectionRecord(&spec)
+	fmt.Println("the record:", back.HolderIdentity, back.LeaseDurationSeconds, back.LeaderTransitions)
+	// Output:
+	// the Lease: a 2 3
+	// the record: a 2 3
+}
+
 // A Versioned lock tells what the Lease is, and what a write is based on.
 func ExampleVersioned() {
 	config, stop := inMemoryAPI()

@@ -18,12 +18,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/leaderelection/options"
 )
 
 const (
-	lease    = 3 * time.Second
-	deadline = 2 * time.Second
-	retry    = 500 * time.Millisecond
+	// Replicas run with this profile; lease is its LeaseDuration.
+	profile = options.FastProfile
+	lease   = 3 * time.Second
 
 	// soon is for what must happen, broke for what must not; slow is for what
 	// takes an informer without a watch, which lists anew after 30 s and more.
@@ -55,7 +56,7 @@ type controller struct {
 	program    string
 	namespace  string
 	kubeconfig string
-	env        []string
+	env, flags []string
 	replicas   []*replica
 	renewed    map[time.Time]bool
 	done       map[step]bool
@@ -67,9 +68,9 @@ type replica struct {
 	log     lockedBuffer
 }
 
-// deployed starts one replica of the controller, with these rights. Its
+// deployed starts one replica of the controller, with these rights and flags. Its
 // informers stream their lists or ask for them.
-func deployed(t *testing.T, namespace string, r rules, streams bool) *controller {
+func deployed(t *testing.T, namespace string, r rules, streams bool, flags ...string) *controller {
 	l, program := laboratory(t)
 	api, _, err := l.Observer(0)
 	require.NoError(t, err)
@@ -77,6 +78,7 @@ func deployed(t *testing.T, namespace string, r rules, streams bool) *controller
 	require.NoError(t, err)
 	c := &controller{t: t, lab: l, api: api, program: program, namespace: namespace, kubeconfig: kubeconfig,
 		env:     []string{fmt.Sprintf("KUBE_FEATURE_WatchListClient=%t", streams)},
+		flags:   flags,
 		renewed: map[time.Time]bool{}, done: map[step]bool{}}
 	c.service("first", "")
 	c.start()
@@ -88,10 +90,10 @@ func (c *controller) start() *replica {
 	host, err := c.lab.NewHost(r.name)
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { assert.NoError(c.t, host.Close()) }) // ends the process too
-	r.process, err = host.Start(lab.Command{Path: c.program, Env: c.env, Stdout: &r.log, Stderr: &r.log, Args: []string{
-		"-kubeconfig=" + c.kubeconfig, "-namespace=" + c.namespace, "-selector=" + c.label(), "-health-address=", "-v=2",
-		fmt.Sprint("-lease-duration=", lease), fmt.Sprint("-renew-deadline=", deadline), fmt.Sprint("-retry-period=", retry),
-	}})
+	r.process, err = host.Start(lab.Command{Path: c.program, Env: c.env, Stdout: &r.log, Stderr: &r.log, Args: append([]string{
+		"-kubeconfig=" + c.kubeconfig, "-namespace=" + c.namespace, "-leader-elect-resource-namespace=" + c.namespace, "-selector=" + c.label(), "-health-address=", "-v=2",
+		"-leader-elect-profile=" + string(profile),
+	}, c.flags...)})
 	require.NoError(c.t, err)
 	c.replicas = append(c.replicas, r)
 	return r

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // breaks says what the controller can no longer do without a right.
@@ -46,6 +48,22 @@ func TestTheRightsAreEnough(t *testing.T) {
 		require.True(t, c.within(s, soon), "it never %s:\n%s", s, c.log())
 	}
 	c.handsOver(t)
+	assert.NotContains(t, c.log(), "forbidden")
+}
+
+// Told not to elect, it publishes without a Lease and without a right to one.
+func TestASingleReplicaNeedsNoLease(t *testing.T) {
+	t.Parallel()
+	rights := granted(t)
+	for _, verb := range []string{"create", "get", "update", "watch"} {
+		rights = rights.without(right{verb, "leases"})
+	}
+	c := deployed(t, "single", rights, true, "-leader-elect=false")
+	for _, s := range []step{publishes, follows, warns} {
+		require.True(t, c.within(s, soon), "it never %s:\n%s", s, c.log())
+	}
+	_, err := c.api.CoordinationV1().Leases(c.namespace).Get(t.Context(), name, metav1.GetOptions{})
+	assert.True(t, apierrors.IsNotFound(err), "%v", err)
 	assert.NotContains(t, c.log(), "forbidden")
 }
 

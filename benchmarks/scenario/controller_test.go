@@ -119,12 +119,13 @@ func (r *replica) start(t *testing.T, l *lab.Lab, binary, kubeconfig string) {
 	r.process, err = r.host.Start(lab.Command{Path: binary, Stdout: &r.log, Stderr: &r.log, Args: []string{
 		"-kubeconfig=" + kubeconfig,
 		"-namespace=" + controllerNamespace,
-		"-lease=" + controllerName,
+		"-leader-elect-resource-namespace=" + controllerNamespace,
+		"-leader-elect-resource-name=" + controllerName,
 		"-configmap=" + controllerName,
 		"-health-address=" + controllerAddress,
-		fmt.Sprintf("-lease-duration=%v", scenario.Short.LeaseDuration),
-		fmt.Sprintf("-renew-deadline=%v", scenario.Short.RenewDeadline),
-		fmt.Sprintf("-retry-period=%v", scenario.Short.RetryPeriod),
+		fmt.Sprintf("-leader-elect-lease-duration=%v", scenario.Short.LeaseDuration),
+		fmt.Sprintf("-leader-elect-renew-deadline=%v", scenario.Short.RenewDeadline),
+		fmt.Sprintf("-leader-elect-retry-period=%v", scenario.Short.RetryPeriod),
 	}})
 	require.NoError(t, err)
 }

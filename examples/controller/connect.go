@@ -14,10 +14,12 @@ import (
 	"k8s.io/client-go/tools/record"
 
 	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/leaderelection"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// component is the name under which requests and events appear.
+// component is the name under which requests and events appear, and that of the
+// Lease and of the ConfigMap unless flags say otherwise.
 const component = "hosts-controller"
 
 // connections are the two clients of the process. They share no connection: the
@@ -25,7 +27,8 @@ const component = "hosts-controller"
 type connections struct {
 	identity string
 	traffic  kubernetes.Interface
-	lock     resourcelock.Interface
+	// election has the lock, unless nobody contends.
+	election leaderelection.LeaderElectionConfig
 	recorder record.EventRecorder
 	events   record.EventBroadcaster
 }
@@ -36,30 +39,39 @@ func connect(o options) (*connections, error) {
 		return nil, err
 	}
 	config = rest.AddUserAgent(config, component)
-	hardened, err := dialer.HardenTraffic(config, o.renewDeadline)
-	if err != nil {
-		return nil, fmt.Errorf("hardening the connections of the informers: %w", err)
-	}
-	traffic, err := kubernetes.NewForConfig(hardened)
-	if err != nil {
-		return nil, fmt.Errorf("building the client of the informers: %w", err)
-	}
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("asking for the host name, which is part of the identity: %w", err)
 	}
 
-	c := &connections{identity: host + "_" + string(uuid.NewUUID()), traffic: traffic}
-	c.events = record.NewBroadcaster()
+	c := &connections{identity: host + "_" + string(uuid.NewUUID()), events: record.NewBroadcaster()}
 	c.recorder = c.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component, Host: host})
-	c.lock, err = resourcelock.NewFromKubeconfigWithOptions(resourcelock.LeasesResourceLock, o.namespace, o.lease,
-		resourcelock.ResourceLockConfig{Identity: c.identity, EventRecorder: c.recorder}, config, o.lock())
-	if err != nil {
+	if err := c.make(o, config); err != nil {
 		c.events.Shutdown()
 		return nil, err
 	}
-	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: traffic.CoreV1().Events(corev1.NamespaceAll)})
+	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: c.traffic.CoreV1().Events(corev1.NamespaceAll)})
 	return c, nil
+}
+
+// make builds both clients from config.
+func (c *connections) make(o options, config *rest.Config) (err error) {
+	if o.election.LeaderElect {
+		c.election, err = o.election.Config(config, resourcelock.ResourceLockConfig{Identity: c.identity, EventRecorder: c.recorder})
+	} else {
+		c.election, err = o.election.Election()
+	}
+	if err != nil {
+		return err
+	}
+	hardened, err := dialer.HardenTraffic(config, c.election.RenewDeadline)
+	if err != nil {
+		return fmt.Errorf("hardening the connections of the informers: %w", err)
+	}
+	if c.traffic, err = kubernetes.NewForConfig(hardened); err != nil {
+		return fmt.Errorf("building the client of the informers: %w", err)
+	}
+	return nil
 }
 
 // restConfig returns how to reach the API: by a kubeconfig, or as a Pod does.

@@ -14,24 +14,23 @@ import (
 const healthTimeout = 2 * time.Second
 
 // healthHandler serves /healthz, which fails when alive does, and /readyz, which
-// fails until ready reports true.
-func healthHandler(alive func(*http.Request) error, ready func() bool) http.Handler {
+// fails when ready does.
+func healthHandler(alive, ready func(*http.Request) error) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		if err := alive(r); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready() {
-			http.Error(w, "the caches are not filled yet", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
+	mux.Handle("GET /healthz", check(alive, http.StatusInternalServerError))
+	mux.Handle("GET /readyz", check(ready, http.StatusServiceUnavailable))
 	return mux
+}
+
+// check answers ok, or with the status where passes returns an error.
+func check(passes func(*http.Request) error, status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := passes(r); err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	}
 }
 
 // serveHealth serves handler on address until the returned function is called,

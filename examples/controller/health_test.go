@@ -15,8 +15,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestHealthAndReadinessFollowTheirSources(t *testing.T) {
 	var sick error
-	ready := false
-	handler := healthHandler(func(*http.Request) error { return sick }, func() bool { return ready })
+	unready := errors.New("the caches are not filled yet")
+	handler := healthHandler(func(*http.Request) error { return sick }, func(*http.Request) error { return unready })
 	status := func(path string) int {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
@@ -24,7 +24,7 @@ func TestHealthAndReadinessFollowTheirSources(t *testing.T) {
 	}
 	assert.Equal(t, http.StatusOK, status("/healthz"))
 	assert.Equal(t, http.StatusServiceUnavailable, status("/readyz"))
-	ready, sick = true, errors.New("work outlived its lease")
+	unready, sick = nil, errors.New("work outlived its lease")
 	assert.Equal(t, http.StatusInternalServerError, status("/healthz"))
 	assert.Equal(t, http.StatusOK, status("/readyz"))
 }

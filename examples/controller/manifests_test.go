@@ -104,15 +104,18 @@ func TestProbesAskWhereHealthIsServed(t *testing.T) {
 func TestTheGracePeriodIsLongEnoughToRelease(t *testing.T) {
 	deployment, _, o := deployed(t)
 	grace := time.Duration(*deployment.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
+	election, err := o.election.Election()
+	require.NoError(t, err)
 	// The work's end (StopTimeout), the release, and the health server's last answers.
-	assert.Greater(t, grace, o.renewDeadline+o.leaseDuration+healthTimeout)
+	assert.Greater(t, grace, election.RenewDeadline+election.LeaseDuration+healthTimeout)
 }
 
 func TestRightsAreExactlyThoseThatAreUsed(t *testing.T) {
 	_, _, o := deployed(t)
+	require.Equal(t, o.namespace, o.election.ResourceNamespace, "one Role has the rights on both")
 	assert.ElementsMatch(t, []rbacv1.PolicyRule{
 		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create"}},
-		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, ResourceNames: []string{o.lease}, Verbs: []string{"get", "update", "watch"}},
+		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, ResourceNames: []string{o.election.ResourceName}, Verbs: []string{"get", "update", "watch"}},
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"create"}},
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{o.configMap}, Verbs: []string{"list", "watch", "update"}},
 	}, the[*rbacv1.Role](t).Rules)
@@ -133,6 +136,6 @@ func TestRightsAreBoundToTheDeploymentsServiceAccount(t *testing.T) {
 	assert.Equal(t, subject, everywhere.Subjects)
 	assert.Equal(t, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name}, local.RoleRef)
 	assert.Equal(t, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole.Name}, everywhere.RoleRef)
-	namespaces := []string{account.Namespace, deployment.Namespace, role.Namespace, local.Namespace, o.namespace}
+	namespaces := []string{account.Namespace, deployment.Namespace, role.Namespace, local.Namespace, o.namespace, o.election.ResourceNamespace}
 	assert.Len(t, slices.Compact(namespaces), 1, "all in one namespace")
 }

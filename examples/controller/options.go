@@ -7,27 +7,21 @@ import (
 	"io"
 	"net"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
 
-	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/examples/controller/hosts"
 	"github.com/holdfast-go/holdfast/examples/controller/publish"
-	"github.com/holdfast-go/holdfast/resourcelock"
+	election "github.com/holdfast-go/holdfast/leaderelection/options"
 )
 
 // options are what the command's flags say.
 type options struct {
+	election      election.Options
 	kubeconfig    string
 	namespace     string
-	lease         string
-	leaseDuration time.Duration
-	renewDeadline time.Duration
-	retryPeriod   time.Duration
-	mode          dialer.Mode
 	selector      string
 	configMap     string
 	key           string
@@ -38,19 +32,18 @@ type options struct {
 // parse reads flags. Its error is flag.ErrHelp after a call for help, which was
 // answered to usage, else it names the flag, its value and what it must be.
 func parse(args []string, usage io.Writer) (options, error) {
-	var o options
+	o := options{election: election.Default()}
+	o.election.ResourceNamespace, o.election.ResourceName = "kube-system", component
+	// The work returns as soon as its term ends, so a release costs nothing.
+	o.election.ReleaseOnCancel = true
 	flags := flag.NewFlagSet("controller", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the caller prints the error, once
 	flags.Usage = func() {}
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "`path` of a kubeconfig; empty: the Pod's service account")
-	flags.StringVar(&o.namespace, "namespace", "kube-system", "namespace of the Lease and of the ConfigMap")
-	flags.StringVar(&o.lease, "lease", "hosts-controller", "name of the Lease that replicas contend for")
-	flags.DurationVar(&o.leaseDuration, "lease-duration", 15*time.Second, "how long a leader that died is waited for")
-	flags.DurationVar(&o.renewDeadline, "renew-deadline", 10*time.Second, "how long a leader tries to renew; also the bound within which dead connections are noticed")
-	flags.DurationVar(&o.retryPeriod, "retry-period", 2*time.Second, "time between two renewals")
-	flags.TextVar(&o.mode, "mode", dialer.UserTimeout, "connections of the lock: user-timeout or fresh")
+	flags.StringVar(&o.namespace, "namespace", "kube-system", "namespace of the ConfigMap")
+	o.election.AddFlags(flags)
 	flags.StringVar(&o.selector, "selector", "hosts.holdfast-go.github.io/publish=true", "label selector of the Services to publish")
-	flags.StringVar(&o.configMap, "configmap", "hosts-controller", "name of the ConfigMap to write")
+	flags.StringVar(&o.configMap, "configmap", component, "name of the ConfigMap to write")
 	flags.StringVar(&o.key, "key", "services.override", "key of the ConfigMap that holds the hosts block")
 	flags.StringVar(&o.domain, "domain", "cluster.internal", "suffix of all names: <service>.<namespace>.<domain>")
 	flags.StringVar(&o.healthAddress, "health-address", ":8080", "`address` that /healthz and /readyz are served on; empty: not at all")
@@ -78,7 +71,6 @@ func (o options) validate() error {
 		faults      []string
 	}{
 		{"namespace", o.namespace, validation.IsDNS1123Label(o.namespace)},
-		{"lease", o.lease, validation.IsDNS1123Subdomain(o.lease)},
 		{"configmap", o.configMap, validation.IsDNS1123Subdomain(o.configMap)},
 		{"key", o.key, validation.IsConfigMapKey(o.key)},
 	} {
@@ -97,8 +89,8 @@ func (o options) validate() error {
 			return fmt.Errorf("-health-address=%q: %w", o.healthAddress, err)
 		}
 	}
-	if _, err := o.lock().Budget(); err != nil {
-		return fmt.Errorf("-lease-duration, -renew-deadline, -retry-period: %w", err)
+	if err := o.election.Validate(); err != nil {
+		return fmt.Errorf("the flags -leader-elect-…: %w", err)
 	}
 	return nil
 }
@@ -116,18 +108,9 @@ func (o options) services() (labels.Selector, error) {
 	return selector, nil
 }
 
-// lock returns what the lock's connections are built from.
-func (o options) lock() resourcelock.Options {
-	return resourcelock.Options{
-		LeaseDuration: o.leaseDuration,
-		RenewDeadline: o.renewDeadline,
-		RetryPeriod:   o.retryPeriod,
-		Mode:          o.mode,
-	}
-}
-
 // target returns where the block goes. An installation is known by its Lease:
-// whoever contends for the same one may write the same ConfigMap.
+// whoever contends for the same one may write the same ConfigMap. It keeps that
+// name where nobody contends.
 func (o options) target() publish.Target {
-	return publish.Target{Namespace: o.namespace, Name: o.configMap, Key: o.key, Owner: o.namespace + "/" + o.lease}
+	return publish.Target{Namespace: o.namespace, Name: o.configMap, Key: o.key, Owner: o.election.ResourceNamespace + "/" + o.election.ResourceName}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -28,7 +29,8 @@ var errLost = errors.New("leadership was lost")
 
 // run is the command: it fills its caches, contends, leads and publishes until
 // ctx is done, then stops the work, releases the Lease and returns nil. Its
-// error wraps errLost when the term ended otherwise.
+// error wraps errLost when the term ended otherwise. Told not to elect, it
+// publishes as soon as its caches are filled.
 func run(ctx context.Context, o options) error {
 	to, err := connect(o)
 	if err != nil {
@@ -48,13 +50,24 @@ func run(ctx context.Context, o options) error {
 	// running ends with ctx, and with whatever makes going on pointless.
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	elector, worked, err := contender(running, fail, o, to, publisher)
-	if err != nil {
-		return err
+	watchDog, knows := leaderelection.NewLeaderHealthzAdaptor(outlived), leaderelection.NewLeaderReadyzAdaptor()
+	lead := publisher.Lead
+	if o.election.LeaderElect {
+		c, err := contend(running, fail, to, publisher)
+		if err != nil {
+			return err
+		}
+		watchDog.SetLeaderElection(c.elector)
+		knows.SetLeaderElection(c.elector)
+		lead = c.run
 	}
-	watchDog := leaderelection.NewLeaderHealthzAdaptor(outlived)
-	watchDog.SetLeaderElection(elector)
-	stopHealth, err := serveHealth(o.healthAddress, healthHandler(watchDog.Check, publisher.Synced), fail)
+	ready := func(r *http.Request) error {
+		if !publisher.Synced() {
+			return errors.New("the caches are not filled yet")
+		}
+		return knows.Check(r)
+	}
+	stopHealth, err := serveHealth(o.healthAddress, healthHandler(watchDog.Check, ready), fail)
 	if err != nil {
 		return err
 	}
@@ -68,58 +81,71 @@ func run(ctx context.Context, o options) error {
 	defer stopCaching()
 
 	logger := klog.FromContext(ctx)
-	logger.Info("Starting", "identity", to.identity, "lease", to.lock.Describe(), "leaseDuration", o.leaseDuration,
-		"renewDeadline", o.renewDeadline, "retryPeriod", o.retryPeriod, "mode", o.mode.String(), "selector", o.selector,
-		"configMap", o.namespace+"/"+o.configMap, "domain", o.domain, "healthAddress", o.healthAddress)
+	logger.Info("Starting", "identity", to.identity, "elects", o.election.LeaderElect, "lease", o.target().Owner,
+		"leaseDuration", to.election.LeaseDuration, "renewDeadline", to.election.RenewDeadline, "retryPeriod", to.election.RetryPeriod,
+		"mode", o.election.Mode.String(), "selector", o.selector, "configMap", o.namespace+"/"+o.configMap, "domain", o.domain,
+		"healthAddress", o.healthAddress)
 	// Who cannot see the Services must not lead.
 	if cache.WaitForCacheSync(running.Done(), publisher.Synced) {
 		logger.Info("Caches are filled")
-		elector.Run(running)
-		if elector.Term() != nil {
-			select {
-			case <-worked:
-			case <-time.After(unwinding): // or the term ended before its work began
-			}
+		if err := lead(running); err != nil {
+			fail(err)
 		}
 	}
-
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return nil
-	case running.Err() != nil:
-		return context.Cause(running)
 	}
-	return fmt.Errorf("%w: %w", errLost, elector.Term().Err())
+	return context.Cause(running)
 }
 
-// contender returns an elector whose work is publisher's, and a channel that is
-// closed when the work of its only term has returned. Work that fails calls
-// fail.
-func contender(ctx context.Context, fail context.CancelCauseFunc, o options, to *connections, publisher *publish.Publisher) (*leaderelection.LeaderElector, <-chan struct{}, error) {
-	worked := make(chan struct{})
-	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock:            to.lock,
-		LeaseDuration:   o.leaseDuration,
-		RenewDeadline:   o.renewDeadline,
-		RetryPeriod:     o.retryPeriod,
-		ReleaseOnCancel: true,
-		Name:            component,
-		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(term context.Context) {
-				defer close(worked)
-				if err := publisher.Lead(term); err != nil {
-					fail(err)
-				}
-			},
-			OnStoppedLeading: func() {}, // that Run has returned says it
-			OnNewLeader: func(holder string) {
-				if holder == "" {
-					klog.FromContext(ctx).Info("Nobody leads")
-					return
-				}
-				klog.FromContext(ctx).Info("Leader seen", "holder", holder, "self", holder == to.identity)
-			},
+// contender is the publisher as the work of an election.
+type contender struct {
+	elector *leaderelection.LeaderElector
+	// worked holds a token once the work of the last term has returned.
+	worked chan struct{}
+}
+
+// contend returns a contender that has yet to run. Work that fails calls fail.
+func contend(ctx context.Context, fail context.CancelCauseFunc, to *connections, publisher *publish.Publisher) (*contender, error) {
+	c := &contender{worked: make(chan struct{}, 1)}
+	election := to.election
+	election.Callbacks = leaderelection.LeaderCallbacks{
+		OnStartedLeading: func(term context.Context) {
+			select {
+			case <-c.worked: // of the term before, with -leader-elect-contend-again
+			default:
+			}
+			if err := publisher.Lead(term); err != nil {
+				fail(err)
+			}
+			c.worked <- struct{}{}
 		},
-	})
-	return elector, worked, err
+		OnStoppedLeading: func() {}, // that Run has returned says it
+		OnNewLeader: func(holder string) {
+			if holder == "" {
+				klog.FromContext(ctx).Info("Nobody leads")
+				return
+			}
+			klog.FromContext(ctx).Info("Leader seen", "holder", holder, "self", holder == to.identity)
+		},
+	}
+	var err error
+	c.elector, err = leaderelection.NewLeaderElector(election)
+	return c, err
+}
+
+// run contends until ctx is done or a term is lost, which is errLost.
+func (c *contender) run(ctx context.Context) error {
+	c.elector.Run(ctx)
+	if c.elector.Term() == nil {
+		return nil // it never led
+	}
+	select {
+	case <-c.worked:
+	case <-time.After(unwinding): // or the term ended before its work began
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errLost, c.elector.Term().Err())
 }

@@ -12,6 +12,9 @@ import (
 
 const root = "../.."
 
+// packages are those that users import.
+var packages = []string{"dialer", "resourcelock", "leaderelection", "leaderelection/options", "leaderelection/prometheus"}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, path))

@@ -35,6 +35,7 @@ func TestTheProfilesBearWhatTuneSays(t *testing.T) {
 			duration(bears.Outage), duration(bears.Takeover), duration(bears.WorkStop),
 			fmt.Sprintf("%.3g %%", 100*bears.ClockRate), fmt.Sprintf("%g", bears.Renewals),
 		}, rows[i][1:])
+		t.Logf("figure: %s: %s", profile, strings.Join(rows[i][1:], ", "))
 	}
 }
 
@@ -49,7 +50,7 @@ func TestTheBoundsAreWhatTuneSays(t *testing.T) {
 		bears := c.Tolerance()
 		budget, err := resourcelock.Options{RenewDeadline: c.RenewDeadline}.Budget()
 		require.NoError(t, err)
-		for what, want := range map[string]string{
+		computed := map[string]string{
 			"a term without renewal, T":                      duration(bears.Term),
 			"an outage survived for certain":                 duration(bears.Outage),
 			"what work may take to stop after a *lost* term": duration(bears.WorkStop),
@@ -58,10 +59,17 @@ func TestTheBoundsAreWhatTuneSays(t *testing.T) {
 			"a silent dial gets a sibling after":             duration(budget.DialHedge),
 			"a dial, and a TLS handshake, at most":           duration(budget.Connect),
 			"a socket's user timeout":                        duration(budget.Silence),
-		} {
-			require.Contains(t, rows, what)
-			require.Len(t, rows[what], 4, what)
-			assert.Equal(t, want, rows[what][column], "%s, profile %s", what, profile)
+			"takeover after a leader's death": fmt.Sprintf("%g … %s",
+				(bears.Takeover - c.RetryPeriod).Seconds(), duration(bears.Takeover)),
+			"a standby doubts a silent watch after": duration(c.RetryPeriod * 5 / 4),
+			"work may take to stop at a *release*":  duration(max(c.RenewDeadline, 10*time.Second)),
 		}
+		for what, row := range rows {
+			require.Contains(t, computed, what)
+			require.Len(t, row, 4, what)
+			assert.Equal(t, computed[what], row[column], "%s, profile %s", what, profile)
+			t.Logf("figure: %s, profile %s: %s", what, profile, computed[what])
+		}
+		assert.Len(t, rows, len(computed))
 	}
 }

@@ -5,14 +5,16 @@
 // The fields are those of LeaderElectionConfiguration in
 // k8s.io/component-base/config/v1alpha1 and the flags those of its package
 // options (--leader-elect, --leader-elect-lease-duration and so on), so that
-// manifests go on working; what this library adds stands beside them. Nothing
-// is read from the environment.
+// manifests go on working; what this library adds stands beside them. What a
+// program decides and not its user (callbacks, health checks, traces, meters,
+// the clock) is set on what Config returns. Nothing is read from the
+// environment.
 //
 //	o := options.Default()
 //	o.ResourceNamespace, o.ResourceName = "kube-system", "my-controller"
 //	o.AddFlags(flag.CommandLine) // or a *pflag.FlagSet
 //	flag.Parse()
-//	election, err := o.Config(config, identity) // a *rest.Config, and who this is
+//	election, err := o.Config(config, resourcelock.ResourceLockConfig{Identity: identity}) // config is a *rest.Config
 //	...
 //	election.Callbacks = leaderelection.LeaderCallbacks{...}
 //	leaderelection.RunOrDie(ctx, election)
@@ -20,11 +22,17 @@
 // # Profiles
 //
 // A profile stands for the durations that are not set. What each bears follows
-// from them (leaderelection.Tolerance):
+// from them (leaderelection.Tolerance), and is printed by
+//
+//	go test ./leaderelection/options -run TestTheProfiles -v
 //
 //	profile   lease  deadline  retry   outage   takeover  work stops  clock rates   renewals
 //	                                   survived within    within      differ by     a minute
 //	default   15s    10s       2s      10s      15s       3s          20 %          30
 //	fast      3s     2s        500ms   2s       3s        500ms       16.7 %        120
 //	calm      1m0s   40s       8s      40s      1m0s      12s         20 %          7.5
+//
+// An outage is one of all API servers that the leader keeps its lease through for
+// certain; takeover is from the last renewal of a leader that died; work stops
+// after a lost term; renewals are the requests of a leader.
 package options

@@ -8,7 +8,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/dialer"
@@ -44,6 +47,13 @@ type Options struct {
 	ReleaseOnCancel bool            `json:"releaseOnCancel,omitempty"`
 	StopTimeout     metav1.Duration `json:"stopTimeout,omitempty"`
 	ContendAgain    bool            `json:"contendAgain,omitempty"`
+	// Coordinated leaves the choice of leader to the API server, as in
+	// leaderelection.LeaderElectionConfig. Announcing the candidate
+	// (leaderelection.NewCandidate) is the caller's part.
+	Coordinated bool `json:"coordinated,omitempty"`
+	// ResourceLabels are put on the Lease with every write, beside those that
+	// others have put there. Empty puts none.
+	ResourceLabels map[string]string `json:"resourceLabels,omitempty"`
 }
 
 // Default returns options that elect, by the default profile. The Lease is yet
@@ -64,17 +74,39 @@ type FlagSet interface {
 // AddFlags adds a flag for every option to flags; what o holds are the defaults.
 func (o *Options) AddFlags(flags FlagSet) {
 	flags.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "contend for a lease before the work begins; needed when there are replicas")
-	flags.TextVar(&o.Profile, "leader-elect-profile", o.Profile, "the durations that are not set: default (15s, 10s, 2s), fast (3s, 2s, 500ms) or calm (60s, 40s, 8s)")
+	flags.TextVar(&o.Profile, "leader-elect-profile", o.Profile, "`profile` of the durations that are not set: default (15s, 10s, 2s), fast (3s, 2s, 500ms) or calm (60s, 40s, 8s)")
 	flags.DurationVar(&o.LeaseDuration.Duration, "leader-elect-lease-duration", o.LeaseDuration.Duration, "how long a leader that died is waited for; 0: the profile's")
 	flags.DurationVar(&o.RenewDeadline.Duration, "leader-elect-renew-deadline", o.RenewDeadline.Duration, "how long a leader tries to renew; less than the lease duration; 0: the profile's")
 	flags.DurationVar(&o.RetryPeriod.Duration, "leader-elect-retry-period", o.RetryPeriod.Duration, "time between two renewals; 0: the profile's")
 	flags.StringVar(&o.ResourceLock, "leader-elect-resource-lock", o.ResourceLock, "kind of the lock; only leases is left")
 	flags.StringVar(&o.ResourceName, "leader-elect-resource-name", o.ResourceName, "name of the Lease")
 	flags.StringVar(&o.ResourceNamespace, "leader-elect-resource-namespace", o.ResourceNamespace, "namespace of the Lease")
-	flags.TextVar(&o.Mode, "leader-elect-mode", o.Mode, "how the lock's connections die in time: user-timeout or fresh")
+	flags.TextVar(&o.Mode, "leader-elect-mode", o.Mode, "`mode` in which the lock's connections die in time: user-timeout (kept) or fresh (one for each request)")
 	flags.BoolVar(&o.ReleaseOnCancel, "leader-elect-release-on-cancel", o.ReleaseOnCancel, "release the lease when told to stop, once the work has returned")
 	flags.DurationVar(&o.StopTimeout.Duration, "leader-elect-stop-timeout", o.StopTimeout.Duration, "how long the work may take to stop before the lease is left to run out; 0: the renew deadline, at least 10s")
 	flags.BoolVar(&o.ContendAgain, "leader-elect-contend-again", o.ContendAgain, "contend again after a lost term instead of ending")
+	flags.BoolVar(&o.Coordinated, "leader-elect-coordinated", o.Coordinated, "leave the choice of leader to the API server (Coordinated Leader Election)")
+	flags.TextVar((*labelsText)(&o.ResourceLabels), "leader-elect-resource-labels", labelsText(o.ResourceLabels), "`labels` of the Lease, as in team=a,tier=b")
+}
+
+// labelsText is labels as they stand in a flag.
+type labelsText map[string]string
+
+// MarshalText implements encoding.TextMarshaler; it never fails.
+func (l labelsText) MarshalText() ([]byte, error) { return []byte(labels.Set(l).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *labelsText) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*l = nil
+		return nil
+	}
+	set, err := labels.ConvertSelectorToLabelsMap(string(text))
+	if err != nil {
+		return fmt.Errorf("%q: must be labels as in team=a,tier=b: %w", text, err)
+	}
+	*l = labelsText(set)
+	return nil
 }
 
 // Validate returns an error that names every option that cannot be used, its
@@ -98,18 +130,47 @@ func (o Options) Validate() error {
 			faults = append(faults, fmt.Errorf("%s %q: %s", name.field, name.value, strings.Join(name.wrong, "; ")))
 		}
 	}
-	config, err := o.timed()
-	if err == nil {
-		_, err = o.lock(config).Budget()
+	if wrong := metav1validation.ValidateLabels(o.ResourceLabels, field.NewPath("resourceLabels")).ToAggregate(); wrong != nil {
+		faults = append(faults, wrong)
 	}
-	return errors.Join(append(faults, err)...)
+	if o.StopTimeout.Duration < 0 {
+		faults = append(faults, fmt.Errorf("stopTimeout %v: must not be negative; 0 is the renew deadline, at least 10s", o.StopTimeout.Duration))
+	}
+	return errors.Join(append(faults, o.validateDurations())...)
 }
 
-// timed returns a configuration with the durations filled in.
-func (o Options) timed() (leaderelection.LeaderElectionConfig, error) {
-	var config leaderelection.LeaderElectionConfig
+// validateDurations checks the durations as they are after the profile has
+// filled them in: against each other, and what the lock derives from them.
+func (o Options) validateDurations() error {
+	election, err := o.Election()
+	if err != nil {
+		return err
+	}
+	if err := election.ValidateDurations(); err != nil {
+		return err
+	}
+	lock, err := o.Lock()
+	if err != nil {
+		return err
+	}
+	_, err = lock.Budget()
+	return err
+}
+
+// Election returns the configuration of the election without Lock and
+// Callbacks, the durations of the profile filled in. Its Name is that of the
+// Lease. The only error is that of an unknown profile: what cannot be used
+// together is for Validate to say.
+func (o Options) Election() (leaderelection.LeaderElectionConfig, error) {
+	config := leaderelection.LeaderElectionConfig{
+		Name:            o.ResourceName,
+		ReleaseOnCancel: o.ReleaseOnCancel,
+		StopTimeout:     o.StopTimeout.Duration,
+		ContendAgain:    o.ContendAgain,
+		Coordinated:     o.Coordinated,
+	}
 	if err := o.Profile.Durations(&config); err != nil {
-		return config, err
+		return leaderelection.LeaderElectionConfig{}, err
 	}
 	for _, set := range []struct {
 		to   *time.Duration
@@ -122,21 +183,25 @@ func (o Options) timed() (leaderelection.LeaderElectionConfig, error) {
 	return config, nil
 }
 
-// lock returns what the lock's connections are made from.
-func (o Options) lock(config leaderelection.LeaderElectionConfig) resourcelock.Options {
+// Lock returns what the lock's connections are made from, for a caller who
+// makes the lock: to count what becomes of them (Meter), or to make many with
+// one resourcelock.Factory. Its error is that of Election.
+func (o Options) Lock() (resourcelock.Options, error) {
+	config, err := o.Election()
 	return resourcelock.Options{
 		LeaseDuration: config.LeaseDuration,
 		RenewDeadline: config.RenewDeadline,
 		RetryPeriod:   config.RetryPeriod,
 		Mode:          o.Mode,
-	}
+		Labels:        o.ResourceLabels,
+	}, err
 }
 
-// Config returns the configuration of an election as identity, over the API
-// that kubeconfig shows the way to, with a lock whose connections cannot stall.
-// Callbacks are yet to be set. The identity must be unique among all contenders.
+// Config returns the configuration of an election over the API that kubeconfig
+// shows the way to, with a lock whose connections cannot stall. Callbacks are
+// yet to be set. The identity in contender must be unique among all contenders.
 // It fails where LeaderElect is not set, and with the error of Validate.
-func (o Options) Config(kubeconfig *rest.Config, identity string) (leaderelection.LeaderElectionConfig, error) {
+func (o Options) Config(kubeconfig *rest.Config, contender resourcelock.ResourceLockConfig) (leaderelection.LeaderElectionConfig, error) {
 	fail := func(err error) (leaderelection.LeaderElectionConfig, error) {
 		return leaderelection.LeaderElectionConfig{}, fmt.Errorf("leader election options: %w", err)
 	}
@@ -146,18 +211,18 @@ func (o Options) Config(kubeconfig *rest.Config, identity string) (leaderelectio
 	if err := o.Validate(); err != nil {
 		return fail(err)
 	}
-	config, err := o.timed()
+	config, err := o.Election()
+	if err != nil {
+		return fail(err)
+	}
+	options, err := o.Lock()
 	if err != nil {
 		return fail(err)
 	}
 	config.Lock, err = resourcelock.NewFromKubeconfigWithOptions(resourcelock.LeasesResourceLock, o.ResourceNamespace, o.ResourceName,
-		resourcelock.ResourceLockConfig{Identity: identity}, kubeconfig, o.lock(config))
+		contender, kubeconfig, options)
 	if err != nil {
 		return fail(err)
 	}
-	config.Name = o.ResourceName
-	config.ReleaseOnCancel = o.ReleaseOnCancel
-	config.StopTimeout = o.StopTimeout.Duration
-	config.ContendAgain = o.ContendAgain
 	return config, nil
 }

@@ -1,11 +1,13 @@
 package options_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,18 +15,22 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
 	"github.com/holdfast-go/holdfast/leaderelection/options"
+	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
 var (
 	_ options.FlagSet = (*flag.FlagSet)(nil)
 	_ options.FlagSet = (*pflag.FlagSet)(nil)
 )
+
+var me = resourcelock.ResourceLockConfig{Identity: "me"}
 
 func named() options.Options {
 	o := options.Default()
@@ -35,10 +41,15 @@ func named() options.Options {
 func TestEveryOptionIsAFlag(t *testing.T) {
 	args := strings.Fields("--leader-elect=true --leader-elect-profile=calm --leader-elect-lease-duration=30s --leader-elect-renew-deadline=20s " +
 		"--leader-elect-retry-period=3s --leader-elect-resource-lock=leases --leader-elect-resource-name=it --leader-elect-resource-namespace=ns " +
-		"--leader-elect-mode=fresh --leader-elect-release-on-cancel --leader-elect-stop-timeout=5s --leader-elect-contend-again")
+		"--leader-elect-mode=fresh --leader-elect-release-on-cancel --leader-elect-stop-timeout=5s --leader-elect-contend-again " +
+		"--leader-elect-coordinated --leader-elect-resource-labels=team=a,tier=b")
 	var want options.Options
 	require.NoError(t, yaml.UnmarshalStrict([]byte(`{leaderElect: true, profile: calm, leaseDuration: 30s, renewDeadline: 20s, retryPeriod: 3s,
-		resourceLock: leases, resourceName: it, resourceNamespace: ns, mode: fresh, releaseOnCancel: true, stopTimeout: 5s, contendAgain: true}`), &want))
+		resourceLock: leases, resourceName: it, resourceNamespace: ns, mode: fresh, releaseOnCancel: true, stopTimeout: 5s, contendAgain: true, coordinated: true,
+		resourceLabels: {team: a, tier: b}}`), &want))
+	for name, field := range fields(reflect.ValueOf(want)) {
+		assert.False(t, field.IsZero(), "the test says nothing of %s", name)
+	}
 
 	for name, parse := range map[string]func(o *options.Options) error{
 		"flag": func(o *options.Options) error {
@@ -60,6 +71,49 @@ func TestEveryOptionIsAFlag(t *testing.T) {
 	}
 }
 
+// fields iterates over the fields of a struct.
+func fields(of reflect.Value) iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		for i := range of.NumField() {
+			if !yield(of.Type().Field(i).Name, of.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+// What an elector and a lock take is either an option or the program's to set.
+func TestEveryFieldOfAnElectionIsAnOptionOrTheProgramsOwn(t *testing.T) {
+	o := options.Options{LeaderElect: true, ResourceNamespace: "ns", ResourceName: "it", Mode: dialer.Fresh, ReleaseOnCancel: true,
+		StopTimeout: metav1.Duration{Duration: time.Second}, ContendAgain: true, Coordinated: true, ResourceLabels: map[string]string{"team": "a"}}
+	election, err := o.Election()
+	require.NoError(t, err)
+	lock, err := o.Lock()
+	require.NoError(t, err)
+	programs := []string{"Lock", "Callbacks", "WatchDog", "Readiness", "Trace", "Clock", "Meter"}
+	for _, of := range []any{election, lock} {
+		for name, field := range fields(reflect.ValueOf(of)) {
+			assert.Equal(t, slices.Contains(programs, name), field.IsZero(), "%T.%s", of, name)
+		}
+	}
+}
+
+func TestLabelsAreReadAsTheyAreWritten(t *testing.T) {
+	o := named()
+	o.ResourceLabels = map[string]string{"tier": "b", "team": "a"}
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	o.AddFlags(flags)
+	written := flags.Lookup("leader-elect-resource-labels").Value.String()
+	assert.Equal(t, "team=a,tier=b", written)
+	require.NoError(t, flags.Set("leader-elect-resource-labels", ""))
+	assert.Empty(t, o.ResourceLabels)
+	require.NoError(t, flags.Set("leader-elect-resource-labels", written))
+	assert.Equal(t, map[string]string{"tier": "b", "team": "a"}, o.ResourceLabels)
+	assert.ErrorContains(t, flags.Set("leader-elect-resource-labels", "team"), `"team": must be labels`)
+	assert.Equal(t, written, flags.Lookup("leader-elect-resource-labels").Value.String(), "a mistake changes nothing")
+}
+
 func TestDurationsThatAreNotSetAreTheProfiles(t *testing.T) {
 	for _, c := range []struct {
 		profile options.Profile
@@ -77,7 +131,7 @@ func TestDurationsThatAreNotSetAreTheProfiles(t *testing.T) {
 		if c.change != nil {
 			c.change(&o)
 		}
-		config, err := o.Config(&rest.Config{Host: "https://198.18.0.1"}, "me")
+		config, err := o.Config(&rest.Config{Host: "https://198.18.0.1"}, me)
 		require.NoError(t, err)
 		assert.Equal(t, c.want, fmt.Sprint(config.LeaseDuration, config.RenewDeadline, config.RetryPeriod))
 		assert.Equal(t, "kube-system/it", config.Lock.Describe())
@@ -92,13 +146,15 @@ func TestWhatCannotBeUsedIsNamed(t *testing.T) {
 		`resourceLock "endpoints"`:           func(o *options.Options) { o.ResourceLock = "endpoints" },
 		`profile "slow"`:                     func(o *options.Options) { o.Profile = "slow" },
 		"LeaseDuration = 5s":                 func(o *options.Options) { o.LeaseDuration.Duration = 5 * time.Second },
-		"RetryPeriod = 10s":                  func(o *options.Options) { o.RetryPeriod.Duration = 10 * time.Second },
+		"RetryPeriod × 1.2 = 10.8s":          func(o *options.Options) { o.RetryPeriod.Duration = 9 * time.Second },
+		"stopTimeout -1s":                    func(o *options.Options) { o.StopTimeout.Duration = -time.Second },
+		"resourceLabels":                     func(o *options.Options) { o.ResourceLabels = map[string]string{"a b": "c"} },
 		"leaderElect is false":               func(o *options.Options) { o.LeaderElect = false },
 		"must be one of default, fast, calm": func(o *options.Options) { o.Profile = "slow" },
 	} {
 		o := named()
 		change(&o)
-		_, err := o.Config(&rest.Config{Host: "https://198.18.0.1"}, "me")
+		_, err := o.Config(&rest.Config{Host: "https://198.18.0.1"}, me)
 		assert.ErrorContains(t, err, says)
 	}
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
@@ -119,28 +175,7 @@ func TestTheProfilesBearWhatTheTableSays(t *testing.T) {
 		tol := c.Tolerance()
 		row := fmt.Sprintf("%s %v %v %v %v %v %v %.3g %% %v", profile, c.LeaseDuration, c.RenewDeadline, c.RetryPeriod,
 			tol.Outage, tol.Takeover, tol.WorkStop, 100*tol.ClockRate, tol.Renewals)
+		t.Logf("figure: %s", row)
 		assert.Contains(t, text, row)
 	}
-}
-
-func ExampleOptions() {
-	o := options.Default()
-	o.ResourceNamespace, o.ResourceName = "kube-system", "my-controller"
-	flags := flag.NewFlagSet("my-controller", flag.ContinueOnError)
-	o.AddFlags(flags)
-	if err := flags.Parse([]string{"-leader-elect-profile=fast", "-leader-elect-mode=fresh"}); err != nil {
-		fmt.Println(err)
-		return
-	}
-	config, err := o.Config(&rest.Config{Host: "https://198.18.0.1"}, "pod-1")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	config.Callbacks = leaderelection.LeaderCallbacks{
-		OnStartedLeading: func(ctx context.Context) { <-ctx.Done() },
-		OnStoppedLeading: func() {},
-	}
-	fmt.Println(config.LeaseDuration, o.Mode == dialer.Fresh, config.Tolerance().Outage)
-	// Output: 3s true 2s
 }
