@@ -70,8 +70,8 @@ newcomer:
 	.ci/newcomer demo
 	.ci/newcomer adopt
 
-# versions: the three newest minors of client-go build and pass the fast tests of
-# the library from the same source.
+# versions: the three newest minors of client-go build and pass the fast tests
+# from the same source.
 versions:
 	.ci/versions
 
