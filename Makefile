@@ -71,17 +71,19 @@ simulation:
 newcomer:
 	.ci/newcomer demo adopt documents deploy
 
-# versions: the three newest minors of client-go build and pass the fast tests of
-# the library from the same source.
+# versions: the three newest minors of client-go build and pass the fast tests
+# from the same source.
 versions:
 	.ci/versions
 
 # lab: the laboratory's own tests and the end-to-end tests with the short lease.
-# Its binaries are built first, since go test would not show the progress.
+# Its binaries, an API server of each minor version, are built first, since go test
+# would not show the progress.
 lab:
-	cd benchmarks && go run ./lab/prepare
+	cd benchmarks && go run ./lab/prepare -all
 	cd benchmarks && go test ./event ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
 	cd benchmarks && go test -v -timeout 15m ./scenario
+	cd benchmarks && go test -v -timeout 10m ./versions
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
 
 # matrix: faults in every role and mode, the part that spans them;

@@ -26,7 +26,8 @@ var ErrOpaqueTransport = errors.New("the transport hides its sockets, they canno
 // bounds, once for each attempt). Credentials that plugins fetch are fetched
 // outside the bounds. A Transport in config is cloned if it is an
 // *http.Transport (clients made from the copy share the clone), otherwise the
-// error wraps ErrOpaqueTransport.
+// error wraps ErrOpaqueTransport. A CA file that changes is read again where
+// client-go does that, which is since v0.36.
 //
 // A server that asks to wait (Retry-After) is not obeyed inside of the call, in
 // which client-go would sleep: the call returns, and its error tells the wait

@@ -5,15 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // Binaries are the paths of the programs that a lab runs.
-type Binaries struct{ KubeAPIServer, Etcd string }
+type Binaries struct {
+	KubeAPIServer, Etcd string
+	// Minors are API servers beside KubeAPIServer, by the minor version that
+	// [Options].APIServerMinors calls them by, such as "1.36".
+	Minors map[string]string
+}
 
 // AssetsVariable names the environment variable that points to a folder with
 // kube-apiserver and etcd, as controller-runtime's envtest has it.
@@ -26,24 +33,44 @@ const (
 )
 
 // A program is one that the laboratory builds, from a module of its own in
-// binaries/<name> that pins the version of everything it is made of.
+// binaries/<module> that pins the version of everything it is made of.
 type program struct {
 	name    string
+	module  string
 	pkg     string // the main package
 	version string // as pinned there; a test compares
 	ldflags string // with %s's for the version, its major and its minor
 }
 
-var programs = [...]program{
-	{
-		name: "kube-apiserver", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", version: "1.37.2",
+// kubeAPIServers are the API servers that there are, the newest first.
+var kubeAPIServers = []program{kubeAPIServer("1.37.2"), kubeAPIServer("1.36.5")}
+
+var etcd = program{name: "etcd", module: "etcd", pkg: "go.etcd.io/etcd/server/v3", version: "3.7.3"}
+
+func kubeAPIServer(version string) program {
+	return program{
+		name: "kube-apiserver", module: "kube-apiserver-" + minorOf(version),
+		pkg: "k8s.io/kubernetes/cmd/kube-apiserver", version: version,
 		// A server that does not know its version takes itself for 0.0 and
 		// switches off what has come since.
 		ldflags: "-X k8s.io/component-base/version.gitVersion=v%s" +
 			" -X k8s.io/component-base/version.gitMajor=%s" +
 			" -X k8s.io/component-base/version.gitMinor=%s",
-	},
-	{name: "etcd", pkg: "go.etcd.io/etcd/server/v3", version: "3.7.3"},
+	}
+}
+
+// minorOf is "1.36" of "1.36.5".
+func minorOf(version string) string { return version[:strings.LastIndexByte(version, '.')] }
+
+// Minors are the minor versions of the API servers that the laboratory can
+// build, the newest first, such as "1.37". A lab runs the newest unless
+// [Options].APIServerMinors says otherwise.
+func Minors() []string {
+	var minors []string
+	for _, p := range kubeAPIServers {
+		minors = append(minors, minorOf(p.version))
+	}
+	return minors
 }
 
 // Prepare finds the programs or builds them. Where KUBEBUILDER_ASSETS is set
@@ -53,30 +80,54 @@ var programs = [...]program{
 // once. Progress, which may be nil, gets a line every 15 s of that. Any number
 // of processes may call it at the same time: one builds, the others wait.
 //
+// An API server of each of the minors, which [Minors] lists, is prepared beside
+// them. It comes from the cache folder or is built even if KUBEBUILDER_ASSETS is
+// set, since nobody knows what version is there.
+//
 // [Enter] calls it; a program of its own (lab/prepare) lets a build script pay
 // the price before any test's clock runs.
-func Prepare(ctx context.Context, progress io.Writer) (Binaries, error) {
+func Prepare(ctx context.Context, progress io.Writer, minors ...string) (Binaries, error) {
 	if progress == nil {
 		progress = io.Discard
 	}
+	if err := checkMinors(minors); err != nil {
+		return Binaries{}, err
+	}
+	b := Binaries{Minors: map[string]string{}}
+	var err error
 	if dir := os.Getenv(AssetsVariable); dir != "" {
-		b := Binaries{KubeAPIServer: filepath.Join(dir, "kube-apiserver"), Etcd: filepath.Join(dir, "etcd")}
+		b.KubeAPIServer, b.Etcd = filepath.Join(dir, "kube-apiserver"), filepath.Join(dir, "etcd")
 		if err := b.check(); err != nil {
 			return Binaries{}, fmt.Errorf("lab: %s=%s: %w", AssetsVariable, dir, err)
 		}
-		return b, nil
-	}
-	cache, err := cacheFolder()
-	if err != nil {
-		return Binaries{}, err
-	}
-	var paths [len(programs)]string
-	for i, p := range programs {
-		if paths[i], err = p.cached(ctx, cache, progress); err != nil {
-			return Binaries{}, fmt.Errorf("lab: %s v%s: %w", p.name, p.version, err)
+	} else {
+		if b.KubeAPIServer, err = kubeAPIServers[0].find(ctx, progress); err != nil {
+			return Binaries{}, err
+		}
+		if b.Etcd, err = etcd.find(ctx, progress); err != nil {
+			return Binaries{}, err
 		}
 	}
-	return Binaries{KubeAPIServer: paths[0], Etcd: paths[1]}, nil
+	for _, p := range kubeAPIServers {
+		minor := minorOf(p.version)
+		if !slices.Contains(minors, minor) {
+			continue
+		}
+		if b.Minors[minor], err = p.find(ctx, progress); err != nil {
+			return Binaries{}, err
+		}
+	}
+	return b, nil
+}
+
+// checkMinors says which of the minors there is no API server of.
+func checkMinors(minors []string) error {
+	for _, minor := range minors {
+		if !slices.Contains(Minors(), minor) {
+			return fmt.Errorf("lab: no kube-apiserver of the minor version %q can be built: must be one of %s", minor, strings.Join(Minors(), ", "))
+		}
+	}
+	return nil
 }
 
 func cacheFolder() (string, error) {
@@ -90,6 +141,20 @@ func cacheFolder() (string, error) {
 		return "", fmt.Errorf("lab: no folder to keep programs in (%w): %s", err, advice)
 	}
 	return cache, nil
+}
+
+// find returns the path of the program in the user's cache folder, where it is
+// built if it is missing.
+func (p program) find(ctx context.Context, progress io.Writer) (string, error) {
+	cache, err := cacheFolder()
+	if err != nil {
+		return "", err
+	}
+	path, err := p.cached(ctx, cache, progress)
+	if err != nil {
+		return "", fmt.Errorf("lab: %s v%s: %w", p.name, p.version, err)
+	}
+	return path, nil
 }
 
 // cached returns the path of the program in the cache, and builds it if it is
@@ -133,17 +198,53 @@ func (p program) verify(ctx context.Context, path string) error {
 	return nil
 }
 
+// handover is the environment by which Enter hands the programs to the inside.
+func (b Binaries) handover() []string {
+	env := []string{apiserverVariable + "=" + b.KubeAPIServer, etcdVariable + "=" + b.Etcd}
+	for minor, path := range b.Minors {
+		env = append(env, minorVariable(minor)+"="+path)
+	}
+	return env
+}
+
 // prepared are the programs that Enter has handed in.
 func prepared() Binaries {
-	return Binaries{KubeAPIServer: os.Getenv(apiserverVariable), Etcd: os.Getenv(etcdVariable)}
+	b := Binaries{KubeAPIServer: os.Getenv(apiserverVariable), Etcd: os.Getenv(etcdVariable), Minors: map[string]string{}}
+	for _, minor := range Minors() {
+		if path := os.Getenv(minorVariable(minor)); path != "" {
+			b.Minors[minor] = path
+		}
+	}
+	return b
+}
+
+// minorVariable is apiserverVariable for one minor version.
+func minorVariable(minor string) string {
+	return apiserverVariable + "_" + strings.ReplaceAll(minor, ".", "_")
 }
 
 // check reports what is missing.
 func (b Binaries) check() error {
-	return errors.Join(
+	errs := []error{
 		missingProgram("kube-apiserver", b.KubeAPIServer),
 		missingProgram("etcd", b.Etcd),
-	)
+	}
+	for _, minor := range slices.Sorted(maps.Keys(b.Minors)) {
+		errs = append(errs, missingProgram("kube-apiserver "+minor, b.Minors[minor]))
+	}
+	return errors.Join(errs...)
+}
+
+// apiServer is the path of the API server of that minor version; empty means
+// the one that has none.
+func (b Binaries) apiServer(minor string) (string, error) {
+	if minor == "" {
+		return b.KubeAPIServer, nil
+	}
+	if path, ok := b.Minors[minor]; ok {
+		return path, nil
+	}
+	return "", fmt.Errorf("no kube-apiserver of the minor version %q is prepared: name it to Enter, or in Options.Binaries", minor)
 }
 
 func missingProgram(name, path string) error {

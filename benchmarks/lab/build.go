@@ -56,7 +56,7 @@ func (p program) build(ctx context.Context, out string, progress io.Writer) erro
 // this file, unless the paths were trimmed from the program that asks.
 func (p program) source(ctx context.Context) (string, error) {
 	_, here, _, _ := runtime.Caller(0)
-	dir := filepath.Join(filepath.Dir(here), "binaries", p.name)
+	dir := filepath.Join(filepath.Dir(here), "binaries", p.module)
 	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 		return dir, nil
 	}
@@ -64,7 +64,7 @@ func (p program) source(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the sources of %s: they are not in %s, and go list does not know them: %w", module, dir, err)
 	}
-	return filepath.Join(strings.TrimSpace(string(out)), "lab", "binaries", p.name), nil
+	return filepath.Join(strings.TrimSpace(string(out)), "lab", "binaries", p.module), nil
 }
 
 // lastLines are the last n lines of the text.

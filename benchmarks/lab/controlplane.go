@@ -138,8 +138,12 @@ func (l *Lab) newAPIServer(i int, s sharedFiles) error {
 	if a.probe, err = probeAPI(config); err != nil {
 		return err
 	}
+	path, err := l.apiServerPath(i)
+	if err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
 	a.command = Command{
-		Path: l.options.Binaries.KubeAPIServer,
+		Path: path,
 		Args: append([]string{
 			"--etcd-servers=http://" + netip.AddrPortFrom(l.etcd.host.Addr(), etcdPort).String(),
 			fmt.Sprintf("--secure-port=%d", apiPort),
@@ -159,6 +163,15 @@ func (l *Lab) newAPIServer(i int, s sharedFiles) error {
 	}
 	l.servers = append(l.servers, a)
 	return nil
+}
+
+// apiServerPath is the program of the i-th API server.
+func (l *Lab) apiServerPath(i int) (string, error) {
+	minor := ""
+	if i < len(l.options.APIServerMinors) {
+		minor = l.options.APIServerMinors[i]
+	}
+	return l.options.Binaries.apiServer(minor)
 }
 
 // revive makes a server run and be ready, whatever was done to it.

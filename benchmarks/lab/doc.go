@@ -73,5 +73,9 @@
 //	}
 //
 // The programs come from KUBEBUILDER_ASSETS or are built once from pinned
-// modules and kept in the user's cache folder: see [Prepare].
+// modules and kept in the user's cache folder: see [Prepare]. API servers of
+// other minor versions than the newest are named to Enter and then to Start:
+//
+//	lab.Enter("1.36")
+//	l, err := lab.Start(ctx, lab.Options{APIServerMinors: []string{"1.36"}}) // api-0; the others are of the newest
 package lab

@@ -39,13 +39,13 @@ func outerPID() string { return os.Getenv(outerVariable) }
 // passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on, clears what is left, and exits
 // with the code of the program inside, or 128 plus the signal that killed it.
 //
-// Before that it prepares the programs that a lab runs, where the network is
-// still there: see [Prepare]. Without root it uses a user namespace. Where the
+// Before that it prepares the programs that a lab runs, with an API server of each
+// of the minors beside the newest, where the network is still there: see [Prepare]. Without root it uses a user namespace. Where the
 // machine allows neither, or lacks something else, it says so in one sentence
 // and exits with code 1.
 //
 // Inside, and in programs started inside, Enter does nothing.
-func Enter() {
+func Enter(minors ...string) {
 	switch os.Getenv(stateVariable) {
 	case stateInside:
 		return
@@ -56,7 +56,7 @@ func Enter() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
-	binaries, err := Prepare(ctx, os.Stderr)
+	binaries, err := Prepare(ctx, os.Stderr, minors...)
 	stop()
 	if err != nil {
 		fail(err)
@@ -103,9 +103,8 @@ func runInside(b Binaries) (int, error) {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		cmd.Env = append(os.Environ(),
 			stateVariable+"="+stateFresh,
-			outerVariable+"="+strconv.Itoa(os.Getpid()),
-			apiserverVariable+"="+b.KubeAPIServer,
-			etcdVariable+"="+b.Etcd)
+			outerVariable+"="+strconv.Itoa(os.Getpid()))
+		cmd.Env = append(cmd.Env, b.handover()...)
 		cmd.SysProcAttr = namespaces(withUser)
 		if err = cmd.Start(); err == nil || !errors.Is(err, unix.EPERM) {
 			break

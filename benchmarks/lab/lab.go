@@ -28,6 +28,12 @@ const (
 type Options struct {
 	// APIServers is how many API servers run; 0 means 3.
 	APIServers int
+	// APIServerMinors are the minor versions of the API servers, by index, such as
+	// "1.36". An empty one, and each beyond the end, is Binaries.KubeAPIServer:
+	// the newest, or that of KUBEBUILDER_ASSETS. The others must be in
+	// Binaries.Minors, where those that were named to [Enter] are. Servers of
+	// different minors serve side by side, as while a control plane is upgraded.
+	APIServerMinors []string
 	// Dir takes logs, data and keys. Empty means a temporary folder that Close
 	// removes, and the next lab if this one dies; a folder that is named here
 	// stays, and must be empty or new.
@@ -93,14 +99,22 @@ func Start(ctx context.Context, o Options) (_ *Lab, err error) {
 		o.Progress = io.Discard
 	}
 	o.Progress = &lines{to: o.Progress}
+	if len(o.APIServerMinors) > o.APIServers {
+		return nil, fmt.Errorf("lab: start: APIServerMinors names %d, %q, for %d API servers: must be at most one each", len(o.APIServerMinors), o.APIServerMinors, o.APIServers)
+	}
 	if !inside() {
 		return nil, fmt.Errorf("lab: start: %w", ErrOutside)
 	}
-	if o.Binaries == (Binaries{}) {
+	if o.Binaries.KubeAPIServer == "" && o.Binaries.Etcd == "" && len(o.Binaries.Minors) == 0 {
 		o.Binaries = prepared()
 	}
 	if err := o.Binaries.check(); err != nil {
 		return nil, fmt.Errorf("lab: start: %w", err)
+	}
+	for i, minor := range o.APIServerMinors {
+		if _, err := o.Binaries.apiServer(minor); err != nil {
+			return nil, fmt.Errorf("lab: start: APIServerMinors[%d]: %w", i, err)
+		}
 	}
 	if !open.CompareAndSwap(false, true) {
 		return nil, errors.New("lab: start: another lab is open in this process; close it first")

@@ -16,7 +16,7 @@ import (
 var errSystem = fmt.Errorf("lab: the laboratory is made of Linux network namespaces, and this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
 
 // Enter says that the laboratory needs Linux and exits with code 1.
-func Enter() {
+func Enter(...string) {
 	fmt.Fprintln(os.Stderr, errSystem)
 	os.Exit(1)
 }

@@ -6,22 +6,77 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/util/version"
 )
 
 func TestVersionsAreThoseThatTheModulesPin(t *testing.T) {
-	for _, p := range programs {
-		mod, err := os.ReadFile(filepath.Join("binaries", p.name, "go.mod"))
+	for _, p := range append(slices.Clone(kubeAPIServers), etcd) {
+		mod, err := os.ReadFile(filepath.Join("binaries", p.module, "go.mod"))
 		require.NoError(t, err)
 		module := map[string]string{"kube-apiserver": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}[p.name]
 		require.NotEmpty(t, module)
-		assert.Regexp(t, regexp.QuoteMeta(module+" v"+p.version)+`\s`, string(mod), p.name)
+		assert.Regexp(t, regexp.QuoteMeta(module+" v"+p.version)+`\s`, string(mod), p.module)
 		assert.Contains(t, string(mod), p.pkg)
 	}
+}
+
+// A library of another release in an API server would make it one that nobody runs.
+func TestAnAPIServerIsMadeOfTheLibrariesOfItsRelease(t *testing.T) {
+	for _, p := range kubeAPIServers {
+		mod, err := os.ReadFile(filepath.Join("binaries", p.module, "go.mod"))
+		require.NoError(t, err)
+		replaced := regexp.MustCompile(`(?m)^\t(k8s\.io/\S+) => (\S+) (\S+)$`).FindAllStringSubmatch(string(mod), -1)
+		assert.Greater(t, len(replaced), 20, p.module)
+		for _, r := range replaced {
+			assert.Equal(t, r[1], r[2], p.module)
+			assert.Equal(t, "v0"+strings.TrimPrefix(p.version, "1"), r[3], "%s: %s", p.module, r[1])
+		}
+	}
+}
+
+func TestMinorsAreListedTheNewestFirst(t *testing.T) {
+	minors := Minors()
+	require.Len(t, minors, len(kubeAPIServers))
+	for i, older := range minors[1:] {
+		assert.True(t, version.MustParseGeneric(older).LessThan(version.MustParseGeneric(minors[i])), "%v", minors)
+	}
+}
+
+func TestAMinorThatCannotBeBuiltIsNamedWithThoseThatCan(t *testing.T) {
+	_, err := Prepare(t.Context(), nil, "1.36", "1.5")
+	require.EqualError(t, err, `lab: no kube-apiserver of the minor version "1.5" can be built: must be one of 1.37, 1.36`)
+}
+
+func TestProgramsAreHandedToTheInsideAsTheyWerePrepared(t *testing.T) {
+	b := Binaries{KubeAPIServer: "/a", Etcd: "/e", Minors: map[string]string{"1.36": "/old", "1.37": "/new"}}
+	for _, minor := range Minors() {
+		t.Setenv(minorVariable(minor), "")
+	}
+	for _, setting := range b.handover() {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Setenv(name, value)
+	}
+	assert.Equal(t, b, prepared())
+}
+
+func TestStartSaysWhichMinorIsMissing(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	programs := Binaries{KubeAPIServer: self, Etcd: self, Minors: map[string]string{"1.36": self}}
+	_, err = Start(t.Context(), Options{Binaries: programs, APIServerMinors: []string{"1.36", "", "1.35"}})
+	require.ErrorContains(t, err, `APIServerMinors[2]: no kube-apiserver of the minor version "1.35" is prepared: name it to Enter`)
+	_, err = Start(t.Context(), Options{Binaries: programs, APIServers: 1, APIServerMinors: []string{"1.36", "1.36"}})
+	require.ErrorContains(t, err, `APIServerMinors names 2, ["1.36" "1.36"], for 1 API servers`)
+	programs.Minors["1.36"] = "/no/such/server"
+	_, err = Start(t.Context(), Options{Binaries: programs})
+	require.ErrorContains(t, err, "kube-apiserver 1.36 is missing: stat /no/such/server")
 }
 
 func TestStartSaysWhichProgramIsMissing(t *testing.T) {
@@ -44,7 +99,7 @@ func TestStartSaysWhichOptionIsWrong(t *testing.T) {
 }
 
 func TestFailedBuildQuotesTheGoCommand(t *testing.T) {
-	p := program{name: "etcd", pkg: "./no-such-package", version: "3.7.3"}
+	p := program{name: "etcd", module: "etcd", pkg: "./no-such-package", version: "3.7.3"}
 	var progress bytes.Buffer
 	err := p.build(t.Context(), filepath.Join(t.TempDir(), "etcd"), &progress)
 	require.ErrorContains(t, err, "go build")

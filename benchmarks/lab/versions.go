@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -15,25 +16,42 @@ func (l *Lab) EtcdURL() string {
 }
 
 // Versions returns what the lab's programs say of themselves, by name, such as
-// "kube-apiserver": "v1.37.2". They are asked, since KUBEBUILDER_ASSETS may have
-// brought others than those that are pinned here.
+// "kube-apiserver": "v1.37.2", or "v1.36.5, v1.37.2" where the API servers are of
+// several versions, each once, by index. They are asked, since KUBEBUILDER_ASSETS
+// may have brought others than those that are pinned here.
 func (l *Lab) Versions(ctx context.Context) (map[string]string, error) {
-	versions := map[string]string{}
-	for name, path := range map[string]string{
-		"kube-apiserver": l.options.Binaries.KubeAPIServer,
-		"etcd":           l.options.Binaries.Etcd,
-	} {
-		said, err := exec.CommandContext(ctx, path, "--version").Output()
-		if err != nil {
-			return nil, fmt.Errorf("lab: ask %s for its version: %w", path, err)
-		}
-		version := lastWord(string(said))
-		if version == "" {
-			return nil, fmt.Errorf("lab: ask %s for its version: it says nothing", path)
-		}
-		versions[name] = "v" + strings.TrimPrefix(version, "v")
+	store, err := versionOf(ctx, l.options.Binaries.Etcd)
+	if err != nil {
+		return nil, err
 	}
-	return versions, nil
+	var servers []string
+	for i := range l.servers {
+		path, err := l.apiServerPath(i)
+		if err != nil {
+			return nil, fmt.Errorf("lab: %w", err)
+		}
+		version, err := versionOf(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(servers, version) {
+			servers = append(servers, version)
+		}
+	}
+	return map[string]string{"kube-apiserver": strings.Join(servers, ", "), "etcd": store}, nil
+}
+
+// versionOf is what the program at path says of itself, such as "v1.37.2".
+func versionOf(ctx context.Context, path string) (string, error) {
+	said, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("lab: ask %s for its version: %w", path, err)
+	}
+	version := lastWord(string(said))
+	if version == "" {
+		return "", fmt.Errorf("lab: ask %s for its version: it says nothing", path)
+	}
+	return "v" + strings.TrimPrefix(version, "v"), nil
 }
 
 // lastWord is the last word of the first line.

@@ -4,6 +4,7 @@ package dropin
 
 import (
 	"go/types"
+	"os"
 	"strings"
 	"testing"
 
@@ -23,12 +24,20 @@ var pairs = map[string]string{
 	upstreamRoot + "/resourcelock": ownRoot + "resourcelock",
 }
 
+// modVariable names the file that stands for go.mod where another client-go is
+// compared with than go.mod requires; see .ci/versions.
+const modVariable = "HOLDFAST_MODFILE"
+
 func load(t *testing.T, paths ...string) map[string]*types.Package {
 	t.Helper()
-	loaded, err := packages.Load(&packages.Config{
+	config := &packages.Config{
 		Context: t.Context(),
-		Mode:    packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile,
-	}, paths...)
+		Mode:    packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile | packages.NeedModule,
+	}
+	if file := os.Getenv(modVariable); file != "" {
+		config.BuildFlags = []string{"-modfile=" + file}
+	}
+	loaded, err := packages.Load(config, paths...)
 	require.NoError(t, err)
 	byPath := map[string]*types.Package{}
 	for _, p := range loaded {
@@ -36,6 +45,9 @@ func load(t *testing.T, paths ...string) map[string]*types.Package {
 			t.Fatalf("loading %s: %v", p.PkgPath, e)
 		}
 		byPath[p.PkgPath] = p.Types
+		if p.PkgPath == upstreamRoot {
+			t.Logf("compared with %s %s", p.Module.Path, p.Module.Version)
+		}
 	}
 	return byPath
 }

@@ -58,7 +58,7 @@ func newCaches(client kubernetes.Interface, selector labels.Selector, target Tar
 // when all their goroutines have.
 func (c *caches) run(ctx context.Context) {
 	for _, factory := range c.factories {
-		factory.StartWithContext(ctx)
+		factory.Start(ctx.Done())
 	}
 	<-ctx.Done()
 	for _, factory := range c.factories {

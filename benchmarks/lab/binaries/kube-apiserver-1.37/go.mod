@@ -1,6 +1,6 @@
 // The API server that the laboratory runs. A module of its own, so that what
 // Kubernetes needs never enters the module graph of anything else here.
-module github.com/holdfast-go/holdfast/benchmarks/lab/binaries/kube-apiserver
+module github.com/holdfast-go/holdfast/benchmarks/lab/binaries/kube-apiserver-1.37
 
 go 1.26.0
 
