@@ -164,7 +164,6 @@ func TestASlowAddressNamesWhatBrokeForAWhile(t *testing.T) {
 }
 
 func TestTheIncidentIsPlayedAndMended(t *testing.T) {
-	t.Parallel()
 	l := contend(t)
 	assert.ErrorIs(t, l.strikeEverything("incident"), errNotAgain, "nobody leads yet")
 	assert.ErrorIs(t, l.strikeEverything("mend"), errNotAgain, "nothing is broken")
