@@ -21,9 +21,10 @@ type candidacy struct {
 	// spread is by how much the next claim is delayed.
 	spread time.Duration
 	// aside is until when others go first, after a resignation.
-	aside  time.Duration
-	joined instant
-	warned bool
+	aside      time.Duration
+	joined     instant
+	warned     bool
+	complaints complaints
 	// refused counts the claims in a row that failed though nobody was faster.
 	refused int
 	// how is what the last claim followed on, unanswered that it may have
@@ -199,10 +200,14 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 		}
 		return &won{state: state, sent: sent, how: c.how}
 	}
-	c.logger.V(2).Info("Could not take the lease", "err", explain(bounded, err))
+	err = explain(bounded, err)
+	c.logger.V(2).Info("A claim was not confirmed; reading the record", "err", err)
 	// Whether it was refused or its answer was lost, the record knows.
 	if err := c.read(ctx, c.le.callBound()); err != nil {
 		c.fail(err)
+		if ctx.Err() == nil {
+			c.sayUnreadable(err)
+		}
 		return nil
 	}
 	_, c.unanswered = c.writes.find(c.observed().snapshot.Record)
@@ -212,6 +217,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 	}
 	c.refused++ // nobody was faster: the API refuses
 	c.failAgain(err, c.refused)
+	c.sayUntakeable(err)
 	return nil
 }
 
@@ -228,7 +234,7 @@ func (c *candidacy) ask(ctx context.Context, seen observation, now instant) {
 		return
 	}
 	c.fail(err)
-	c.logger.Error(err, "Could not read the lease")
+	c.sayUnreadable(err)
 }
 
 // pause waits for d, or until something was seen.

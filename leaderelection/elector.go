@@ -132,9 +132,9 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	le.metrics.leaderOff(le.config.Name)
 	le.config.Trace.termEnded(le.Term(), ended)
 	if ended.Reason == SameIdentity {
-		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since, "calls", ended.Calls)
+		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls)
 	} else {
-		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since, "calls", ended.Calls, "err", ended.Err)
+		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls, "err", ended.Err)
 	}
 	le.lock.RecordEvent("stopped leading: " + string(ended.Reason))
 	return ended
@@ -263,14 +263,3 @@ func (le *LeaderElector) stopTimeout() time.Duration {
 // nothing is configured: how fast work stops has nothing to do with how short
 // the lease is.
 const leastPatience = 10 * time.Second
-
-// sayWhatIsLacking logs once what a lock that was not hardened cannot do.
-func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
-	le.mu.Lock()
-	said := le.said
-	le.said = true
-	le.mu.Unlock()
-	if _, hardened := boundOf(le.config.Lock); !said && !hardened {
-		logger.Info("The lock's client was not hardened: terms end on time all the same, but a dead connection may cost the lease or delay a takeover. Make the lock with resourcelock.NewFromKubeconfig, or its client from a configuration changed by dialer.Harden")
-	}
-}

@@ -3,7 +3,6 @@ package leaderelection
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -27,10 +26,8 @@ type leadership struct {
 	// whether one is.
 	renewals chan outcome
 	renewing bool
-	// lastErr is what the last attempt to renew failed with, calls how many calls
-	// it has made so far.
-	lastErr error
-	calls   *atomic.Int64
+	// effort is what the attempt to renew that is under way has made so far.
+	effort *effort
 
 	end, due clock.Timer
 	logger   klog.Logger
@@ -49,7 +46,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	term := le.begin(won)
 	l := &leadership{
 		le: le, term: term, state: won.state,
-		worked: make(chan struct{}), renewals: make(chan outcome, 1), logger: logger, calls: new(atomic.Int64),
+		worked: make(chan struct{}), renewals: make(chan outcome, 1), logger: logger, effort: new(effort),
 	}
 	renewCtx, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRenewing()
@@ -180,7 +177,11 @@ func (l *leadership) because(ended *TermEnded) *TermEnded {
 	if ended.Lock == "" {
 		ended.Lock = l.term.lock
 		ended.Since = l.le.clock.now().steady(l.term.lastSent())
-		ended.Calls = int(l.calls.Load())
+		var err error
+		ended.Calls, err = l.effort.made()
+		if ended.Err == nil && (ended.Reason == RenewDeadline || ended.Reason == InDoubt) {
+			ended.Err = err
+		}
 	}
 	return ended
 }
@@ -197,7 +198,7 @@ func (l *leadership) timeUp() *TermEnded {
 	if suspended := now.fastest(l.term.lastSent()) - now.steady(l.term.lastSent()); suspended > l.le.timing.retry {
 		reason = InDoubt
 	}
-	return l.over(&TermEnded{Reason: reason, Err: l.lastErr})
+	return l.over(&TermEnded{Reason: reason})
 }
 
 // renew starts a renewal unless one is under way.
@@ -206,8 +207,8 @@ func (l *leadership) renew(ctx context.Context) {
 		return
 	}
 	l.renewing = true
-	l.calls.Store(0)
-	attempt := attempt{le: l.le, logger: l.logger, state: l.state, known: l.term.lastSent(), calls: l.calls}
+	l.effort.begin()
+	attempt := attempt{le: l.le, logger: l.logger, state: l.state, known: l.term.lastSent(), effort: l.effort}
 	began := l.le.clock.now()
 	go func() {
 		o := attempt.run(ctx)
@@ -220,13 +221,13 @@ func (l *leadership) renew(ctx context.Context) {
 // it is.
 func (l *leadership) take(o outcome) *TermEnded {
 	l.renewing = false
-	l.state, l.lastErr = o.state, o.err
+	l.state = o.state
 	if o.lost != nil {
 		return l.over(o.lost)
 	}
 	now := l.le.clock.now()
 	if o.renewed {
-		l.calls.Store(0)
+		l.effort.begin()
 		l.term.extend(o.sent)
 		l.end.Reset(max(0, l.term.rest(now)))
 		l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))

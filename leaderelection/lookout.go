@@ -161,15 +161,16 @@ func (l *lookout) follow(ctx context.Context) {
 			return
 		}
 		l.trace.watchEnded(err)
-		switch {
-		case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err):
+		if apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) {
 			if !told {
 				logger.Info("The lease may not be watched, so it is polled: takeovers and handovers come up to a poll later. Grant the verb watch on it to be told at once", "err", err)
 			}
 			told = true
 			l.clock.sleep(ctx, watchAgain)
 			continue
-		case apierrors.IsResourceExpired(err), apierrors.IsGone(err):
+		}
+		sayWatchEnded(logger, err)
+		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 			if err := l.read(ctx, l.timing.deadline); err != nil {
 				l.fail(err)
 			}

@@ -51,7 +51,9 @@ type TermEnded struct {
 	// Calls is how many calls to the lock were made since then to renew: writes,
 	// and reads that were to settle them.
 	Calls int
-	// Err is what the last attempt to renew failed with; nil where none did.
+	// Err is why the calls did not suffice, for RenewDeadline and InDoubt: what the
+	// last one to fail failed with, or that none was answered. For Cancelled it is
+	// why the lease was not released, where that was to be. Else it is nil.
 	Err error
 }
 
@@ -94,7 +96,7 @@ func (e *TermEnded) sentence() string {
 	return string(e.Reason)
 }
 
-// Unwrap gives ErrNotLeader and the last error of a renewal.
+// Unwrap gives ErrNotLeader and Err.
 func (e *TermEnded) Unwrap() []error {
 	if e.Err == nil {
 		return []error{ErrNotLeader}

@@ -3,7 +3,6 @@ package leaderelection
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,14 +27,16 @@ type attempt struct {
 	known instant
 
 	answers chan answer
-	// calls counts the calls made.
-	calls *atomic.Int64
+	// effort is told of the calls and their answers.
+	effort *effort
 	// underway are the calls that wait for an answer, oldest first.
 	underway []*underway
 	failures int
 	lastErr  error
 	// refused is that the last write was answered, and not with a yes.
 	refused bool
+	// said is that the log speaks of this attempt.
+	said bool
 }
 
 // outcome is what an attempt came to: renewed, lost, or given up with ctx.
@@ -98,13 +99,14 @@ func (a *attempt) run(ctx context.Context) outcome {
 			}
 			if o := a.settle(got); o != nil {
 				o.state, o.err = a.state, a.lastErr
+				a.sayAfterAll(o)
 				return *o
 			}
 			switch {
 			case got.written != nil:
 				a.refused = apierrors.ReasonForError(got.err) != metav1.StatusReasonUnknown
 				a.le.metrics.slowpathExercised(a.le.config.Name)
-				a.logger.Info("A renewal was not confirmed; reading the record", "err", got.err)
+				a.sayUnconfirmed(got.err)
 				a.read(ctx)
 			case got.err == nil && got.state.ResourceVersion != a.state.ResourceVersion:
 				// Only labels or annotations were edited: write on the new state.
@@ -150,7 +152,7 @@ func (a *attempt) call(ctx context.Context, do func(context.Context) answer, bef
 	this := &underway{giveUp}
 	a.underway = append(a.underway, this)
 	before()
-	a.calls.Add(1)
+	a.effort.called()
 	go func() {
 		defer giveUp()
 		got := do(bounded)
@@ -175,6 +177,7 @@ func (a *attempt) finished(call *underway) bool {
 // settle returns what an answer proves, nil if it proves nothing (rule 3 of the
 // design).
 func (a *attempt) settle(got answer) *outcome {
+	a.effort.answered(got.err)
 	if got.err != nil {
 		a.lastErr = got.err
 		return nil

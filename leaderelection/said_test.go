@@ -104,6 +104,130 @@ func TestALostTermIsOneLineThatSaysWhy(t *testing.T) {
 	})
 }
 
+func TestALostTermThatNobodyAnsweredSaysWhatWasTried(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		go func() {
+			sleep(5 * s)
+			lock.with(func(l *memoryLock) { l.cut = true })
+		}()
+		said, le := listen(t, lock, 30*s)
+		assert.Equal(t, 1, strings.Count(said, "Stopped leading"), said)
+		assert.Contains(t, said, `reason="RenewDeadline" newHolder="" sinceRenewal="12s" calls=5 err="5 of 5 calls were not answered"`)
+		var ended *TermEnded
+		require.ErrorAs(t, le.Term().Err(), &ended)
+		assert.ErrorContains(t, ended, "12s after its last renewal: no renewal succeeded in time, after 5 calls: 5 of 5 calls were not answered")
+	})
+}
+
+func TestALostTermThatWasRefusedSaysWithWhichError(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		refusal := apierrors.NewForbidden(leases, "it", errors.New("no update for you"))
+		go func() {
+			sleep(5 * s)
+			lock.with(func(l *memoryLock) { l.fail = refusal })
+		}()
+		said, le := listen(t, lock, 30*s)
+		assert.Equal(t, 1, strings.Count(said, "A renewal was not confirmed"), said)
+		assert.Regexp(t, `Stopped leading .* reason="RenewDeadline" .* calls=\d+ err=".*no update for you"`, said)
+		assert.ErrorIs(t, le.Term().Err(), refusal)
+	})
+}
+
+// writeless is a lock whose writes are refused, as without a verb.
+type writeless struct {
+	*memoryLock
+	refusal error
+}
+
+func (l writeless) Write(context.Context, rl.Snapshot, rl.LeaderElectionRecord, time.Duration) (rl.Snapshot, error) {
+	return rl.Snapshot{}, l.refusal
+}
+
+func TestThatALeaseMayNotBeCreatedIsSaidAtOnceAndThenOnceAMinute(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := writeless{newMemory().lock("a"), apierrors.NewForbidden(leases, "it", errors.New("no create for you"))}
+		said, _ := listen(t, lock, s)
+		assert.Equal(t, 1, strings.Count(said, "Could not take the lease"), said)
+		assert.Contains(t, said, "no create for you")
+
+		said, _ = listen(t, lock, 10*time.Minute)
+		assert.Equal(t, 10, strings.Count(said, "Could not take the lease"), said)
+		assert.Contains(t, said, "failures=1", "the first")
+		assert.Regexp(t, `failures=\d\d`, said, "a later one stands for those before it")
+	})
+}
+
+func TestWhoeverWasSlowerDoesNotComplain(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		slow := overtaken{m.lock("a"), func() { m.edit(takenBy("b")) }}
+		said, _ := listen(t, slow, s)
+		assert.NotContains(t, said, "Could not", said)
+	})
+}
+
+// overtaken is a lock with whose writes another is always faster.
+type overtaken struct {
+	*memoryLock
+	overtake func()
+}
+
+func (l overtaken) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+	l.overtake()
+	return l.memoryLock.Write(ctx, base, next, lease)
+}
+
+func TestThatALeaseCannotBeReadIsSaidWhenTheReasonChangesAndElseOnceAMinute(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		lock.fail = apierrors.NewForbidden(leases, "it", errors.New("no get for you"))
+		go func() {
+			sleep(30 * s)
+			lock.with(func(l *memoryLock) { l.fail = errors.New("connection refused") })
+		}()
+		said, _ := listen(t, lock, 50*s)
+		assert.Equal(t, 1, strings.Count(said, "no get for you"), said)
+		assert.Equal(t, 1, strings.Count(said, "connection refused"), said)
+		assert.Equal(t, 2, strings.Count(said, "Could not read the lease"), said)
+	})
+}
+
+func TestACandidateThatSeesNothingWhenItMayTakeOverSaysSo(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(s *rl.Snapshot) { *s = held("other", "", 0, 15*time.Second) })
+		lock := m.lock("a")
+		go func() {
+			sleep(14 * s)
+			lock.with(func(l *memoryLock) { l.fail = errors.New("connection refused") })
+		}()
+		said, _ := listen(t, lock, 20*s)
+		assert.Equal(t, 1, strings.Count(said, "Could not read the lease"), said)
+		assert.Contains(t, said, "connection refused")
+	})
+}
+
+func TestARenewalThatIsRefusedAgainAndAgainIsSpokenOfTwice(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		go func() {
+			sleep(5 * s)
+			lock.with(func(l *memoryLock) { l.fail = apierrors.NewTooManyRequests("slow down", 1) })
+			sleep(6 * s)
+			lock.with(func(l *memoryLock) { l.fail = nil })
+		}()
+		said, le := listen(t, lock, 30*s)
+		assert.Equal(t, 1, strings.Count(said, "A renewal was not confirmed"), said)
+		assert.Equal(t, 1, strings.Count(said, "The renewal succeeded after all"), said)
+		var ended *TermEnded
+		require.ErrorAs(t, le.Term().Err(), &ended)
+		assert.Equal(t, Cancelled, ended.Reason)
+		assert.NoError(t, ended.Err)
+	})
+}
+
 func TestCoordinatedLeavesTheChoiceToTheAPIServer(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m := newMemory()

@@ -17,8 +17,10 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	crconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/holdfast-go/holdfast/examples/controller-runtime/elected"
 	"github.com/holdfast-go/holdfast/examples/controller-runtime/ways"
 )
 
@@ -95,9 +97,15 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return fmt.Errorf("-kubeconfig=%q: %w", s.kubeconfig, err)
 	}
-	mgr, err := ways.NewManager(s.way, config, s.options())
+	shown := newShown()
+	mgr, err := ways.NewManager(s.way, config, s.options(), shown.election)
 	if err != nil {
 		return err
+	}
+	if ours, is := mgr.(*elected.Manager); is {
+		if err := shown.show(ours, metrics.Registry); err != nil {
+			return err
+		}
 	}
 	if err := setUpChecksums(mgr); err != nil {
 		return err

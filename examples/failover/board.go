@@ -17,6 +17,7 @@ type board struct {
 	first     time.Time // the event that came first
 	latest    time.Time // the latest event
 	endpoints []*endpointState
+	slow      bool // the address is slow to notice a fault
 	fleets    []*fleetState
 	log       []note
 }
@@ -41,6 +42,7 @@ const maxNotes = 12
 type endpointState struct {
 	name   string
 	faults []stretch // what is silent or frozen
+	named  []stretch // when the address named it
 }
 
 type fleetState struct {
@@ -94,9 +96,16 @@ func (b *board) apply(e event) {
 	if e.at.After(b.latest) {
 		b.latest = e.at
 	}
-	if e.endpoint != "" {
+	switch {
+	case e.endpoint != "":
 		b.applyEndpoint(e)
-	} else {
+	case e.kind == slowed || e.kind == prompted:
+		b.slow = e.kind == slowed
+		b.note(e, false, "%s", map[bool]string{
+			true:  "the address is slow from now on: it names what breaks for " + seconds(addressLag) + " more",
+			false: "the address notices at once again what breaks",
+		}[b.slow])
+	default:
 		for _, f := range b.fleets {
 			if f.name == e.fleet {
 				b.applyFleet(f, e)
@@ -121,6 +130,13 @@ func (b *board) applyEndpoint(e event) {
 		case mended:
 			finish(endpoint.faults, e.at)
 			b.note(e, false, "endpoint %s is well again", e.endpoint)
+		case named:
+			endpoint.named = begin(endpoint.named, e.at, "")
+		case unnamed:
+			finish(endpoint.named, e.at)
+			if lasts(endpoint.faults) && b.slow {
+				b.note(e, false, "the address names endpoint %s no more", e.endpoint)
+			}
 		}
 	}
 }
@@ -255,7 +271,7 @@ func (b *board) note(e event, grave bool, format string, args ...any) {
 func (b *board) prune() {
 	since := b.latest.Add(-b.window)
 	for _, e := range b.endpoints {
-		e.faults = prune(e.faults, since)
+		e.faults, e.named = prune(e.faults, since), prune(e.named, since)
 	}
 	for _, f := range b.fleets {
 		f.gaps, f.overlaps = prune(f.gaps, since), prune(f.overlaps, since)

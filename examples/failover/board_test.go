@@ -50,7 +50,7 @@ func TestALostTermIsAGapUntilSomeoneLeads(t *testing.T) {
 		of("holdfast", "one", stopped, 10), of("holdfast", "one", exited, 10.1),
 	}
 	v, f := seen(12, history...)
-	assert.Equal(t, "nobody leads", f.Summary)
+	assert.Equal(t, "nobody leads for 2.00 s", f.Summary)
 	assert.Empty(t, f.Leaders)
 	assert.Equal(t, 1, f.Lost)
 	assert.EqualValues(t, 2000, f.Leaderless, "a gap that lasts counts until now")
@@ -119,8 +119,8 @@ func TestConnectionsAreCountedAndRemembered(t *testing.T) {
 func TestFaultsLastUntilMended(t *testing.T) {
 	v, f := seen(9, onEndpoint("a", silenced, 1), onEndpoint("b", frozen, 2), onEndpoint("b", mended, 3), onEndpoint("z", silenced, 3),
 		of("holdfast", "one", started, 0), of("holdfast", "one", cut, 4), of("holdfast", "one", died, 5), of("holdfast", "one-2", started, 7))
-	assert.Equal(t, endpointView{Name: "a", Fault: faultSilent, Faults: []stretchView{{From: ms(1), What: faultSilent}}}, v.Endpoints[0])
-	assert.Equal(t, endpointView{Name: "b", Faults: []stretchView{{From: ms(2), To: ms(3), What: faultFrozen}}}, v.Endpoints[1])
+	assert.Equal(t, endpointView{Name: "a", Fault: faultSilent, Faults: []stretchView{{From: ms(1), What: faultSilent}}, Named: []stretchView{}}, v.Endpoints[0])
+	assert.Equal(t, endpointView{Name: "b", Faults: []stretchView{{From: ms(2), To: ms(3), What: faultFrozen}}, Named: []stretchView{}}, v.Endpoints[1])
 	assert.True(t, f.Contenders[0].Cut, "a restart does not mend a network")
 	require.Len(t, v.Endpoints, 2)
 }
@@ -137,6 +137,20 @@ func TestTheLeaseIsThatOfTheLastRecord(t *testing.T) {
 	assert.Zero(t, f.LeaseEnd)
 }
 
+func TestTheBoardShowsWhatTheAddressNames(t *testing.T) {
+	history := []event{
+		onEndpoint("a", named, 0), onEndpoint("b", named, 0), {at: at(1), kind: slowed},
+		onEndpoint("a", silenced, 2), onEndpoint("a", unnamed, 42),
+	}
+	v, _ := seen(50, history...)
+	assert.True(t, v.Slow)
+	assert.Equal(t, []stretchView{{From: ms(0), To: ms(42)}}, v.Endpoints[0].Named)
+	assert.Equal(t, []stretchView{{From: ms(0)}}, v.Endpoints[1].Named)
+	assert.Equal(t, "the address names endpoint a no more", v.Log[0].Text)
+	v, _ = seen(51, append(history, event{at: at(51), kind: prompted})...)
+	assert.False(t, v.Slow)
+}
+
 func TestABoardStaysSmallAndRemembersSums(t *testing.T) {
 	b := newBoard(pageTiming, time.Minute, []string{"a"}, []string{"holdfast"}, []string{"one"})
 	b.apply(of("holdfast", "one", started, 0))
@@ -146,7 +160,9 @@ func TestABoardStaysSmallAndRemembersSums(t *testing.T) {
 		b.apply(of("holdfast", "one", renewed, s))
 		b.apply(links("one", s, "a"))
 		b.apply(onEndpoint("a", silenced, s))
+		b.apply(onEndpoint("a", unnamed, s+.5))
 		b.apply(onEndpoint("a", mended, s+1))
+		b.apply(onEndpoint("a", named, s+1))
 		b.apply(of("holdfast", "one", cut, s+1))
 		b.apply(of("holdfast", "one", mended, s+2))
 		b.apply(of("holdfast", "one", stopped, s+3))
@@ -156,7 +172,7 @@ func TestABoardStaysSmallAndRemembersSums(t *testing.T) {
 	const most = 17 // a minute's worth, and what began before it
 	for name, n := range map[string]int{
 		"gaps": len(f.Gaps), "terms": len(one.Terms), "cuts": len(one.Cuts), "linked": len(one.Linked),
-		"renewals": len(one.Renewals), "faults": len(v.Endpoints[0].Faults), "log": len(v.Log),
+		"renewals": len(one.Renewals), "faults": len(v.Endpoints[0].Faults), "named": len(v.Endpoints[0].Named), "log": len(v.Log),
 	} {
 		assert.LessOrEqual(t, n, most, name)
 		assert.Positive(t, n, name)

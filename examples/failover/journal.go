@@ -28,6 +28,10 @@ const (
 	frozen    kind = "frozen"    // an endpoint reads nothing any more
 	cut       kind = "cut"       // a process's host is off the network
 	mended    kind = "mended"    // the endpoint, or the host, is well again
+	named     kind = "named"     // the address names the endpoint from now on
+	unnamed   kind = "unnamed"   // and no more
+	slowed    kind = "slowed"    // the address is slow to notice a fault from now on
+	prompted  kind = "prompted"  // and notices at once
 )
 
 // event is one thing that happened. Every figure is computed from events.
@@ -40,8 +44,8 @@ type event struct {
 	// leaseEnd is set on renewed: the record's renewTime plus its duration.
 	leaseEnd time.Time
 	text     string // for the reader only
-	// endpoint is what silenced, frozen and mended are about, unless it is a
-	// contender.
+	// endpoint is what silenced, frozen, mended, named and unnamed are about, unless
+	// it is a contender.
 	endpoint string
 	// endpoints is set on connected: one name for each open connection, sorted.
 	endpoints []string

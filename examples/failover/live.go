@@ -14,8 +14,9 @@ import (
 // live is a stage on which whoever watches causes the faults, for as long as
 // they like. It is safe for concurrent use.
 //
-// The address names the endpoints that are well, as in the scenarios. While none
-// is, it names all: it knows nothing better. Its relay then keeps every connection
+// The address names the endpoints that are well, as in the scenarios, or, while it
+// is slow, what has become faulty for addressLag more. While none is well, it
+// names all: it knows nothing better. Its relay then keeps every connection
 // tried until something is mended, about a dozen file descriptors a second, so
 // leave all three silent for minutes, not for hours.
 type live struct {
@@ -29,7 +30,16 @@ type live struct {
 	latest map[string]*process // the process of each host, by fleet/slot
 	// pinned: the address names endpoint a only, until everyone is connected.
 	pinned bool
+	slow   bool
+	// lagging is until when the address names a faulty endpoint, by its name.
+	lagging map[string]time.Time
+	// told are the endpoints that the journal knows to be named.
+	told map[string]bool
 }
+
+// addressLag is for how long an address that is slow names what is faulty: as
+// long as the nodes of a cluster are given to say that they live.
+const addressLag = 40 * time.Second
 
 // What a live stage has, what it remembers, and how often it looks at the
 // connections.
@@ -52,7 +62,10 @@ var (
 func openLive(t timing) (*live, error) {
 	j := newJournal()
 	j.keep = liveEvents
-	l := &live{journal: j, faulty: map[string]bool{}, cut: map[string]bool{}, latest: map[string]*process{}, pinned: true}
+	l := &live{
+		journal: j, faulty: map[string]bool{}, cut: map[string]bool{}, latest: map[string]*process{}, pinned: true,
+		lagging: map[string]time.Time{}, told: map[string]bool{},
+	}
 	st, err := openStage(options{timing: t, restart: restartAfter}, scenario{name: liveName, pinned: true}, j)
 	if err != nil {
 		return nil, err
@@ -75,6 +88,9 @@ func openLive(t timing) (*live, error) {
 		names = append(names, f.name)
 	}
 	l.board = &sharedBoard{board: newBoard(t, liveWindow, endpoints, names, liveSlots), changed: make(chan struct{})}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.name(time.Now())
 	return l, nil
 }
 
@@ -100,6 +116,7 @@ func (l *live) run(ctx context.Context) error {
 				return err
 			}
 			seen = l.look(seen)
+			l.notice(time.Now())
 		case <-ctx.Done():
 			return nil
 		}
@@ -131,7 +148,7 @@ func (l *live) start(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pinned = false
-	l.name()
+	l.name(time.Now())
 }
 
 // look reports the connections that are not as they were seen last.
@@ -152,16 +169,70 @@ func (l *live) look(seen map[*process][]string) map[*process][]string {
 	return next
 }
 
-// name makes the address name what is well. It must be called with mu held.
-func (l *live) name() {
-	if l.pinned {
-		return
+// name makes the address name what it takes to be well at a moment. It must be
+// called with mu held.
+func (l *live) name(now time.Time) {
+	names := l.stage.endpoints[:1]
+	if !l.pinned {
+		names = slices.DeleteFunc(slices.Clone(l.stage.endpoints), func(e *leaseapi.Endpoint) bool {
+			return l.faulty[e.Name()] && !now.Before(l.lagging[e.Name()])
+		})
 	}
-	well := slices.DeleteFunc(slices.Clone(l.stage.endpoints), func(e *leaseapi.Endpoint) bool { return l.faulty[e.Name()] })
-	if len(well) == 0 {
-		well = l.stage.endpoints
+	if len(names) == 0 {
+		names = l.stage.endpoints
 	}
-	l.stage.relay.Name(well...)
+	l.stage.relay.Name(names...)
+	for _, e := range l.stage.endpoints {
+		is, what := slices.Contains(names, e), unnamed
+		if is {
+			what = named
+		}
+		if l.told[e.Name()] != is {
+			l.told[e.Name()] = is
+			l.journal.add(event{scenario: liveName, kind: what, endpoint: e.Name()})
+		}
+	}
+}
+
+// notice lets the address notice what it should have by now.
+func (l *live) notice(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	overdue := false
+	for name, until := range l.lagging {
+		if !now.Before(until) {
+			delete(l.lagging, name)
+			overdue = true
+		}
+	}
+	if overdue {
+		l.name(now)
+	}
+}
+
+// setAddress makes the address slow to notice what breaks from now on, or prompt
+// for what is broken too. The error wraps errUnknown where there is no such
+// manner, errNotAgain where it is so already.
+func (l *live) setAddress(manner string) error {
+	if manner != "slow" && manner != "prompt" {
+		return fmt.Errorf("address %q: %w, must be slow or prompt", manner, errUnknown)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.slow == (manner == "slow") {
+		return fmt.Errorf("make the address %s: %w", manner, errNotAgain)
+	}
+	l.slow = !l.slow
+	what := prompted
+	if l.slow {
+		what = slowed
+	}
+	l.journal.add(event{scenario: liveName, kind: what})
+	if !l.slow {
+		clear(l.lagging)
+		l.name(time.Now())
+	}
+	return nil
 }
 
 // strikeEndpoint silences, freezes or mends an endpoint. What is silent or
@@ -191,9 +262,14 @@ func (l *live) strikeEndpoint(name, fault string) error {
 	}
 	l.journal.add(event{scenario: liveName, kind: strike.kind, endpoint: name})
 	strike.do()
+	now := time.Now()
 	l.faulty[name] = strike.kind != mended
+	delete(l.lagging, name)
+	if l.faulty[name] && l.slow {
+		l.lagging[name] = now.Add(addressLag)
+	}
 	l.pinned = false
-	l.name()
+	l.name(now)
 	return nil
 }
 

@@ -116,20 +116,82 @@ func TestTheBoardShowsWhatFaultsDo(t *testing.T) {
 
 func TestWhereNoEndpointIsWellTheAddressNamesAll(t *testing.T) {
 	l := quietLive(t)
-	named := func() (names []string) {
-		for _, e := range l.stage.relay.Named() {
-			names = append(names, e.Name())
-		}
-		return names
-	}
-	assert.Equal(t, []string{"a"}, named(), "all begin on endpoint a")
+	assert.Equal(t, []string{"a"}, namedBy(l), "all begin on endpoint a")
 	require.NoError(t, l.strikeEndpoint("b", "freeze"))
-	assert.Equal(t, []string{"a", "c"}, named())
+	assert.Equal(t, []string{"a", "c"}, namedBy(l))
 	require.NoError(t, l.strikeEndpoint("a", "silence"))
 	require.NoError(t, l.strikeEndpoint("c", "silence"))
-	assert.Equal(t, []string{"a", "b", "c"}, named())
+	assert.Equal(t, []string{"a", "b", "c"}, namedBy(l))
 	require.NoError(t, l.strikeEndpoint("b", "mend"))
-	assert.Equal(t, []string{"b"}, named())
+	assert.Equal(t, []string{"b"}, namedBy(l))
+}
+
+// namedBy returns what the address names.
+func namedBy(l *live) (names []string) {
+	for _, e := range l.stage.relay.Named() {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestASlowAddressNamesWhatBrokeForAWhile(t *testing.T) {
+	l := quietLive(t)
+	require.NoError(t, l.setAddress("slow"))
+	assert.ErrorIs(t, l.setAddress("slow"), errNotAgain)
+	struck := time.Now()
+	require.NoError(t, l.strikeEndpoint("a", "silence"))
+	assert.Equal(t, []string{"a", "b", "c"}, namedBy(l))
+	l.notice(struck.Add(addressLag - time.Second))
+	assert.Equal(t, []string{"a", "b", "c"}, namedBy(l))
+	l.notice(time.Now().Add(addressLag))
+	assert.Equal(t, []string{"b", "c"}, namedBy(l))
+
+	require.NoError(t, l.strikeEndpoint("b", "freeze"))
+	assert.Equal(t, []string{"b", "c"}, namedBy(l))
+	require.NoError(t, l.setAddress("prompt"))
+	assert.Equal(t, []string{"c"}, namedBy(l), "what is broken is noticed at once")
+	assert.ErrorIs(t, l.setAddress("prompt"), errNotAgain)
+	assert.ErrorIs(t, l.setAddress("lost"), errUnknown)
+	require.NoError(t, l.strikeEndpoint("a", "mend"))
+	assert.Equal(t, []string{"a", "c"}, namedBy(l))
+
+	// What is mended in time is named on.
+	require.NoError(t, l.setAddress("slow"))
+	require.NoError(t, l.strikeEndpoint("a", "silence"))
+	require.NoError(t, l.strikeEndpoint("a", "mend"))
+	l.notice(time.Now().Add(addressLag))
+	assert.Equal(t, []string{"a", "c"}, namedBy(l))
+}
+
+func TestTheIncidentIsPlayedAndMended(t *testing.T) {
+	l := contend(t)
+	assert.ErrorIs(t, l.strikeEverything("incident"), errNotAgain, "nobody leads yet")
+	assert.ErrorIs(t, l.strikeEverything("mend"), errNotAgain, "nothing is broken")
+	assert.ErrorIs(t, l.strikeEverything("flood"), errUnknown)
+	ours, _ := l.await(t, "two leaders", func(o, c fleetView) bool { return settled(o, c) })
+	leader := slotOf(ours.Leaders[0])
+	require.NoError(t, l.setAddress("slow"))
+	require.NoError(t, l.strikeEverything("incident"))
+	for _, f := range fleets {
+		assert.True(t, l.cut[f.name+"/one"], "the leader's host is off the network")
+		assert.False(t, l.cut[f.name+"/two"])
+	}
+	assert.Equal(t, map[string]bool{"a": true}, l.faulty, "what all began on is silent")
+	assert.Equal(t, []string{"a", "b", "c"}, namedBy(l), "and named still")
+
+	ours, theirs := l.await(t, "our standby leads, client-go's does not", func(o, c fleetView) bool {
+		return len(o.Leaders) == 1 && slotOf(o.Leaders[0]) != leader && len(c.Leaders) == 0
+	})
+	assert.Equal(t, 1, ours.Lost)
+	assert.NotEmpty(t, theirs.Gaps, "nobody leads there")
+	assert.ErrorIs(t, l.strikeEverything("incident"), errNotAgain, "client-go has no leader to strike")
+	require.NoError(t, l.strikeEverything("mend"))
+	l.await(t, "all are well again", func(o, c fleetView) bool { return settled(o, c) })
+	v, _ := l.board.view()
+	for _, e := range v.Endpoints {
+		assert.Empty(t, e.Fault)
+		assert.True(t, e.Named[len(e.Named)-1].To == 0, "named")
+	}
 }
 
 func TestAProcessStartedOnAHostThatIsCutOffIsCutOff(t *testing.T) {

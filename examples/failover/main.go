@@ -5,7 +5,8 @@
 //
 // The first plays four faults in the terminal. The second serves a page, on this
 // machine only, that draws contenders, endpoints, connections and terms as they
-// change, with a button for each fault; it runs until it is interrupted.
+// change, with a button for each fault and one for the incident; it runs until it is
+// interrupted.
 //
 // Both need nothing but Go, and the first takes about a minute. They start an
 // in-memory Lease API (TLS, HTTP/1.1 and HTTP/2) as three endpoints behind one
@@ -22,7 +23,8 @@
 // sent to it. So TCP never notices by itself, and TCP_USER_TIMEOUT, which this
 // library sets, never fires; what is seen here is the effect of second attempts
 // on new connections. The address stops naming the dead endpoint at once, which
-// is the best case for everyone. The laboratory in benchmarks has real
+// is the best case for everyone; the page has a switch that makes it slow. The
+// laboratory in benchmarks has real
 // kube-apiservers, real packet loss, and an address that is slow to notice.
 package main
 

@@ -127,6 +127,12 @@ func (l *live) handler() http.Handler {
 	mux.HandleFunc("POST /contenders/{fleet}/{slot}/{fault}", func(w http.ResponseWriter, r *http.Request) {
 		answerStrike(w, l.strikeContender(r.PathValue("fleet"), r.PathValue("slot"), r.PathValue("fault")))
 	})
+	mux.HandleFunc("POST /address/{manner}", func(w http.ResponseWriter, r *http.Request) {
+		answerStrike(w, l.setAddress(r.PathValue("manner")))
+	})
+	mux.HandleFunc("POST /everything/{fault}", func(w http.ResponseWriter, r *http.Request) {
+		answerStrike(w, l.strikeEverything(r.PathValue("fault")))
+	})
 	return guard(mux)
 }
 

@@ -112,6 +112,13 @@ func TestButtonsThatCannotBePressedSayWhy(t *testing.T) {
 		{"/contenders/holdfast/one/cut", http.StatusNoContent, ""},
 		{"/contenders/holdfast/three/cut", http.StatusNotFound, `"three"`},
 		{"/contenders/nobody/one/cut", http.StatusNotFound, `"nobody"`},
+		{"/address/slow", http.StatusNoContent, ""},
+		{"/address/slow", http.StatusConflict, "make the address slow"},
+		{"/address/lost", http.StatusNotFound, "slow or prompt"},
+		{"/everything/incident", http.StatusConflict, "each fleet must have a leader"},
+		{"/everything/mend", http.StatusNoContent, ""},
+		{"/everything/mend", http.StatusConflict, "nothing is broken"},
+		{"/everything/explode", http.StatusNotFound, "incident or mend"},
 		{"/contenders/holdfast/one/explode", http.StatusNotFound, "kill, cut or mend"},
 	} {
 		answer := ask(l, "POST", c.path, nil)

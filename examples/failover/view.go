@@ -17,6 +17,8 @@ type view struct {
 	Window    int64          `json:"window"` // milliseconds
 	Lease     int64          `json:"lease"`  // milliseconds
 	Timing    string         `json:"timing"`
+	Slow      bool           `json:"slow"` // the address is slow to notice a fault
+	Lag       int64          `json:"lag"`  // milliseconds for which it then names what is faulty
 	Endpoints []endpointView `json:"endpoints"`
 	Fleets    []fleetView    `json:"fleets"`
 	Log       []noteView     `json:"log"` // the latest first
@@ -32,6 +34,7 @@ type endpointView struct {
 	Name   string        `json:"name"`
 	Fault  string        `json:"fault"` // empty: it is well
 	Faults []stretchView `json:"faults"`
+	Named  []stretchView `json:"named"` // by the address
 }
 
 type fleetView struct {
@@ -72,14 +75,14 @@ type noteView struct {
 func (b *board) view(now time.Time) view {
 	v := view{
 		Now: now.UnixMilli(), Since: now.UnixMilli(), Window: b.window.Milliseconds(), Lease: b.timing.lease.Milliseconds(),
-		Timing:    b.timing.String(),
+		Timing: b.timing.String(), Slow: b.slow, Lag: addressLag.Milliseconds(),
 		Endpoints: []endpointView{}, Fleets: []fleetView{}, Log: []noteView{},
 	}
 	if !b.first.IsZero() {
 		v.Since = b.first.UnixMilli()
 	}
 	for _, e := range b.endpoints {
-		ev := endpointView{Name: e.name, Faults: stretchViews(e.faults)}
+		ev := endpointView{Name: e.name, Faults: stretchViews(e.faults), Named: stretchViews(e.named)}
 		if lasts(e.faults) {
 			ev.Fault = e.faults[len(e.faults)-1].what
 		}
@@ -119,6 +122,9 @@ func (f *fleetState) view(now time.Time) fleetView {
 		v.Summary = list(v.Leaders) + " leads"
 	case f.led:
 		v.Summary = "nobody leads"
+		if lasts(f.gaps) {
+			v.Summary += " for " + seconds(now.Sub(f.gaps[len(f.gaps)-1].from))
+		}
 	default:
 		v.Summary = "electing its first leader"
 	}

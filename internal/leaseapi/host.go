@@ -87,8 +87,10 @@ func (h *Host) DelayAnswers(d time.Duration) { h.line.delay.Store(int64(d)) }
 func (h *Host) Mend() { h.line.mend() }
 
 // Endpoints returns the Endpoint of each connection that this Host has open, in
-// the order of their names. One that a client has closed is not open, though a
-// fault may still keep the other side from hearing of that.
+// the order of their names. One that began while no byte passed is not open until
+// one does, as on a network where its first packet is lost; one that a client has
+// closed is not, though a fault may still keep the other side from hearing of
+// that.
 func (h *Host) Endpoints() []*Endpoint {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -138,15 +140,14 @@ func (h *Host) carry(client net.Conn) {
 		reset(client)
 		return
 	}
-	h.track(client, endpoint)
-	defer h.untrack(client)
-
 	ctx, cancel := context.WithCancel(h.ctx)
 	defer cancel()
 	gates := []*gate{h.line.requests, endpoint.line.requests}
 	if through(ctx, gates...) != nil {
 		return
 	}
+	h.track(client, endpoint)
+	defer h.untrack(client)
 	var dialer net.Dialer
 	server, err := dialer.DialContext(ctx, "tcp4", endpoint.address)
 	if err != nil {

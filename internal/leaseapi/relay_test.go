@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -262,6 +263,21 @@ func TestAConnectionThatItsClientClosedIsNotOpenThoughASilentEndpointCannotHearO
 	endpoints[0].Silence()
 	require.NoError(t, conn.Close())
 	require.Eventually(t, func() bool { return len(host.Endpoints()) == 0 }, patience, time.Millisecond)
+}
+
+func TestAConnectionIsNotOpenBeforeAByteCanPass(t *testing.T) {
+	_, endpoints := serve(t, Options{}, "a")
+	relay := NewRelay(nil, endpoints...)
+	defer relay.Close()
+	host := newHost(t, relay, "one")
+	host.Silence()
+	conn, err := net.Dial("tcp4", host.listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	unanswered(t, leasesOf(t, host))
+	assert.Empty(t, host.Endpoints())
+	host.Mend()
+	require.Eventually(t, func() bool { return slices.Contains(namesOf(host.Endpoints()), "a") }, patience, time.Millisecond)
 }
 
 func TestAnEndpointThatDiedRefuses(t *testing.T) {

@@ -40,7 +40,11 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // With LeaderElectionReleaseOnCancel the Runnables may take
 // GracefulShutdownTimeout to return; so long the lease is renewed. It is safe
 // whether or not the process exits at once.
-func NewManager(config *rest.Config, options manager.Options) (manager.Manager, error) {
+//
+// Each of changes is called with the election when it is complete, for what
+// options cannot say, such as a Trace or callbacks; without LeaderElection none
+// is.
+func NewManager(config *rest.Config, options manager.Options, changes ...func(*leaderelection.LeaderElectionConfig)) (manager.Manager, error) {
 	if !options.LeaderElection {
 		return manager.New(config, options)
 	}
@@ -65,6 +69,9 @@ func NewManager(config *rest.Config, options manager.Options) (manager.Manager, 
 		if election.Lock, err = newLock(kind, config, inner, options, election); err != nil {
 			return nil, fmt.Errorf("elected: %w", err)
 		}
+	}
+	for _, change := range changes {
+		change(&election)
 	}
 	return New(inner, election)
 }

@@ -81,6 +81,16 @@ func TestAnElectionThatCannotWorkIsNamed(t *testing.T) {
 	}
 }
 
+func TestWhatOptionsCannotSayIsChangedLast(t *testing.T) {
+	var told string
+	_, err := elected.NewManager(nowhere, options(), func(c *leaderelection.LeaderElectionConfig) {
+		told = c.Name + " on " + c.Lock.Describe()
+		c.LeaseDuration = time.Second
+	})
+	assert.Equal(t, "work on default/work", told, "the election is complete")
+	assert.ErrorContains(t, err, "LeaseDuration = 1s", "and what is changed counts")
+}
+
 func TestALockOfTheUsersOwnIsTakenAsItIs(t *testing.T) {
 	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, "elsewhere", "other",
 		resourcelock.ResourceLockConfig{Identity: "me"}, nowhere, 10*time.Second)

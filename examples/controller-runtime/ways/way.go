@@ -16,6 +16,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/examples/controller-runtime/elected"
+	"github.com/holdfast-go/holdfast/leaderelection"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -59,8 +60,9 @@ func (w Way) MarshalText() ([]byte, error) { return []byte(w), nil }
 // names the one that is missing. config, which is not changed, shows the way to
 // the API and has not been hardened. But for Unchanged, whatever else the
 // manager sends goes through connections that are dropped when they have been
-// silent for RenewDeadline.
-func NewManager(w Way, config *rest.Config, options ctrl.Options) (ctrl.Manager, error) {
+// silent for RenewDeadline. changes are for Elector only, since controller-runtime
+// lets nobody at its elector.
+func NewManager(w Way, config *rest.Config, options ctrl.Options, changes ...func(*leaderelection.LeaderElectionConfig)) (ctrl.Manager, error) {
 	for name, d := range map[string]*time.Duration{
 		"LeaseDuration": options.LeaseDuration, "RenewDeadline": options.RenewDeadline, "RetryPeriod": options.RetryPeriod,
 	} {
@@ -91,7 +93,7 @@ func NewManager(w Way, config *rest.Config, options ctrl.Options) (ctrl.Manager,
 		return ctrl.NewManager(traffic, options)
 	case Elector:
 		options.LeaderElectionConfig = config
-		return elected.NewManager(traffic, options)
+		return elected.NewManager(traffic, options, changes...)
 	default:
 		return nil, fmt.Errorf("way %q: there is no such way", w)
 	}

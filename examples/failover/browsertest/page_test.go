@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,38 @@ func TestALeaderOnASilentEndpointKeepsItsLeaseOnlyHere(t *testing.T) {
 	assert.Equal(t, "false", p.text(`String(document.documentElement.scrollWidth > innerWidth)`), "nothing is wider than a narrow window")
 }
 
+func TestTheIncidentLeavesClientGoWithoutALeaderAndUsWithOne(t *testing.T) {
+	address := startProgram(t)
+	p := open(t, "http://"+address+"/")
+	p.until(20*time.Second, "the incident to be ready to be played", `document.getElementById("incident").getAttribute("aria-disabled") === "false"`)
+	assert.Equal(t, "true", p.text(`document.getElementById("mend").getAttribute("aria-disabled")`), "nothing is broken")
+	p.toggle("slow")
+	p.until(5*time.Second, "the address to be slow", `document.getElementById("slow").checked &&
+		document.getElementById("slow-text").textContent.includes("for 40 s")`)
+	p.enter("incident")
+	p.until(5*time.Second, "a silent endpoint that is named still",
+		`document.querySelectorAll('.endpoint[data-fault="silent"][data-named="true"]').length > 0 &&
+		 document.querySelectorAll('.contender[data-cut="true"]').length === 2`)
+	p.until(20*time.Second, "a new leader here and none there",
+		`document.querySelectorAll('[data-contender^="holdfast/"][data-state="leads"][data-cut="false"]').length === 1 &&
+		 document.querySelector('[data-fleet="client-go"]').dataset.leaders === "" &&
+		 +document.querySelector('[data-fleet="client-go"]').dataset.lost === 1`)
+	p.shoot("7-incident")
+	ours := p.number(`document.querySelector('[data-fleet="holdfast"]').dataset.leaderless`)
+	p.until(30*time.Second, "client-go to be without a leader ten times as long as we were, and a second longer",
+		fmt.Sprintf(`document.querySelector('[data-fleet="client-go"]').dataset.leaders === "" &&
+		 +document.querySelector('[data-fleet="client-go"]').dataset.leaderless > Math.max(%g * 10, %g + 1000)`, ours, ours))
+	p.shoot("8-waiting")
+	p.enter("mend")
+	p.until(30*time.Second, "two leaders again and nothing broken",
+		`document.querySelectorAll('.contender[data-state="leads"]').length === 2 &&
+		 document.querySelectorAll('.endpoint:not([data-fault=""]), .contender[data-cut="true"]').length === 0`)
+	p.toggle("slow")
+	p.until(5*time.Second, "the address to be prompt", `!document.getElementById("slow").checked`)
+	assert.Equal(t, "", p.text(`document.getElementById("refused").textContent`), "no button was refused")
+	p.shoot("9-mended")
+}
+
 // slot takes the number of the restart off a name.
 func slot(name string) string {
 	before, _, _ := strings.Cut(name, "-")
@@ -97,6 +130,24 @@ func (p *page) press(label string) {
 	p.t.Helper()
 	button := chromedp.CSS(fmt.Sprintf(`button[aria-label=%q]`, label))
 	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Focus(button), chromedp.SendKeys(button, "\r")), "pressing %q", label)
+}
+
+// enter presses what has that id, and toggle switches it, by the keyboard.
+func (p *page) enter(id string)  { p.t.Helper(); p.key(id, "\r") }
+func (p *page) toggle(id string) { p.t.Helper(); p.key(id, " ") }
+
+func (p *page) key(id, key string) {
+	p.t.Helper()
+	control := chromedp.CSS("#" + id)
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Focus(control), chromedp.SendKeys(control, key)), "pressing %q", id)
+}
+
+// number evaluates an expression that is the text of a number.
+func (p *page) number(expression string) float64 {
+	p.t.Helper()
+	number, err := strconv.ParseFloat(p.text(expression), 64)
+	require.NoError(p.t, err, "%s", expression)
+	return number
 }
 
 // text evaluates an expression that is a string.

@@ -44,7 +44,7 @@ export class Map {
     const middle = document.getElementById("endpoints");
     const head = element("div", "heading", middle);
     element("h2", "", head).textContent = "Lease API";
-    element("p", "score", head).textContent = "three endpoints behind one address";
+    element("p", "score", head).textContent = "three endpoints behind one address, which picks one it names for each new connection";
     for (const e of state.endpoints) {
       const c = card(middle, "endpoint", "endpoint " + e.name);
       c.root.dataset.endpoint = e.name;
@@ -83,7 +83,10 @@ export class Map {
       c.root.dataset.fault = e.fault;
       c.state.textContent = e.fault ? "✕ " + e.fault : "well";
       const n = state.fleets.flatMap((f) => f.contenders).reduce((sum, x) => sum + (x.links[e.name] ?? 0), 0);
-      c.detail.textContent = n === 1 ? "1 connection" : `${n} connections`;
+      const named = e.named.length > 0 && !e.named.at(-1).to;
+      c.root.dataset.named = named;
+      c.detail.textContent = (n === 1 ? "1 connection" : `${n} connections`) +
+        (named === !e.fault ? "" : named ? " · still named" : " · not named");
       allow(c.silence, !e.fault);
       allow(c.freeze, !e.fault);
       allow(c.mend, e.fault);

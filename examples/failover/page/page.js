@@ -45,8 +45,26 @@ function log(entries) {
   while (list.children.length > entries.length) list.lastChild.remove();
 }
 
+// What concerns everything is at the top. The program says what is so; a
+// button only asks.
+function controls(next) {
+  const broken = next.endpoints.some((e) => e.fault) || next.fleets.some((f) => f.contenders.some((c) => c.cut));
+  const ready = next.fleets.every((f) => f.leaders.length === 1 && f.contenders.every((c) => c.state !== "down" && !c.cut));
+  byId("incident").setAttribute("aria-disabled", String(!ready));
+  byId("mend").setAttribute("aria-disabled", String(!broken));
+  byId("slow").checked = next.slow;
+  byId("slow-text").textContent = `slow address: it names what breaks for ${next.lag / 1000} s more`;
+}
+for (const id of ["incident", "mend"]) {
+  byId(id).addEventListener("click", () => {
+    if (byId(id).getAttribute("aria-disabled") !== "true") strike("everything/" + id);
+  });
+}
+byId("slow").addEventListener("change", (e) => strike("address/" + (e.target.checked ? "slow" : "prompt")));
+
 function show(next) {
   state = next;
+  controls(next);
   ahead = next.now - Date.now();
   byId("timing").textContent = next.timing;
   byId("time-text").textContent = next.fleets.map((f) => `${f.name}: ${f.summary}.`).join(" ");

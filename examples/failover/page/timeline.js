@@ -26,7 +26,7 @@ export class Timeline {
     let y = top;
     this.axis(past, now);
     y = this.group("Lease API", y);
-    for (const e of state.endpoints) y = this.endpoint(e, state.since, y);
+    for (const e of state.endpoints) y = this.endpoint(e, y);
     for (const f of state.fleets) {
       y = this.group(f.name, y + 6);
       y = this.fleet(f, y - lane.endpoint + 2);
@@ -76,13 +76,16 @@ export class Timeline {
     }
   }
 
-  endpoint(e, since, y) {
+  // endpoint shows what ails it, and under that when the address named it.
+  endpoint(e, y) {
     const middle = y + lane.endpoint / 2;
     this.label(e.name, middle + 4);
-    const life = this.clip({ from: since });
-    if (life) svg("line", { class: "life", x1: life.from, x2: life.from + life.width, y1: middle, y2: middle }, this.g);
     for (const s of e.faults) {
-      this.block(s, middle - 8, 16, { fill: `url(#${patternOf[s.what]})`, class: "bad" }, [s.what], "badink badhalo");
+      this.block(s, middle - 8, 14, { fill: `url(#${patternOf[s.what]})`, class: "bad" }, [s.what], "badink badhalo");
+    }
+    for (const s of e.named) {
+      const r = this.clip(s);
+      if (r) svg("line", { class: "named", x1: r.from, x2: r.from + r.width, y1: middle + 9, y2: middle + 9 }, this.g);
     }
     return y + lane.endpoint;
   }
@@ -152,6 +155,7 @@ export class Timeline {
     entry(box({ fill: "url(#silent)", class: "bad" }), "silent: no byte passes");
     entry(box({ fill: "url(#frozen)", class: "bad" }), "frozen: accepts, reads nothing");
     entry(box({ fill: "url(#cut)", class: "bad" }), "host off the network, or two leaders");
+    entry((icon) => svg("line", { class: "named", x1: 1, x2: 33, y1: 9, y2: 9 }, icon), "named by the address");
     entry((icon) => svg("path", { class: "cross", d: "M13,4 l8,8 m0,-8 l-8,8" }, icon), "a process ends");
     entry((icon) => {
       svg("line", { class: "base", x1: 1, x2: 33, y1: 9, y2: 9 }, icon);

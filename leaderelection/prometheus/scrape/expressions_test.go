@@ -45,7 +45,8 @@ type dashboard struct {
 	}
 	Panels []struct {
 		Title, Description string
-		Targets            []struct{ Expr string }
+		Targets            []struct{ Expr, LegendFormat string }
+		GridPos            struct{ X, Y, W, H int }
 	}
 }
 

@@ -1,0 +1,98 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+)
+
+// sayWhatIsLacking logs once what a lock that was not hardened cannot do.
+func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
+	le.mu.Lock()
+	said := le.said
+	le.said = true
+	le.mu.Unlock()
+	if _, hardened := boundOf(le.config.Lock); !said && !hardened {
+		logger.Info("The lock's client was not hardened: terms end on time all the same, but a dead connection may cost the lease or delay a takeover. Make the lock with resourcelock.NewFromKubeconfig, or its client from a configuration changed by dialer.Harden")
+	}
+}
+
+// sayUnconfirmed logs that a write did not do, once in an attempt: what comes
+// after it is in the line that says how the attempt ended.
+func (a *attempt) sayUnconfirmed(err error) {
+	if !a.said {
+		a.said = true
+		a.logger.Info("A renewal was not confirmed; reading the record", "err", err)
+	}
+}
+
+// sayAfterAll ends what sayUnconfirmed began, unless the end of the term does.
+func (a *attempt) sayAfterAll(o *outcome) {
+	if a.said && o.renewed {
+		calls, _ := a.effort.made()
+		a.logger.Info("The renewal succeeded after all", "calls", calls)
+	}
+}
+
+// sayWatchEnded logs that another watch is needed. One that a read has found
+// silent was spoken of there, and ends as if it was not to go on.
+func sayWatchEnded(logger klog.Logger, err error) {
+	if !errors.Is(err, context.Canceled) {
+		logger.V(2).Info("The watch of the lease ended; watching anew", "err", err)
+	}
+}
+
+// sayAgain is how long a candidate that fails again and again keeps to what it
+// has said.
+const sayAgain = time.Minute
+
+// complaints keep a candidate that fails at every try from saying so at every
+// try: a kind of failure is said when it comes, and then once in sayAgain. The
+// zero value is ready for use.
+type complaints struct {
+	said map[complaint]instant
+	// failures is how many there were since one was said last.
+	failures int
+}
+
+// complaint is a kind of failure: what could not be done, and why, as the API
+// server names it; no answer has no name.
+type complaint struct {
+	what   string
+	reason metav1.StatusReason
+}
+
+// due reports whether a failure is to be said now, and how many were not said
+// since the last that was, this one included.
+func (c *complaints) due(now instant, what string, err error) (failures int, due bool) {
+	c.failures++
+	kind := complaint{what, apierrors.ReasonForError(err)}
+	if at, said := c.said[kind]; said && now.steady(at) < sayAgain {
+		return 0, false
+	}
+	if c.said == nil {
+		c.said = map[complaint]instant{}
+	}
+	c.said[kind] = now
+	failures, c.failures = c.failures, 0
+	return failures, true
+}
+
+// sayUnreadable logs that the record cannot be seen.
+func (c *candidacy) sayUnreadable(err error) {
+	if failures, due := c.complaints.due(c.clock.now(), "read", err); due {
+		c.logger.Error(err, "Could not read the lease", "failures", failures)
+	}
+}
+
+// sayUntakeable logs that the lease may be taken and could not be, though nobody
+// was faster.
+func (c *candidacy) sayUntakeable(err error) {
+	if failures, due := c.complaints.due(c.clock.now(), "take", err); due {
+		c.logger.Error(err, "Could not take the lease", "failures", failures)
+	}
+}
