@@ -28,7 +28,7 @@
 //
 // The renew deadline is 2/3 of the lease and the retry period 2/15, as in 15s,
 // 10s, 2s, to the nearest millisecond. Leases are whole seconds, which is what a
-// Lease holds and what client-go's lock cuts to, and three below one, for peers
+// Lease holds and what client-go's lock cuts to, and two below one, for peers
 // that go below it ([Leases]); peers that refuse a duration are not tried with
 // it, and what they refuse counts as too short.
 //

@@ -134,7 +134,7 @@ func TestTheDurationsOfALease(t *testing.T) {
 }
 
 func TestOnlyLeasesThatThePeerTakesAreTried(t *testing.T) {
-	assert.Equal(t, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, 750 * time.Millisecond, time.Second, 2 * time.Second}, Leases(2500*time.Millisecond, nil))
+	assert.Equal(t, []time.Duration{500 * time.Millisecond, 750 * time.Millisecond, time.Second, 2 * time.Second}, Leases(2500*time.Millisecond, nil))
 	wholeSeconds := func(timing scenario.Timing) error {
 		if timing.LeaseDuration%time.Second != 0 {
 			return errors.New("no")
@@ -142,5 +142,5 @@ func TestOnlyLeasesThatThePeerTakesAreTried(t *testing.T) {
 		return nil
 	}
 	assert.Equal(t, []time.Duration{time.Second, 2 * time.Second}, Leases(2*time.Second, wholeSeconds))
-	assert.Empty(t, Leases(200*time.Millisecond, nil))
+	assert.Empty(t, Leases(400*time.Millisecond, nil))
 }

@@ -17,11 +17,11 @@ func TimingOf(lease time.Duration) scenario.Timing {
 }
 
 // fine are the leases below a second that are tried.
-var fine = []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, 750 * time.Millisecond}
+var fine = []time.Duration{500 * time.Millisecond, 750 * time.Millisecond}
 
-// Leases returns the leases that can be found, ascending: quarters of a second
-// below the first, and whole seconds up to longest, without those that refuses,
-// if not nil, has an error for.
+// Leases returns the leases that can be found, ascending: half a second, which is
+// the least that any peer takes, three quarters, and whole seconds up to longest,
+// without those that refuses, if not nil, has an error for.
 func Leases(longest time.Duration, refuses func(scenario.Timing) error) []time.Duration {
 	var all []time.Duration
 	add := func(lease time.Duration) {
