@@ -213,10 +213,15 @@ func exampleCost() File {
 			}
 			f.Samples = append(f.Samples, s)
 		}
-		f.Samples = append(f.Samples, result.Sample{Measure: result.Shortest, Peer: peer, Case: "rolling", Timing: "1s/667ms/133ms", Round: 1})
+		f.Samples = append(f.Samples, result.Sample{Measure: result.Shortest, Peer: peer, Case: "rolling", Timing: shortestOf[peer], Round: 1, Figures: map[string]float64{
+			"lease_seconds": lease(shortestOf[peer]).Seconds(), "longest_lost_seconds": 0.75, "window_seconds": 600, "trials_total": 9,
+		}})
 	}
+	f.Samples = append(f.Samples, result.Sample{Measure: result.Shortest, Peer: "etcd", Case: "rolling", Limit: inapplicablePrefix + "it uses no API server"})
 	return f
 }
+
+var shortestOf = map[string]string{"holdfast": "1s/667ms/133ms", "client-go": "1m3s/42s/8.4s"}
 
 const exampleBenchmarks = `goos: linux
 pkg: github.com/holdfast-go/holdfast/benchmarks/gobench

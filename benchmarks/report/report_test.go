@@ -159,3 +159,18 @@ func TestFilesOfTwoMachinesAreWarnedAbout(t *testing.T) {
 	in.Files[1].Run.Machine.Cores = 64
 	assert.Contains(t, written(t, in)["report.md"], "2 different machines")
 }
+
+func TestTheShortestLeasesAreInOrderAndWhatThereIsNotIsSaid(t *testing.T) {
+	text := written(t, example(t))["report.md"]
+	var rows []string
+	section, _, _ := strings.Cut(text[strings.Index(text, "## The shortest lease"):], "\n## Cost")
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "| ") {
+			rows = append(rows, line)
+		}
+	}
+	require.Len(t, rows, 5, "a head, its rule, and three peers")
+	assert.Contains(t, rows[2], "| holdfast | **1 s / 667 ms / 133 ms** | 750 ms | 600 s | – | 9 |")
+	assert.Contains(t, rows[3], "| client-go | **63 s / 42 s / 8.4 s** |")
+	assert.Contains(t, rows[4], "| etcd | – | – | – | – | – | – | – | not applicable: it uses no API server |")
+}

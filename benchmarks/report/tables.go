@@ -78,31 +78,6 @@ func scenarioTable(d *document, all []group, c Case) {
 	d.table(head, rows)
 }
 
-// shortest shows the shortest lease that held.
-func shortest(d *document, in Input) {
-	all := groups(in, result.Shortest)
-	if len(all) == 0 {
-		return
-	}
-	d.heading(2, "The shortest lease that holds")
-	var rows [][]string
-	for _, g := range all {
-		var found []float64
-		var timings []string
-		for _, s := range g.ok() {
-			if d := lease(s.Timing); d > 0 {
-				found = append(found, d.Seconds())
-			}
-			if s.Timing != "" && !slices.Contains(timings, s.Timing) {
-				timings = append(timings, s.Timing)
-			}
-		}
-		rows = append(rows, slices.Concat([]string{g.kase, g.peer}, statCells("lease_seconds", Describe(found)),
-			[]string{fmt.Sprintf("%d of %d", g.failed(), len(g.samples)), strings.Join(timings, ", ")}))
-	}
-	d.table(slices.Concat([]string{"case", "peer"}, statHead, []string{">failed", "timing found"}), rows)
-}
-
 // costs shows what contenders and leases cost.
 func costs(d *document, in Input, drawn []drawing) {
 	for _, m := range []struct{ measure, title, scale string }{
