@@ -14,7 +14,7 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 # What has heavy dependencies has a module of its own, benchmarks apart.
 MODULES = leaderelection/prometheus leaderelection/prometheus/scrape examples/controller-runtime examples/failover/browsertest
 
-.PHONY: test check cross cross-all fast modules fleet simulation newcomer versions lab matrix long incident bench
+.PHONY: test check cross cross-all fast modules fleet simulation newcomer versions lab matrix long incident bench results
 
 test: check fast modules fleet simulation newcomer versions lab matrix
 
@@ -108,3 +108,8 @@ incident:
 bench:
 	go test ./dialer ./resourcelock ./leaderelection -run '^$$' -bench . -benchmem -count 6 | tee gobench.txt
 	$(BENCHSTAT) -col /impl gobench.txt
+
+# results: this library and its peers, side by side, and the report of it. It takes
+# some three hours; benchmarks/measure says how to limit it.
+results:
+	benchmarks/measure
