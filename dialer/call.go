@@ -23,7 +23,6 @@ type call struct {
 	request   *http.Request
 	once      bool // must not be sent twice
 	results   chan outcome
-	over      chan struct{} // closed when the call has ended: who comes now has lost
 
 	attempts []*attempt
 	// first and room are where the first attempt stands and the first few are
@@ -39,7 +38,6 @@ type call struct {
 
 func (c *call) run(caller context.Context) (*http.Response, error) {
 	start := time.Now()
-	defer close(c.over)
 	fail := func(err error) (*http.Response, error) {
 		if c.refusal != nil && caller.Err() == nil {
 			return c.win(*c.refusal, time.Since(start)), nil
@@ -133,7 +131,8 @@ func (c *call) elsewhere(o outcome) bool {
 	if c.refusal != nil {
 		c.refusal.discard()
 	}
-	c.refusal = &o
+	kept := o // a copy, so that o itself, which is rarely kept, is not allocated
+	c.refusal = &kept
 	return true
 }
 
@@ -177,7 +176,7 @@ func (c *call) launch(caller context.Context, hedge bool) {
 		}
 		select {
 		case c.results <- o:
-		case <-c.over:
+		case <-ctx.Done(): // the call has ended or is about to: who comes now has lost
 			o.discard()
 		}
 	}()

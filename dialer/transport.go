@@ -82,7 +82,6 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		request:   request,
 		once:      !replayable(request) || t.Hedgeable != nil && !t.Hedgeable(request),
 		results:   make(chan outcome),
-		over:      make(chan struct{}),
 	}
 	return c.run(request.Context())
 }
