@@ -53,6 +53,10 @@ func (a *attempt) weighed() bool {
 	return reached || !a.use.waits.Load()
 }
 
+// shaking reports whether the attempt has no connection yet but has made a
+// server begin a TLS handshake, or at least has asked one to.
+func (a *attempt) shaking() bool { return !a.weighed() && a.use.shook.Load() }
+
 // cancelWithAttempt calls cancel when the attempt that ctx belongs to, if any,
 // is over. The returned function ends the watch.
 func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop func()) {

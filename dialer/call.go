@@ -32,6 +32,7 @@ type call struct {
 	underway int
 	failed   int
 	last     error // of the attempt that failed last
+	missed   int   // attempts that were sent since a handshake had missed its bound
 	refusals int
 	refusal  *outcome // the last answer that was a refusal, while another server is asked
 }
@@ -94,8 +95,13 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 			if time.Since(start) >= c.budget.Answer {
 				return fail(ended(caller, c.last))
 			}
-			if hedge := c.underway > 0; !c.exhausted() && (!hedge || c.mayHedge()) {
+			switch hedge := c.underway > 0; {
+			case c.exhausted():
+			case !hedge || c.mayHedge():
 				c.launch(caller, hedge)
+			case c.overdue():
+				c.missed++
+				c.launch(caller, false)
 			}
 			wake.Reset(c.untilNext(start))
 		case <-caller.Done():
@@ -144,6 +150,15 @@ func (c *call) exhausted() bool {
 // mayHedge reports whether the budget allows a hedge, and takes its token.
 func (c *call) mayHedge() bool {
 	return c.budget.Hedge > 0 && c.transport.tokens.spend()
+}
+
+// overdue reports whether the newest attempt has been in its TLS handshake for
+// longer than Connect, twice as long each time it was so before. Then there is
+// another attempt whatever the hedging budget says, for the peer may be dead;
+// and it is not taken for dead, for it may have too much to do.
+func (c *call) overdue() bool {
+	newest := c.attempts[len(c.attempts)-1]
+	return newest.shaking() && time.Since(newest.start) >= c.budget.Connect<<min(c.missed, attemptsCap)
 }
 
 // launch starts an attempt. Every attempt but the first is to have a new
@@ -239,6 +254,7 @@ func (c *call) settle(winner *attempt, served bool) {
 		why = endedOutrun
 		h.byFirst = winner.number == 0
 		h.took = time.Since(winner.use.since(winner.start))
+		h.whole = time.Since(winner.start)
 	}
 	for _, a := range c.attempts {
 		if a != winner {
@@ -250,6 +266,8 @@ func (c *call) settle(winner *attempt, served bool) {
 			h.fresh = known && !reused
 		case a.hedge && a.weighed():
 			h.weighed++
+		case a.hedge && a.shaking():
+			h.shaking++
 		case a.hedge:
 			h.empty++
 		}

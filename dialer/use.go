@@ -21,6 +21,7 @@ type use struct {
 	meter *Meter
 	alone bool        // a dial for it is for nobody else, and ends with it
 	waits atomic.Bool // waits for a connection, as far as the base tells
+	shook atomic.Bool // a TLS handshake was begun for it: work for a server
 	begun atomic.Bool // the answer has begun
 	final atomic.Bool // the peer is told to close the connection after it
 
@@ -78,6 +79,9 @@ func (u *use) dial(c *conn) {
 }
 
 func (u *use) handshake(begun, http2 bool) {
+	if begun {
+		u.shook.Store(true)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.dialled != nil {
