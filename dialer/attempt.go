@@ -35,15 +35,15 @@ func (o outcome) discard() {
 //
 // net/http detaches its dials from the request's context, so that a dial may
 // outlive the request that asked for it. The context therefore also carries
-// itself as a value (use.ctx), which survives the detaching: our Dialer gives
-// up with the attempt, and no dial to a dead backend is left behind.
+// itself as a value (useOf), which survives the detaching: our Dialer gives up
+// with the attempt, and no dial to a dead backend is left behind.
 func (a *attempt) begin(caller context.Context, meter *Meter) context.Context {
 	ctx, cancel := context.WithCancelCause(caller)
 	a.cancel = cancel
 	a.start = time.Now()
-	ctx, a.use = meter.follow(ctx)
+	a.use = meter.follow(ctx)
 	a.use.alone = true
-	return ctx
+	return a.use
 }
 
 // weighed reports whether the attempt may have been work for a server. A base
@@ -53,6 +53,10 @@ func (a *attempt) weighed() bool {
 	return reached || !a.use.waits.Load()
 }
 
+// shaking reports whether the attempt has no connection yet but has made a
+// server begin a TLS handshake, or at least has asked one to.
+func (a *attempt) shaking() bool { return !a.weighed() && a.use.shook.Load() }
+
 // cancelWithAttempt calls cancel when the attempt that ctx belongs to, if any,
 // is over. The returned function ends the watch.
 func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop func()) {
@@ -60,7 +64,7 @@ func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop fun
 	if u == nil || !u.alone {
 		return func() {}
 	}
-	unhook := context.AfterFunc(u.ctx, cancel)
+	unhook := context.AfterFunc(u, cancel)
 	return func() { unhook() }
 }
 

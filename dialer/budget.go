@@ -22,8 +22,9 @@ type Budget struct {
 	// still tried again. Otherwise it must be less than Answer.
 	Hedge time.Duration
 
-	// Connect bounds one dial, siblings included, and separately one TLS
-	// handshake. Zero is Answer/4, at least 500ms, at most Answer. It must not
+	// Connect bounds one dial, siblings included. It is also how long a TLS
+	// handshake may take before there is another attempt beside it, whatever the
+	// hedging budget says; twice as long for the one after. Zero is Answer/4, at least 500ms, at most Answer. It must not
 	// be negative nor more than Answer.
 	Connect time.Duration
 

@@ -23,7 +23,6 @@ type call struct {
 	request   *http.Request
 	once      bool // must not be sent twice
 	results   chan outcome
-	over      chan struct{} // closed when the call has ended: who comes now has lost
 
 	attempts []*attempt
 	// first and room are where the first attempt stands and the first few are
@@ -33,13 +32,13 @@ type call struct {
 	underway int
 	failed   int
 	last     error // of the attempt that failed last
+	missed   int   // attempts that were sent since a handshake had missed its bound
 	refusals int
 	refusal  *outcome // the last answer that was a refusal, while another server is asked
 }
 
 func (c *call) run(caller context.Context) (*http.Response, error) {
 	start := time.Now()
-	defer close(c.over)
 	fail := func(err error) (*http.Response, error) {
 		if c.refusal != nil && caller.Err() == nil {
 			return c.win(*c.refusal, time.Since(start)), nil
@@ -96,8 +95,13 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 			if time.Since(start) >= c.budget.Answer {
 				return fail(ended(caller, c.last))
 			}
-			if hedge := c.underway > 0; !c.exhausted() && (!hedge || c.mayHedge()) {
+			switch hedge := c.underway > 0; {
+			case c.exhausted():
+			case !hedge || c.mayHedge():
 				c.launch(caller, hedge)
+			case c.overdue():
+				c.missed++
+				c.launch(caller, false)
 			}
 			wake.Reset(c.untilNext(start))
 		case <-caller.Done():
@@ -133,7 +137,8 @@ func (c *call) elsewhere(o outcome) bool {
 	if c.refusal != nil {
 		c.refusal.discard()
 	}
-	c.refusal = &o
+	kept := o // a copy, so that o itself, which is rarely kept, is not allocated
+	c.refusal = &kept
 	return true
 }
 
@@ -145,6 +150,15 @@ func (c *call) exhausted() bool {
 // mayHedge reports whether the budget allows a hedge, and takes its token.
 func (c *call) mayHedge() bool {
 	return c.budget.Hedge > 0 && c.transport.tokens.spend()
+}
+
+// overdue reports whether the newest attempt has been in its TLS handshake for
+// longer than Connect, twice as long each time it was so before. Then there is
+// another attempt whatever the hedging budget says, for the peer may be dead;
+// and it is not taken for dead, for it may have too much to do.
+func (c *call) overdue() bool {
+	newest := c.attempts[len(c.attempts)-1]
+	return newest.shaking() && time.Since(newest.start) >= c.budget.Connect<<min(c.missed, attemptsCap)
 }
 
 // launch starts an attempt. Every attempt but the first is to have a new
@@ -177,7 +191,7 @@ func (c *call) launch(caller context.Context, hedge bool) {
 		}
 		select {
 		case c.results <- o:
-		case <-c.over:
+		case <-ctx.Done(): // the call has ended or is about to: who comes now has lost
 			o.discard()
 		}
 	}()
@@ -240,6 +254,7 @@ func (c *call) settle(winner *attempt, served bool) {
 		why = endedOutrun
 		h.byFirst = winner.number == 0
 		h.took = time.Since(winner.use.since(winner.start))
+		h.whole = time.Since(winner.start)
 	}
 	for _, a := range c.attempts {
 		if a != winner {
@@ -251,6 +266,8 @@ func (c *call) settle(winner *attempt, served bool) {
 			h.fresh = known && !reused
 		case a.hedge && a.weighed():
 			h.weighed++
+		case a.hedge && a.shaking():
+			h.shaking++
 		case a.hedge:
 			h.empty++
 		}

@@ -125,7 +125,7 @@ func (c *conn) closing(now time.Time) closing {
 		k.lost = time.Duration(c.lost.Load())
 	}
 	if c.user != nil {
-		k.carries, k.begun, k.cause = true, c.user.begun.Load(), context.Cause(c.user.ctx)
+		k.carries, k.begun, k.cause = true, c.user.begun.Load(), context.Cause(c.user)
 		k.final = c.user.final.Load()
 	}
 	return k

@@ -16,7 +16,7 @@
 //
 //	state of the connection          noticed by                     within
 //	being dialled                    a hedged dial                  Connect; siblings every DialHedge
-//	in its TLS handshake             the hedge; a handshake bound   Hedge; Connect
+//	in its TLS handshake             the hedge; a bound for siblings Hedge; Connect, see below
 //	request in flight                the hedge                      Hedge; Answer for all attempts
 //	data unacknowledged              the user timeout               Silence
 //	idle, or a stream without data   keepalive                      about Silence, see below
@@ -24,6 +24,11 @@
 // A host name with several addresses is resolved for each dial, siblings go to
 // different addresses, and so does the next dial: one that is silent costs one
 // DialHedge, one that connects and then freezes costs one Hedge.
+//
+// A server that has too much to do is as silent in a TLS handshake as a dead one.
+// So what misses Connect there gets another attempt beside it, even where the
+// hedging budget is used up, but is not thrown away before Answer: a crowd that
+// came again with every handshake it had thrown away would never be served.
 //
 // The socket options differ by operating system:
 //

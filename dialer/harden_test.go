@@ -52,7 +52,7 @@ func TestHardenedClientIsFoundThroughClientGosWrappers(t *testing.T) {
 	assert.Equal(t, Budget{Answer: 5 * time.Second}.WithDefaults(), budget)
 	base := sockets(client.Transport)
 	require.NotNil(t, base, "client-go's transport can be reached")
-	assert.Equal(t, budget.Connect, base.TLSHandshakeTimeout)
+	assert.Equal(t, budget.Answer, base.TLSHandshakeTimeout)
 
 	_, ok = Hardened(clientFor(t, config).Transport)
 	assert.False(t, ok)

@@ -24,6 +24,10 @@ func TestOnlyAHedgeOverADeadConnectionIsRefunded(t *testing.T) {
 		"no answer":                                 {hedging{weighed: 2}, 0},
 		"no answer and no connection":               {hedging{empty: 5}, 5},
 		"new connection slow, no connection beside": {hedging{empty: 1, answered: true, took: 8 * ms, fresh: true}, 1},
+		"handshakes silent, quick elsewhere":        {hedging{shaking: 2, empty: 1, answered: true, took: 8 * ms, whole: delay, fresh: true}, 3},
+		"handshakes slow everywhere":                {hedging{shaking: 2, empty: 1, answered: true, took: 8 * ms, whole: delay + 1, fresh: true}, 1},
+		"handshakes slow, the first won":            {hedging{shaking: 2, answered: true, byFirst: true, whole: 8 * ms}, 0},
+		"handshakes, no answer":                     {hedging{shaking: 2}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.hedging.delay = delay

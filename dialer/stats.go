@@ -22,7 +22,7 @@ type Stats struct {
 	// Requests counts round trips, Answered those that were answered, with
 	// whatever status. Hedges counts the attempts sent beside an unanswered one,
 	// HedgesWon the round trips that one of these won, and Retries the attempts
-	// sent after others had failed.
+	// sent after others had failed, or had missed Connect in their TLS handshake.
 	Requests, Answered, Hedges, HedgesWon, Retries int64
 
 	// ServedNew and ServedReused count the answered round trips by whether the

@@ -15,9 +15,9 @@ type traffic struct {
 func (t *traffic) RoundTrip(request *http.Request) (*http.Response, error) {
 	start := time.Now()
 	t.meter.count(func(s *Stats) { s.Requests++ })
-	ctx, u := t.meter.follow(request.Context())
+	u := t.meter.follow(request.Context())
 	u.final.Store(request.Close)
-	response, err := t.base.RoundTrip(request.WithContext(ctx))
+	response, err := t.base.RoundTrip(request.WithContext(u))
 	if err == nil {
 		u.answered(1, time.Since(start))
 	}

@@ -27,7 +27,8 @@ import (
 // equal writes is refused. Set Hedgeable for anything else.
 //
 // A token bucket bounds the load: hedges draw on ten tokens, and ten requests
-// earn one. A hedge that never got a connection costs nothing, nor does one that
+// earn one. A hedge that never got as far as a TLS handshake costs nothing, nor
+// does one that was left there while another was answered at once, nor one that
 // shows the first attempt's connection to have died: it was a kept one, and the
 // answer came sooner than Hedge once asked for elsewhere. So dead connections do
 // not drain the bucket; a server that is slow for everyone does.
@@ -82,7 +83,6 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		request:   request,
 		once:      !replayable(request) || t.Hedgeable != nil && !t.Hedgeable(request),
 		results:   make(chan outcome),
-		over:      make(chan struct{}),
 	}
 	return c.run(request.Context())
 }
@@ -127,8 +127,11 @@ func (t *Transport) CloseIdleConnections() {
 // tune fits a transport that nobody else uses to a completed budget. What the
 // user has bounded more tightly stays.
 func tune(t *http.Transport, budget Budget) {
-	if t.TLSHandshakeTimeout <= 0 || t.TLSHandshakeTimeout > budget.Connect {
-		t.TLSHandshakeTimeout = budget.Connect
+	// A handshake that misses Connect gets another attempt beside it (call.overdue)
+	// and may go on: where a server is slow for everyone, what it has begun would
+	// be lost, and all who were thrown out would come again.
+	if t.TLSHandshakeTimeout <= 0 || t.TLSHandshakeTimeout > budget.Answer {
+		t.TLSHandshakeTimeout = budget.Answer
 	}
 	// A limit would make a hedge wait for the connection it is to replace.
 	t.MaxConnsPerHost = 0

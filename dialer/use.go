@@ -12,14 +12,18 @@ import (
 
 // use is one request's use of connections: it ties what net/http tells about
 // the request to the connection that was dialled for it and to the one that
-// carries it, which need not be the same.
+// carries it, which need not be the same. It is the context that the request is
+// sent with, so that a dial finds it there.
 type use struct {
+	context.Context
+	trace httptrace.ClientTrace
+
 	meter *Meter
-	ctx   context.Context // the request's
-	alone bool            // a dial for it is for nobody else, and ends with it
-	waits atomic.Bool     // waits for a connection, as far as the base tells
-	begun atomic.Bool     // the answer has begun
-	final atomic.Bool     // the peer is told to close the connection after it
+	alone bool        // a dial for it is for nobody else, and ends with it
+	waits atomic.Bool // waits for a connection, as far as the base tells
+	shook atomic.Bool // a TLS handshake was begun for it: work for a server
+	begun atomic.Bool // the answer has begun
+	final atomic.Bool // the peer is told to close the connection after it
 
 	mu      sync.Mutex
 	dialled *conn
@@ -31,10 +35,18 @@ type use struct {
 
 type useKey struct{}
 
+// Value implements context.Context.
+func (u *use) Value(key any) any {
+	if key == (useKey{}) {
+		return u
+	}
+	return u.Context.Value(key)
+}
+
 // follow returns the context that a request is to be sent with to be counted by m.
-func (m *Meter) follow(ctx context.Context) (context.Context, *use) {
+func (m *Meter) follow(ctx context.Context) *use {
 	u := &use{meter: m}
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	u.trace = httptrace.ClientTrace{
 		GetConn:           func(string) { u.waits.Store(true) },
 		TLSHandshakeStart: func() { u.handshake(true, false) },
 		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
@@ -49,9 +61,9 @@ func (m *Meter) follow(ctx context.Context) (context.Context, *use) {
 				u.release()
 			}
 		},
-	})
-	u.ctx = context.WithValue(ctx, useKey{}, u)
-	return u.ctx, u
+	}
+	u.Context = httptrace.WithClientTrace(ctx, &u.trace)
+	return u
 }
 
 // useOf returns the use that a dial was asked for by, nil if there is none.
@@ -67,6 +79,9 @@ func (u *use) dial(c *conn) {
 }
 
 func (u *use) handshake(begun, http2 bool) {
+	if begun {
+		u.shook.Store(true)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.dialled != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"k8s.io/utils/clock"
 )
 
 // outOfTime is the cause of a context that within ended.
@@ -16,12 +18,33 @@ func (outOfTime) Is(target error) bool { return target == context.DeadlineExceed
 // within returns ctx bounded by d on the timepiece's clock, which context's own
 // timeouts would not follow.
 func (t timepiece) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := t.AfterFunc(max(d, 0), func() { cancel(outOfTime{d}) })
-	return ctx, func() {
-		timer.Stop()
-		cancel(context.Canceled)
-	}
+	l := new(limit)
+	return l.begin(t, ctx, d), l.end
+}
+
+// limit bounds one context. It can be a part of what the context is for, so that
+// a renewal allocates no more than it must.
+type limit struct {
+	bound  time.Duration
+	cancel context.CancelCauseFunc
+	timer  clock.Timer
+}
+
+// begin returns ctx bounded by d. It is called once.
+func (l *limit) begin(t timepiece, ctx context.Context, d time.Duration) context.Context {
+	ctx, l.cancel = context.WithCancelCause(ctx)
+	l.bound = d
+	l.timer = t.AfterFunc(max(d, 0), l.pass)
+	return ctx
+}
+
+func (l *limit) pass() { l.cancel(outOfTime{l.bound}) }
+
+// end frees what begin has taken, and cancels the context if it still lasts. It
+// may be called more than once, from any goroutine.
+func (l *limit) end() {
+	l.timer.Stop()
+	l.cancel(context.Canceled)
 }
 
 // sleep waits for d, or less if ctx ends.

@@ -29,6 +29,10 @@ type leadership struct {
 	// effort is what the attempt to renew that is under way has made so far.
 	effort *effort
 
+	// retry and answers are what the attempts to renew take turns to use.
+	retry   clock.Timer
+	answers chan answer
+
 	end, due clock.Timer
 	logger   klog.Logger
 }
@@ -47,7 +51,9 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	l := &leadership{
 		le: le, term: term, state: won.state,
 		worked: make(chan struct{}), renewals: make(chan outcome, 1), logger: logger, effort: new(effort),
+		retry: le.clock.NewTimer(le.timing.retry), answers: make(chan answer),
 	}
+	l.retry.Stop() // until there is an attempt
 	renewCtx, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRenewing()
 	workCtx, stopWork := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), termKey{}, term))
@@ -208,13 +214,18 @@ func (l *leadership) renew(ctx context.Context) {
 	}
 	l.renewing = true
 	l.effort.begin()
-	attempt := attempt{le: l.le, logger: l.logger, state: l.state, known: l.term.lastSent(), effort: l.effort}
+	go l.try(ctx, &attempt{
+		le: l.le, logger: l.logger, state: l.state, known: l.term.lastSent(), effort: l.effort,
+		retry: l.retry, answers: l.answers,
+	})
+}
+
+// try makes one attempt to renew.
+func (l *leadership) try(ctx context.Context, a *attempt) {
 	began := l.le.clock.now()
-	go func() {
-		o := attempt.run(ctx)
-		l.le.config.Trace.renewal(o.result(), l.le.clock.now().steady(began))
-		l.renewals <- o
-	}()
+	o := a.run(ctx)
+	l.le.config.Trace.renewal(o.result(), l.le.clock.now().steady(began))
+	l.renewals <- o
 }
 
 // take takes in the outcome of a renewal, and returns why the term is over if
@@ -230,7 +241,9 @@ func (l *leadership) take(o outcome) *TermEnded {
 		l.effort.begin()
 		l.term.extend(o.sent)
 		l.end.Reset(max(0, l.term.rest(now)))
-		l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))
+		if detail := l.logger.V(5); detail.Enabled() { // else its values would be made for nobody
+			detail.Info("Renewed the lease", "took", now.steady(o.sent))
+		}
 	}
 	l.due.Reset(max(0, l.le.timing.retry-now.steady(l.term.lastSent())))
 	return nil

@@ -48,7 +48,7 @@ func (l *ledger) find(record rl.LeaderElectionRecord) (instant, bool) {
 func (l *ledger) confirm(record rl.LeaderElectionRecord, sent instant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.writes = []sentWrite{{record, sent}}
+	l.writes = append(l.writes[:0], sentWrite{record, sent})
 }
 
 // disown forgets every write: what the record shows from now on is waited for
@@ -66,7 +66,7 @@ func (l *ledger) settle(record rl.LeaderElectionRecord) {
 	defer l.mu.Unlock()
 	for _, w := range l.writes {
 		if sameWrite(w.record, record) {
-			l.writes = []sentWrite{w}
+			l.writes = append(l.writes[:0], w)
 			return
 		}
 	}

@@ -3,10 +3,12 @@ package leaderelection
 import (
 	"context"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 
 	"github.com/holdfast-go/holdfast/dialer"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
@@ -26,11 +28,18 @@ type attempt struct {
 	// known is when the write was sent that the term counts from.
 	known instant
 
+	// retry is set for the next thing to be tried while no answer comes. It and
+	// answers are the term's, for one attempt after the other.
+	retry   clock.Timer
 	answers chan answer
+	// over is closed when the attempt has ended: nobody hears who answers now.
+	over chan struct{}
 	// effort is told of the calls and their answers.
 	effort *effort
-	// underway are the calls that wait for an answer, oldest first.
-	underway []*underway
+	// underway are the calls that wait for an answer, oldest first; they stand in
+	// room.
+	underway []*call
+	room     [mostUnderway]*call
 	failures int
 	lastErr  error
 	// refused is that the last write was answered, and not with a yes.
@@ -57,14 +66,22 @@ type outcome struct {
 type answer struct {
 	state rl.Snapshot
 	err   error
-	// written is the record of a write, nil for a read.
-	written *rl.LeaderElectionRecord
-	sent    instant
-	call    *underway
+	call  *call
 }
 
-// underway is a call that waits for its answer.
-type underway struct{ giveUp context.CancelFunc }
+// call is one call to the lock: a read, or the write of a record.
+type call struct {
+	limit
+	lock    rl.Versioned
+	answers chan<- answer
+	over    <-chan struct{}
+
+	write  bool
+	base   rl.Snapshot
+	record rl.LeaderElectionRecord
+	lease  time.Duration
+	sent   instant
+}
 
 // mostUnderway bounds the calls that wait for an answer at the same time: the
 // oldest makes way for one more, so that calls that nobody will answer never
@@ -74,36 +91,38 @@ const mostUnderway = 4
 // run tries until a write is known to have succeeded, the lease is known to be
 // lost, or ctx ends.
 func (a *attempt) run(ctx context.Context) outcome {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	a.answers = make(chan answer)
-	retry := a.le.clock.NewTimer(a.le.timing.retry)
-	defer retry.Stop()
+	a.over, a.underway = make(chan struct{}), a.room[:0]
+	defer a.end()
+	select {
+	case <-a.retry.C(): // the last attempt had no use for it any more
+	default:
+	}
+	a.retry.Reset(a.le.timing.retry)
 	paused := false // the timer holds back the next write, rather than a look at a slow one
 	a.write(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return outcome{state: a.state, err: a.lastErr}
-		case <-retry.C():
+		case <-a.retry.C():
 			if paused {
 				paused = false
 				a.write(ctx)
 			} else {
 				a.read(ctx)
 			}
-			retry.Reset(a.le.timing.retry)
+			a.retry.Reset(a.le.timing.retry)
 		case got := <-a.answers:
 			if !a.finished(got.call) {
-				continue // it made way for another
+				continue // it made way for another, or was the last attempt's
 			}
-			if o := a.settle(got); o != nil {
+			if o, settled := a.settle(got); settled {
 				o.state, o.err = a.state, a.lastErr
 				a.sayAfterAll(o)
-				return *o
+				return o
 			}
 			switch {
-			case got.written != nil:
+			case got.call.write:
 				a.refused = apierrors.ReasonForError(got.err) != metav1.StatusReasonUnknown
 				a.le.metrics.slowpathExercised(a.le.config.Name)
 				a.sayUnconfirmed(got.err)
@@ -118,9 +137,18 @@ func (a *attempt) run(ctx context.Context) outcome {
 			case !paused:
 				paused = true
 				a.failures++
-				retry.Reset(a.le.timing.pause(a.failures, a.le.random(), retryAfter(a.lastErr)))
+				a.retry.Reset(a.le.timing.pause(a.failures, a.le.random(), retryAfter(a.lastErr)))
 			}
 		}
+	}
+}
+
+// end gives up every call that waits for an answer.
+func (a *attempt) end() {
+	a.retry.Stop()
+	close(a.over)
+	for _, c := range a.underway {
+		c.end()
 	}
 }
 
@@ -128,44 +156,42 @@ func (a *attempt) write(ctx context.Context) {
 	a.refused = false
 	sent := a.le.clock.now()
 	record := renewal(a.state.Record, a.le.timing.lease, sent.wall)
-	base := a.state
-	a.call(ctx, func(ctx context.Context) answer {
-		state, err := a.le.lock.Write(ctx, base, record, a.le.timing.lease)
-		return answer{state: state, err: explain(ctx, err), written: &record, sent: sent}
-	}, func() { a.le.writes.enter(record, sent) })
+	a.le.writes.enter(record, sent)
+	a.call(ctx, &call{write: true, base: a.state, record: record, lease: a.le.timing.lease, sent: sent})
 }
 
-func (a *attempt) read(ctx context.Context) {
-	a.call(ctx, func(ctx context.Context) answer {
-		state, err := a.le.lock.Read(dialer.FreshConnection(ctx))
-		return answer{state: state, err: explain(ctx, err)}
-	}, func() {})
-}
+func (a *attempt) read(ctx context.Context) { a.call(ctx, &call{}) }
 
-// call makes a call in the background; before is done first.
-func (a *attempt) call(ctx context.Context, do func(context.Context) answer, before func()) {
+// call makes a call in the background.
+func (a *attempt) call(ctx context.Context, c *call) {
 	if len(a.underway) >= mostUnderway {
-		a.underway[0].giveUp()
-		a.underway = a.underway[1:]
+		a.underway[0].end()
+		a.underway = slices.Delete(a.underway, 0, 1)
 	}
-	bounded, giveUp := a.le.clock.within(ctx, a.le.callBound())
-	this := &underway{giveUp}
-	a.underway = append(a.underway, this)
-	before()
+	a.underway = append(a.underway, c)
 	a.effort.called()
-	go func() {
-		defer giveUp()
-		got := do(bounded)
-		got.call = this
-		select {
-		case a.answers <- got:
-		case <-ctx.Done():
-		}
-	}()
+	c.lock, c.answers, c.over = a.le.lock, a.answers, a.over
+	go c.run(c.begin(a.le.clock, ctx, a.le.callBound()))
+}
+
+// run makes the call, and reports its answer to the attempt unless that is over.
+func (c *call) run(ctx context.Context) {
+	defer c.end()
+	got := answer{call: c}
+	if c.write {
+		got.state, got.err = c.lock.Write(ctx, c.base, c.record, c.lease)
+	} else {
+		got.state, got.err = c.lock.Read(dialer.FreshConnection(ctx))
+	}
+	got.err = explain(ctx, got.err)
+	select {
+	case c.answers <- got:
+	case <-c.over:
+	}
 }
 
 // finished takes a call off the list, and reports whether it was on it.
-func (a *attempt) finished(call *underway) bool {
+func (a *attempt) finished(call *call) bool {
 	i := slices.Index(a.underway, call)
 	if i < 0 {
 		return false
@@ -174,30 +200,30 @@ func (a *attempt) finished(call *underway) bool {
 	return true
 }
 
-// settle returns what an answer proves, nil if it proves nothing (rule 3 of the
-// design).
-func (a *attempt) settle(got answer) *outcome {
+// settle returns what an answer proves, and false if it proves nothing (rule 3
+// of the design).
+func (a *attempt) settle(got answer) (outcome, bool) {
 	a.effort.answered(got.err)
 	if got.err != nil {
 		a.lastErr = got.err
-		return nil
+		return outcome{}, false
 	}
-	if got.written != nil {
+	if got.call.write {
 		a.state = got.state
-		a.le.writes.confirm(got.state.Record, got.sent)
-		return &outcome{renewed: true, sent: got.sent}
+		a.le.writes.confirm(got.state.Record, got.call.sent)
+		return outcome{renewed: true, sent: got.call.sent}, true
 	}
 	a.le.report(a.logger, got.state)
 	if lost := a.lostTo(got.state); lost != nil {
-		return &outcome{lost: lost}
+		return outcome{lost: lost}, true
 	}
 	sent, _ := a.le.writes.find(got.state.Record)
 	if sent.steady(a.known) <= 0 {
-		return nil // the record is the one known before: no write has arrived yet
+		return outcome{}, false // the record is the one known before: no write has arrived yet
 	}
 	a.state = got.state
 	a.le.writes.settle(got.state.Record)
-	return &outcome{renewed: true, settled: true, sent: sent}
+	return outcome{renewed: true, settled: true, sent: sent}, true
 }
 
 func (o outcome) result() RenewalResult {

@@ -31,7 +31,7 @@ func (a *attempt) sayUnconfirmed(err error) {
 }
 
 // sayAfterAll ends what sayUnconfirmed began, unless the end of the term does.
-func (a *attempt) sayAfterAll(o *outcome) {
+func (a *attempt) sayAfterAll(o outcome) {
 	if a.said && o.renewed {
 		calls, _ := a.effort.made()
 		a.logger.Info("The renewal succeeded after all", "calls", calls)

@@ -48,6 +48,7 @@ type gate struct {
 	before  float64         // how many a second before the width was doubled last
 	stay    time.Time       // do not widen before
 	crowded bool            // there has been a crowd
+	spare   []*passage      // are over, for the next requests
 }
 
 const (
@@ -80,9 +81,48 @@ func (g *gate) enter(ctx context.Context) (waited time.Duration, leave func(), e
 		}
 		waited = time.Since(since)
 	}
+	return waited, g.newPassage().leave, nil
+}
+
+// straight lets a request in for which there is room and that passes nobody who
+// waits, as most requests; else it returns nil. The passage is to be ended once.
+func (g *gate) straight() *passage {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.room() {
+		return nil
+	}
+	last := len(g.spare) - 1
+	if last < 0 {
+		return g.newPassage()
+	}
+	p := g.spare[last]
+	g.spare = g.spare[:last]
+	p.slow.Reset(g.slow)
+	return p
+}
+
+func (g *gate) newPassage() *passage {
 	p := &passage{gate: g}
 	p.slow = time.AfterFunc(g.slow, p.tooSlow)
-	return waited, p.leave, nil
+	return p
+}
+
+// end is leave for a passage that nobody refers to any more. It is kept for
+// another request, unless its timer may still be at work.
+func (p *passage) end() {
+	idle := p.slow.Stop()
+	p.leave()
+	if !idle {
+		return
+	}
+	p.outside = false
+	g := p.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.spare) < mostInside {
+		g.spare = append(g.spare, p)
+	}
 }
 
 // passage is one request's stay inside.
@@ -132,8 +172,7 @@ func (g *gate) overlook() bool {
 func (g *gate) queue() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) == 0 && g.inside < g.width {
-		g.inside++
+	if g.room() {
 		return nil
 	}
 	if len(g.waiting) == 0 { // what happened while nobody waited says nothing
@@ -143,6 +182,15 @@ func (g *gate) queue() <-chan struct{} {
 	g.waiting = append(g.waiting, turn)
 	g.crowded = g.crowded || len(g.waiting) >= crowd
 	return turn
+}
+
+// room takes a place if there is one that nobody waits for.
+func (g *gate) room() bool {
+	if len(g.waiting) > 0 || g.inside >= g.width {
+		return false
+	}
+	g.inside++
+	return true
 }
 
 func (g *gate) wait(ctx context.Context, turn <-chan struct{}) error {

@@ -36,6 +36,10 @@ type LeaseLock struct {
 	// factory is what made the lock and shares its watches; nil for none.
 	factory *Factory
 
+	// leases is the Client's part for the Lease's namespace, once client has made it.
+	once   sync.Once
+	leases coordinationv1client.LeaseInterface
+
 	mu sync.Mutex
 	// last is what Get, Create or Update saw last: Interface has no argument for
 	// what an Update is based on.
@@ -53,11 +57,12 @@ var _ Versioned = (*LeaseLock)(nil)
 // within the same second is lost. A Lease that does not exist is an error for
 // which apierrors.IsNotFound is true.
 func (l *LeaseLock) Get(ctx context.Context) (*LeaderElectionRecord, []byte, error) {
-	lease, err := l.leases().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	lease, err := l.client().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, nil, err
 	}
-	snapshot := l.remember(lease)
+	snapshot := l.snapshot(lease)
+	l.remember(snapshot)
 	raw, err := json.Marshal(fineRecord{
 		LeaderElectionRecord: snapshot.Record,
 		AcquireTime:          metav1.NewMicroTime(snapshot.Record.AcquireTime.Time),
@@ -101,13 +106,13 @@ func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderEle
 	if err != nil {
 		return err
 	}
-	l.remember(written.lease)
+	l.remember(written)
 	return nil
 }
 
 // Read implements Versioned.
 func (l *LeaseLock) Read(ctx context.Context) (Snapshot, error) {
-	lease, err := l.leases().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	lease, err := l.client().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return Snapshot{}, nil
@@ -132,9 +137,9 @@ func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next LeaderElectio
 
 	var written *coordinationv1.Lease
 	if base.Exists() {
-		written, err = l.leases().Update(ctx, lease, metav1.UpdateOptions{})
+		written, err = l.client().Update(ctx, lease, metav1.UpdateOptions{})
 	} else {
-		written, err = l.leases().Create(ctx, lease, metav1.CreateOptions{})
+		written, err = l.client().Create(ctx, lease, metav1.CreateOptions{})
 	}
 	if err != nil {
 		return Snapshot{}, err
@@ -185,17 +190,17 @@ func (l *LeaseLock) Describe() string { return l.LeaseMeta.Namespace + "/" + l.L
 // Identity returns the identity that this lock holds the lease under.
 func (l *LeaseLock) Identity() string { return l.LockConfig.Identity }
 
-func (l *LeaseLock) leases() coordinationv1client.LeaseInterface {
-	return l.Client.Leases(l.LeaseMeta.Namespace)
+// client returns the Client's part for the Lease's namespace, made once.
+func (l *LeaseLock) client() coordinationv1client.LeaseInterface {
+	l.once.Do(func() { l.leases = l.Client.Leases(l.LeaseMeta.Namespace) })
+	return l.leases
 }
 
-// remember makes lease what the next Update is based on.
-func (l *LeaseLock) remember(lease *coordinationv1.Lease) Snapshot {
-	snapshot := l.snapshot(lease)
+// remember makes snapshot what the next Update is based on.
+func (l *LeaseLock) remember(snapshot Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = snapshot
-	return snapshot
 }
 
 // snapshot turns a Lease from the API into a Snapshot, which owns it from then on.

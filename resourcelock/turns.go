@@ -36,6 +36,10 @@ func (t *turns) RoundTrip(request *http.Request) (*http.Response, error) {
 	if strings.Contains(request.URL.RawQuery, "watch=") {
 		return t.next.RoundTrip(request)
 	}
+	if p := t.gate.straight(); p != nil {
+		defer p.end()
+		return t.next.RoundTrip(request)
+	}
 	bounded, cancel := context.WithTimeout(request.Context(), t.bound)
 	waited, leave, err := t.gate.enter(bounded)
 	cancel()

@@ -25,7 +25,7 @@ func (l *LeaseLock) Watch(ctx context.Context, from Snapshot, seen func(Snapshot
 // watchAlone watches this Lease only. The watch selects it by name, which is
 // what RBAC by resourceNames permits.
 func (l *LeaseLock) watchAlone(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
-	stream, err := l.leases().Watch(ctx, metav1.ListOptions{
+	stream, err := l.client().Watch(ctx, metav1.ListOptions{
 		FieldSelector:   fields.OneTermEqualSelector(metav1.ObjectNameField, l.LeaseMeta.Name).String(),
 		ResourceVersion: from.ResourceVersion,
 	})

@@ -83,7 +83,7 @@ func (w *watches) watch(ctx context.Context, l *LeaseLock, from Snapshot, seen f
 }
 
 func catchUp(ctx context.Context, s *stream, box *mailbox, l *LeaseLock, from Snapshot) error {
-	lease, err := l.leases().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	lease, err := l.client().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		if from.Exists() {
