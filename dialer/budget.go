@@ -24,8 +24,8 @@ type Budget struct {
 
 	// Connect bounds one dial, siblings included. It is also how long a TLS
 	// handshake may take before there is another attempt beside it, whatever the
-	// hedging budget says; twice as long for the one after. Zero is Answer/4, at least 500ms, at most Answer. It must not
-	// be negative nor more than Answer.
+	// hedging budget says; twice as long for the one after. Zero is Answer/4, at
+	// least 500ms, at most Answer. It must not be negative nor more than Answer.
 	Connect time.Duration
 
 	// DialHedge is how long a dial may go unanswered before a sibling starts.

@@ -17,17 +17,23 @@ import (
 	"github.com/holdfast-go/holdfast/leaderelection/prometheus/dashboards"
 )
 
+// firstSchema is a dashboard by the schema that our file is written in, which every
+// Grafana reads. The one that is to follow it is another language.
+//
+//lint:ignore SA1019 see above
+type firstSchema = grafana.Dashboard
+
 // schema reads a dashboard by the schema that Grafana publishes: of dashboards,
 // of the two kinds of panels that ours has, and of queries for Prometheus. It
 // refuses fields that are not known, of another type, or missing; it does not look
 // whether a word is one of those that an option may have.
-func schema(text []byte) (read grafana.Dashboard, problems []error) {
+func schema(text []byte) (read firstSchema, problems []error) {
 	known := cog.NewRuntime()
 	known.RegisterPanelcfgVariant(timeseries.VariantConfig())
 	known.RegisterPanelcfgVariant(statetimeline.VariantConfig())
 	known.RegisterDataqueryVariant(prometheus.VariantConfig())
 	// What is read strictly is not complete, and its error never nil.
-	strict := new(grafana.Dashboard).UnmarshalJSONStrict(text)
+	strict := new(firstSchema).UnmarshalJSONStrict(text)
 	for _, err := range []error{strict, json.Unmarshal(text, &read), read.Validate()} {
 		var list cog.BuildErrors
 		if err != nil && (!errors.As(err, &list) || len(list) > 0) {
