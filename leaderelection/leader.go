@@ -241,8 +241,8 @@ func (l *leadership) take(o outcome) *TermEnded {
 		l.effort.begin()
 		l.term.extend(o.sent)
 		l.end.Reset(max(0, l.term.rest(now)))
-		if detail := l.logger.V(5); detail.Enabled() { // else its values would be made for nobody
-			detail.Info("Renewed the lease", "took", now.steady(o.sent))
+		if l.logger.V(5).Enabled() { // else its values would be made for nobody
+			l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))
 		}
 	}
 	l.due.Reset(max(0, l.le.timing.retry-now.steady(l.term.lastSent())))
