@@ -52,7 +52,7 @@ func summary(targets []Target) string {
 	for _, t := range targets {
 		n[t.Verdict]++
 	}
-	return fmt.Sprintf("%s met, %d missed, %d not measured.", count(n[Met], "target", "targets"), n[Missed], n[NotMeasured])
+	return fmt.Sprintf("%s met, %d missed, %d with nothing to show, %d not measured.", count(n[Met], "target", "targets"), n[Missed], n[NothingToShow], n[NotMeasured])
 }
 
 func warnings(d *document, in Input) {

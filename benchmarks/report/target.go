@@ -13,6 +13,9 @@ const (
 	Met         Verdict = "met"
 	Missed      Verdict = "missed"
 	NotMeasured Verdict = "not measured"
+	// NothingToShow: it was measured, and the case that the target speaks of did
+	// not come up.
+	NothingToShow Verdict = "nothing to show"
 )
 
 // Target is one thing that the benchmarks must show, under one condition.

@@ -110,7 +110,9 @@ func loss(t Target, theirs, us group) Target {
 	case weOf == 0 || of == 0 && weLost == 0:
 		return unmeasured(t, t.Basis)
 	case lost == 0 && weLost == 0:
-		return unmeasured(t, t.Basis+": nothing to show where "+baseline+" loses none")
+		t.Value, t.Verdict = "0", NothingToShow
+		t.Basis += ": " + baseline + " loses none either"
+		return t
 	}
 	t.Value = fmt.Sprint(weLost)
 	return judge(t, weLost == 0)

@@ -48,7 +48,7 @@ func run(args []string, out, errs io.Writer) int {
 		return 1
 	}
 	for _, t := range report.Targets(in) {
-		fmt.Fprintf(out, "%-12s  %s (%s): %s; target %s\n", t.Verdict, t.Name, t.Under, t.Value, t.Wanted)
+		fmt.Fprintf(out, "%-15s  %s (%s): %s; target %s\n", t.Verdict, t.Name, t.Under, t.Value, t.Wanted)
 	}
 	fmt.Fprintln(out, "written:", filepath.Join(c.out, "report.md"))
 	return 0

@@ -8,6 +8,9 @@
 // All peers are tried at the same time, each with several leases (-together), so
 // with the flags as they are it takes some five trials of ten minutes.
 //
+// Each peer's sample is written when its search is over. A run that is ended
+// early has samples of the others that say how far they came.
+//
 // Exit codes: 0 when every peer's lease was found, or found not to be there; 1
 // for a laboratory or a file that fails; 2 for a flag that cannot be used.
 package main
@@ -53,21 +56,12 @@ func run(ctx context.Context, out io.Writer, c command) (err error) {
 	if err != nil {
 		return err
 	}
-	samples, err := searchAll(ctx, c, out, stage.Try)
-	if err != nil {
-		return err
-	}
-	for _, s := range samples {
+	return searchAll(ctx, c, out, stage.Try, func(s result.Sample) error {
 		word := "the shortest lease that holds is " + s.Timing
 		if s.Timing == "" {
 			word = s.Failed + s.Limit
 		}
-		if _, err := fmt.Fprintf(out, "%s: %s\n", s.Peer, word); err != nil {
-			return err
-		}
-		if err := kept.Write(s); err != nil {
-			return err
-		}
-	}
-	return nil
+		_, err := fmt.Fprintf(out, "%s: %s\n", s.Peer, word)
+		return errors.Join(err, kept.Write(s))
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/result"
 	"github.com/holdfast-go/holdfast/benchmarks/shortest"
 )
 
@@ -65,9 +68,10 @@ func TestPeersAreSearchedForTogetherAndEachIsASample(t *testing.T) {
 	for _, together := range []int{1, 4} {
 		var out bytes.Buffer
 		c := command{peers: []string{"holdfast", "client-go"}, longest: 20 * time.Second, confirm: 2, together: together, options: shortest.Options{Window: time.Minute}}
-		samples, err := searchAll(t.Context(), c, &out, lossBelow(map[string]time.Duration{"holdfast": 500 * time.Millisecond, "client-go": 4 * time.Second}))
-		require.NoError(t, err)
+		var samples []result.Sample
+		require.NoError(t, searchAll(t.Context(), c, &out, lossBelow(map[string]time.Duration{"holdfast": 500 * time.Millisecond, "client-go": 4 * time.Second}), collect(&samples)))
 		require.Len(t, samples, 2)
+		slices.SortFunc(samples, func(a, b result.Sample) int { return strings.Compare(b.Peer, a.Peer) })
 		assert.Equal(t, "500ms/333ms/67ms", samples[0].Timing)
 		assert.Equal(t, "4s/2.667s/533ms", samples[1].Timing)
 		assert.InDelta(t, 4, samples[1].Figures["lease_seconds"], 0)
@@ -86,19 +90,39 @@ func TestPeersAreSearchedForTogetherAndEachIsASample(t *testing.T) {
 
 func TestNoLeaseThatHoldsIsASampleToo(t *testing.T) {
 	c := command{peers: []string{"client-go", "etcd"}, longest: 3 * time.Second, confirm: 1, together: 2}
-	samples, err := searchAll(t.Context(), c, io.Discard, lossBelow(map[string]time.Duration{"client-go": time.Hour}))
-	require.NoError(t, err)
+	var samples []result.Sample
+	require.NoError(t, searchAll(t.Context(), c, io.Discard, lossBelow(map[string]time.Duration{"client-go": time.Hour}), collect(&samples)))
 	require.Len(t, samples, 2)
 	assert.Contains(t, samples[0].Limit, "not applicable", "etcd is untouched by API servers")
 	assert.Contains(t, samples[1].Failed, "up to 3s")
 	assert.Empty(t, samples[1].Timing)
 	assert.NotContains(t, samples[1].Figures, "lease_seconds")
 
-	broken := errors.New("the laboratory is gone")
-	_, err = searchAll(t.Context(), c, io.Discard, func(context.Context, shortest.Options, []shortest.Entrant) ([]shortest.Trial, error) {
-		return nil, broken
-	})
+}
+
+func TestATrialThatSaysNothingEndsTheSearchAndWhatIsKnownIsKept(t *testing.T) {
+	broken, trials := errors.New("the laboratory is gone"), 0
+	c := command{peers: []string{"client-go", "holdfast"}, longest: 40 * time.Second, confirm: 1, together: 4}
+	var samples []result.Sample
+	err := searchAll(t.Context(), c, io.Discard, func(ctx context.Context, o shortest.Options, entrants []shortest.Entrant) ([]shortest.Trial, error) {
+		if trials++; trials == 3 {
+			return nil, broken
+		}
+		return lossBelow(map[string]time.Duration{"client-go": 33 * time.Second})(ctx, o, entrants)
+	}, collect(&samples))
 	assert.ErrorIs(t, err, broken)
+	require.Len(t, samples, 2)
+	assert.Contains(t, samples[0].Failed, "was ended")
+	assert.InDelta(t, 32, samples[0].Figures["longest_lost_seconds"], 0)
+	assert.Empty(t, samples[0].Timing)
+}
+
+// collect keeps samples in to.
+func collect(to *[]result.Sample) func(result.Sample) error {
+	return func(s result.Sample) error {
+		*to = append(*to, s)
+		return nil
+	}
 }
 
 func TestPeersAreNotTriedWithWhatTheyWouldChange(t *testing.T) {
