@@ -129,9 +129,11 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	return f, nil
 }
 
-// mostIdle is how many idle connections are kept: what a gate that had to widen
-// may have used. It closes them when it no longer needs them.
-const mostIdle = 8 * mostInside
+// mostIdle is how many idle connections are kept. While a gate is wider, its
+// connections are in use rather than idle, and while requests wait for it, some
+// are opened that nobody takes: what is too many for a gate at rest is closed as
+// it becomes idle.
+const mostIdle = mostInside + 2
 
 // queue makes the requests of every client made from hardened take turns.
 func queue(hardened *restclient.Config, budget dialer.Budget) {

@@ -138,7 +138,7 @@ func TestTheWaitForATurnIsPartOfTheBound(t *testing.T) {
 		<-r.Context().Done()
 		return nil, context.Cause(r.Context())
 	})
-	turns := &turns{next: next, bound: 500 * time.Millisecond, gate: newGate(200*time.Millisecond, func() {})}
+	turns := &turns{next: next, bound: 500 * time.Millisecond, gate: newGate(200 * time.Millisecond)}
 	for range mostInside {
 		_, _, err := turns.gate.enter(t.Context())
 		require.NoError(t, err)

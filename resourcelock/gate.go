@@ -33,9 +33,6 @@ const mostInside = 6
 // thousand leases renewed every 2s need 6 for answers within 12ms.
 type gate struct {
 	slow time.Duration
-	// calm is called when a crowd has gone, and with it the need for more
-	// connections than the width at rest.
-	calm func()
 
 	overlooked atomic.Int64 // are slow and do not count
 
@@ -47,7 +44,6 @@ type gate struct {
 	passed  int             // how many were answered, or slow, since
 	before  float64         // how many a second before the width was doubled last
 	stay    time.Time       // do not widen before
-	crowded bool            // there has been a crowd
 	spare   []*passage      // are over, for the next requests
 }
 
@@ -61,13 +57,10 @@ const (
 	// the API or this process is slow for all of them, and still more requests
 	// under way would make it slower: then only widening lets in more.
 	mostOverlooked = 4 * mostInside
-	// crowd is how many must wait at once for connections to be cleared up
-	// afterwards. While requests wait, some are opened that nobody takes.
-	crowd = 8 * mostInside
 )
 
-func newGate(slow time.Duration, calm func()) *gate {
-	return &gate{slow: slow, calm: calm, width: mostInside}
+func newGate(slow time.Duration) *gate {
+	return &gate{slow: slow, width: mostInside}
 }
 
 // enter waits for a turn. It returns how long that took and what ends it, which
@@ -180,7 +173,6 @@ func (g *gate) queue() <-chan struct{} {
 	}
 	turn := make(chan struct{})
 	g.waiting = append(g.waiting, turn)
-	g.crowded = g.crowded || len(g.waiting) >= crowd
 	return turn
 }
 
@@ -225,7 +217,6 @@ func (g *gate) widen() {
 		return
 	}
 	g.before = rate
-	g.crowded = true
 	g.resize(2*g.width, now)
 	g.admit()
 }
@@ -249,13 +240,6 @@ func (g *gate) giveUp(turn <-chan struct{}) {
 
 // out makes room for the next.
 func (g *gate) out() {
-	if g.leave() {
-		g.calm()
-	}
-}
-
-// leave reports whether the last of a crowd has gone in.
-func (g *gate) leave() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inside--
@@ -264,11 +248,6 @@ func (g *gate) leave() bool {
 		g.resize(g.width/2, now)
 	}
 	g.admit()
-	calm := g.crowded && len(g.waiting) == 0 && g.width == mostInside
-	if calm {
-		g.crowded = false
-	}
-	return calm
 }
 
 // admit lets in whom there is room for.

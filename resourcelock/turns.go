@@ -26,9 +26,7 @@ func newTurns(next http.RoundTripper, budget dialer.Budget) *turns {
 	if slow <= 0 { // no hedging: then what a hedge would have waited
 		slow = dialer.Budget{Answer: budget.Answer}.WithDefaults().Hedge
 	}
-	t := &turns{next: next, bound: budget.Answer}
-	t.gate = newGate(slow, t.CloseIdleConnections)
-	return t
+	return &turns{next: next, bound: budget.Answer, gate: newGate(slow)}
 }
 
 // RoundTrip implements http.RoundTripper.
