@@ -19,8 +19,9 @@ func spread(n, processes int) []int {
 // settled reports whether two looks at all crowds, one after the other, show
 // that everything which happens once has happened: as many lead as should, all
 // contend, and each whose requests are counted has had two answers (a record
-// read and, after it, a renewal, a poll or a watch that began). A crowd without
-// any request to the API settles when its connections stay as they are.
+// read and, after it, a renewal, a poll or a watch that began). A crowd whose
+// requests are not counted settles when as many connections are open as before,
+// which may be none: some peers open one for each request.
 func settled(before, now []Reading, leaders, contenders int) bool {
 	if len(before) != len(now) {
 		return false
@@ -34,7 +35,7 @@ func settled(before, now []Reading, leaders, contenders int) bool {
 			return false
 		case r.Sent > 0 && r.Answered < r.Contenders:
 			return false
-		case r.Sent == 0 && (r.Network.Established == 0 || r.Network.Established != before[i].Network.Established):
+		case r.Sent == 0 && (r.Network.Opened == 0 || r.Network.Established != before[i].Network.Established):
 			return false
 		}
 	}

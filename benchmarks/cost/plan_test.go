@@ -26,10 +26,12 @@ func TestContendersAreSpreadEvenly(t *testing.T) {
 }
 
 func TestWhenContendersHaveSettled(t *testing.T) {
-	leader := Reading{Contenders: 1, Leading: 1, Sent: 5, Answered: 1, Network: Network{Established: 1}}
-	standbys := Reading{Contenders: 9, Sent: 20, Answered: 9, Network: Network{Established: 9}}
+	leader := Reading{Contenders: 1, Leading: 1, Sent: 5, Answered: 1, Network: Network{Opened: 1, Established: 1}}
+	standbys := Reading{Contenders: 9, Sent: 20, Answered: 9, Network: Network{Opened: 9, Established: 9}}
 	change := func(r Reading, f func(*Reading)) Reading { f(&r); return r }
-	unseen := func(r *Reading) { r.Sent, r.Answered = 0, 0 } // a peer that does not use the API
+	unseen := func(r *Reading) { r.Sent, r.Answered = 0, 0 } // requests are not counted
+	none := func(r *Reading) { unseen(r); r.Network = Network{} }
+	fresh := func(r *Reading) { unseen(r); r.Network.Established = 0 } // its connections end with their requests
 	for name, c := range map[string]struct {
 		before, now []Reading
 		want        bool
@@ -46,7 +48,8 @@ func TestWhenContendersHaveSettled(t *testing.T) {
 		"another peer, connected":       {[]Reading{change(leader, unseen)}, []Reading{change(leader, unseen)}, false}, // 1 of 10 contends
 		"another peer, all":             {[]Reading{change(leader, unseen), change(standbys, unseen)}, []Reading{change(leader, unseen), change(standbys, unseen)}, true},
 		"another peer, still connects":  {[]Reading{change(leader, unseen), change(standbys, func(r *Reading) { unseen(r); r.Network.Established = 8 })}, []Reading{change(leader, unseen), change(standbys, unseen)}, false},
-		"another peer, not connected":   {[]Reading{change(leader, func(r *Reading) { unseen(r); r.Network.Established = 0 }), standbys}, []Reading{change(leader, func(r *Reading) { unseen(r); r.Network.Established = 0 }), standbys}, false},
+		"another peer, not connected":   {[]Reading{change(leader, none), standbys}, []Reading{change(leader, none), standbys}, false},
+		"another peer, none is kept":    {[]Reading{change(leader, fresh), standbys}, []Reading{change(leader, fresh), standbys}, true},
 		"connections of each request's": {[]Reading{leader, standbys}, []Reading{leader, change(standbys, func(r *Reading) { r.Network.Established = 2 })}, true},
 	} {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, settled(c.before, c.now, 1, 10)) })
