@@ -81,7 +81,7 @@ versions:
 # would not show the progress.
 lab:
 	cd benchmarks && go run ./lab/prepare -all
-	cd benchmarks && go test ./event ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
+	cd benchmarks && go test ./event ./program ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
 	cd benchmarks && go test -v -timeout 15m ./scenario
 	cd benchmarks && go test -v -timeout 10m ./versions
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
