@@ -7,6 +7,22 @@ import (
 	"github.com/holdfast-go/holdfast/dialer"
 )
 
+// awaitRenewal gives the renewal under way a tenth of the retry period to be
+// answered. Cancelled at once it would take its connection with it, and leave
+// it to be read what it has written: the release would wait for both.
+func (l *leadership) awaitRenewal() {
+	if !l.renewing {
+		return
+	}
+	patience := l.le.clock.NewTimer(l.le.timing.retry / 10)
+	defer patience.Stop()
+	select {
+	case o := <-l.renewals:
+		l.renewing, l.state = false, o.state
+	case <-patience.C():
+	}
+}
+
 // giveUp releases the lease, and returns nil if it is known to be released, or
 // to be no longer ours. It takes no longer than the retry period or what was
 // left of the term.
@@ -15,6 +31,7 @@ func (l *leadership) giveUp(ctx context.Context, stopRenewing context.CancelFunc
 	bound := min(l.term.rest(le.clock.now()), le.timing.retry)
 	ctx, cancel := le.clock.within(context.WithoutCancel(ctx), bound)
 	defer cancel()
+	l.awaitRenewal()
 	l.settle(stopRenewing)
 	for failures := 1; ; failures++ {
 		record := release(l.state.Record, le.clock.now().wall)
