@@ -171,6 +171,7 @@ func TestTheShortestLeasesAreInOrderAndWhatThereIsNotIsSaid(t *testing.T) {
 	}
 	require.Len(t, rows, 5, "a head, its rule, and three peers")
 	assert.Contains(t, rows[2], "| holdfast | **1 s / 667 ms / 133 ms** | 750 ms | 600 s | – | 9 |")
+	assert.True(t, strings.HasSuffix(rows[2], "| cost.jsonl |\n"), "the run that found it: %s", rows[2])
 	assert.Contains(t, rows[3], "| client-go | **63 s / 42 s / 8.4 s** |")
 	assert.Contains(t, rows[4], "| etcd | – | – | – | – | – | – | – | not applicable: it uses no API server |")
 }

@@ -6,13 +6,19 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 )
 
-// shortest shows the shortest lease that held for each peer, the shortest of all
-// first and those without one last.
+// shortest shows the shortest lease that held for each peer in each run, the
+// shortest of all first and those without one last.
 func shortest(d *document, in Input) {
-	var samples []result.Sample
-	for _, s := range in.samples() {
-		if s.Measure == result.Shortest {
-			samples = append(samples, s)
+	type found struct {
+		result.Sample
+		file string
+	}
+	var samples []found
+	for _, f := range in.Files {
+		for _, s := range f.Samples {
+			if s.Measure == result.Shortest {
+				samples = append(samples, found{s, f.Name})
+			}
 		}
 	}
 	if len(samples) == 0 {
@@ -22,7 +28,7 @@ func shortest(d *document, in Input) {
 	d.paragraph("%s", "Pairs of contenders go through windows in which one API server after another is silent while the virtual IP goes on naming it. "+
 		"A lease holds if in every window that it was tried in no leadership was lost. "+
 		"Trials, silent servers and losses are those of the whole search, leases that are too short included.")
-	slices.SortStableFunc(samples, func(a, b result.Sample) int {
+	slices.SortStableFunc(samples, func(a, b found) int {
 		la, lb := lease(a.Timing), lease(b.Timing)
 		switch {
 		case la == lb:
@@ -45,7 +51,7 @@ func shortest(d *document, in Input) {
 			}
 			row = append(row, cell)
 		}
-		rows = append(rows, append(row, s.Failed+s.Limit))
+		rows = append(rows, append(row, s.Failed+s.Limit, s.file))
 	}
-	d.table([]string{"peer", "shortest that holds", ">longest lost", ">window", ">silence", ">trials", ">silent servers", ">lost", "note"}, rows)
+	d.table([]string{"peer", "shortest that holds", ">longest lost", ">window", ">silence", ">trials", ">silent servers", ">lost", "note", "run"}, rows)
 }
