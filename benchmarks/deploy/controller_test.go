@@ -1,11 +1,9 @@
 package deploy_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/leaderelection/options"
 )
 
@@ -65,7 +64,7 @@ type controller struct {
 type replica struct {
 	process *lab.Process
 	name    string
-	log     lockedBuffer
+	log     labtest.Log
 }
 
 // deployed starts one replica of the controller, with these rights and flags. Its
@@ -219,22 +218,4 @@ func (c *controller) log() string {
 		fmt.Fprintf(&all, "%s:\n%s", r.name, &r.log)
 	}
 	return strings.ReplaceAll(all.String(), `\"`, `"`) // klog quotes what API servers say
-}
-
-// lockedBuffer takes what a process writes while a test reads it.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 )
 
 const (
@@ -60,7 +60,7 @@ func laboratory(t *testing.T) (l *lab.Lab, controller string) {
 		if shared.folder, shared.err = os.MkdirTemp("", "holdfast-deploy-"); shared.err != nil {
 			return
 		}
-		if shared.controller, shared.err = build(t.Context(), shared.folder); shared.err != nil {
+		if shared.controller, shared.err = labtest.BuildController(t.Context(), shared.folder); shared.err != nil {
 			return
 		}
 		shared.lab, shared.err = lab.Start(t.Context(), lab.Options{APIServers: 1, Progress: os.Stderr})
@@ -70,19 +70,6 @@ func laboratory(t *testing.T) (l *lab.Lab, controller string) {
 	})
 	require.NoError(t, shared.err)
 	return shared.lab, shared.controller
-}
-
-// build builds the controller with what the module cache holds: there is no
-// network in the laboratory.
-func build(ctx context.Context, folder string) (string, error) {
-	program := filepath.Join(folder, "controller")
-	command := exec.CommandContext(ctx, "go", "build", "-o", program, "./examples/controller")
-	command.Dir = filepath.Join("..", "..")
-	command.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-buildvcs=false")
-	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the controller: %w\n%s", err, output)
-	}
-	return program, nil
 }
 
 // untilNamespace waits for the namespaces that the API server itself makes.

@@ -3,8 +3,6 @@ package matrix
 import (
 	"bytes"
 	"context"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -71,36 +70,13 @@ func TestTheMatrixCatchesClientGo(t *testing.T) {
 // playAndShow plays a fault, and shows what happened if the test fails.
 func playAndShow(ctx context.Context, t *testing.T, stage *Stage, f Fault, columns []Column, o Options) Result {
 	t.Helper()
-	var stderr lockedBuffer
+	var stderr labtest.Log
 	o.Stderr = &stderr
 	result, err := stage.Play(ctx, f, columns, o)
 	t.Cleanup(func() {
-		if !t.Failed() {
-			return
-		}
 		struck := lastOf(result.Events, func(e event.Event) bool { return e.What == event.Fault }).Time
-		var timeline strings.Builder
-		_ = event.Timeline(&timeline, result.Events, struck)
-		t.Logf("timeline, seconds since the last fault:\n%s\nlog of the columns:\n%s", timeline.String(), stderr.String())
+		labtest.Tell(t, result.Events, struck, &stderr)
 	})
 	require.NoError(t, err)
 	return result
-}
-
-// lockedBuffer takes the logs of several processes.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

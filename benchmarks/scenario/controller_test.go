@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -24,6 +23,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -40,7 +40,7 @@ type replica struct {
 	name    string
 	host    *lab.Host
 	process *lab.Process
-	log     lockedBuffer
+	log     labtest.Log
 }
 
 // The example controller, started as its Deployment would start it and with
@@ -51,7 +51,8 @@ func TestControllerHandsOverAndGoesOnPublishing(t *testing.T) {
 	require.NoError(t, l.SetBackends(0, 1, 2))
 	api, _, err := l.Observer(2)
 	require.NoError(t, err)
-	binary := buildController(t)
+	binary, err := labtest.BuildController(ctx, t.TempDir())
+	require.NoError(t, err)
 	applyRights(t, api)
 	kubeconfig, err := l.Kubeconfig("system:serviceaccount:" + controllerNamespace + ":" + controllerName)
 	require.NoError(t, err)
@@ -142,18 +143,6 @@ func (r *replica) answers(ctx context.Context, path string) bool {
 		return false
 	}
 	return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
-}
-
-// buildController builds the example from the checkout, with what the module
-// cache holds: there is no network in the laboratory.
-func buildController(t *testing.T) string {
-	binary := filepath.Join(t.TempDir(), "controller")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./examples/controller")
-	build.Dir = filepath.Join("..", "..")
-	build.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-buildvcs=false")
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, string(output))
-	return binary
 }
 
 // applyRights creates the account and the rights that the example's manifests

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 )
 
 const (
@@ -49,11 +50,11 @@ func TestUpstreamsExampleRunsWithOnlyItsImportPathsChanged(t *testing.T) {
 	}
 	holder := func() string { return *lease().HolderIdentity }
 
-	begin := func(id string) (*lab.Process, *lockedBuffer) {
+	begin := func(id string) (*lab.Process, *labtest.Log) {
 		host, err := l.NewHost("example-" + id)
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, host.Close()) })
-		var log lockedBuffer
+		var log labtest.Log
 		process, err := host.Start(lab.Command{Path: program, Stdout: &log, Stderr: &log, Args: []string{
 			"-kubeconfig", kubeconfig, "-lease-lock-name", exampleLease, "-lease-lock-namespace", metav1.NamespaceDefault, "-id", id,
 		}})
@@ -133,7 +134,7 @@ func goTool(t *testing.T, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", args...)
 	command.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-buildvcs=false")
-	var stderr lockedBuffer
+	var stderr labtest.Log
 	command.Stderr = &stderr
 	out, err := command.Output()
 	require.NoError(t, err, "go %s:\n%s", strings.Join(args, " "), &stderr)

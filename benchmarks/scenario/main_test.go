@@ -1,12 +1,10 @@
 package scenario_test
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
-	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -76,48 +74,17 @@ func play(t *testing.T, name string, o scenario.Options) scenario.Figures {
 	_, stage := laboratory(t)
 	s, err := scenario.Find(name)
 	require.NoError(t, err)
-	var stderr lockedBuffer
+	var stderr labtest.Log
 	o.Stderr = &stderr
 	result, err := stage.Run(t.Context(), s, o)
-	t.Cleanup(func() {
-		if !t.Failed() {
-			return
-		}
-		var timeline strings.Builder
-		_ = event.Timeline(&timeline, result.Events, faultTime(result.Events))
-		t.Logf("timeline:\n%s\nlog of the contenders:\n%s", timeline.String(), stderr.String())
-	})
+	t.Cleanup(func() { labtest.Tell(t, result.Events, labtest.FaultTime(result.Events), &stderr) })
 	require.NoError(t, err)
 	return result.Figures
 }
 
-// faultTime returns when the first fault came, or when the stream begins.
-func faultTime(events []event.Event) time.Time {
-	for _, e := range events {
-		if e.What == event.Fault {
-			return e.Time
-		}
-	}
-	if len(events) == 0 {
-		return time.Time{}
-	}
-	return events[0].Time
-}
-
-// lockedBuffer takes the logs of several processes.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+// crewOf returns a crew in the shared laboratory.
+func crewOf(t *testing.T, o scenario.FleetOptions) *labtest.Crew {
+	t.Helper()
+	_, stage := laboratory(t)
+	return labtest.NewCrew(t, stage, o)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -22,26 +21,26 @@ func TestAFleetThatIsRolledFromClientGoAndBackHasOneLeader(t *testing.T) {
 	if *long {
 		times = 10
 	}
-	c := newCrew(t, scenario.FleetOptions{Name: "mixed", Timing: timing, ReleaseOnCancel: true})
+	c := crewOf(t, scenario.FleetOptions{Name: "mixed", Timing: timing, ReleaseOnCancel: true})
 	pod := func(roll, replica int) scenario.Member {
 		peer := []string{"client-go", "holdfast"}[roll%2]
 		return scenario.Member{Host: fmt.Sprintf("host-%d", replica), Identity: fmt.Sprintf("%s-%d-%d", peer, roll, replica), Peer: peer}
 	}
 	for replica := range replicas {
-		c.start(pod(0, replica))
+		c.Join(pod(0, replica))
 	}
-	c.renewed(c.leads(""), 1, pod(0, replicas-1).Identity, event.Requested)
+	c.Renewed(c.Succeeds(""), 1, pod(0, replicas-1).Identity)
 	for roll := 1; roll <= 2*times; roll++ {
 		for _, replica := range rand.Perm(replicas) {
 			old := pod(roll-1, replica).Identity
-			c.start(pod(roll, replica))
+			c.Join(pod(roll, replica))
 			wait(t, rand.N(timing.LeaseDuration/3))
 			require.NoError(t, c.Terminate(old))
-			c.until(old+" to exit", func(events []event.Event) bool { return when(events, old, event.Exited) > 0 })
+			c.Exited(old)
 		}
-		c.renewed(c.leads(""), 1, pod(roll, replicas-1).Identity, event.Requested)
+		c.Renewed(c.Succeeds(""), 1, pod(roll, replicas-1).Identity)
 	}
-	f, err := scenario.MeasureFleet(c.end())
+	f, err := scenario.MeasureFleet(c.End())
 	require.NoError(t, err)
 	without := scenario.Summarize(f.Leaderless)
 	t.Logf("figure: three replicas at %v, rolled %d times: %d terms, two leaders for %v, without a leader: %v", timing, 2*times, f.Terms, f.Overlap.Round(time.Millisecond), without)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -19,7 +20,7 @@ func TestEveryPeerLeadsAndHandsOver(t *testing.T) {
 	require.NoError(t, err)
 	for _, peer := range contender.Compared() {
 		t.Run(peer, func(t *testing.T) {
-			var stderr lockedBuffer
+			var stderr labtest.Log
 			r, err := stage.Run(t.Context(), handover, scenario.Options{Peer: peer, Timing: scenario.Short, Stderr: &stderr})
 			if !assert.NoError(t, err) {
 				t.Fatalf("log of the contenders:\n%s", stderr.String())

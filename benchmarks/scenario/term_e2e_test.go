@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -41,24 +42,24 @@ func termOf(t scenario.Timing) time.Duration {
 
 // succession brings one leader after the other to its end and returns the
 // figures of each round. A new standby replaces each.
-func succession(t *testing.T, o scenario.FleetOptions, end func(*crew, string) error) []scenario.Figures {
-	c := newCrew(t, o)
+func succession(t *testing.T, o scenario.FleetOptions, end func(*labtest.Crew, string) error) []scenario.Figures {
+	c := crewOf(t, o)
 	member := func(i int) scenario.Member {
 		return scenario.Member{Host: fmt.Sprintf("host-%d", i%2), Identity: fmt.Sprintf("member-%d", i), Peer: "holdfast"}
 	}
-	c.start(member(0))
-	leader := c.leads("")
-	c.start(member(1))
+	c.Join(member(0))
+	leader := c.Succeeds("")
+	c.Join(member(1))
 	for i := range runs() {
 		standby := member(i + 1)
-		c.renewed(leader, 2, standby.Identity, event.Requested)
+		c.Renewed(leader, 2, standby.Identity)
 		wait(t, rand.N(o.Timing.RetryPeriod)) // the end may come at any moment between two renewals
 		require.NoError(t, end(c, leader))
-		leader = c.leads(leader)
-		c.start(member(i + 2))
+		leader = c.Succeeds(leader)
+		c.Join(member(i + 2))
 	}
 	var figures []scenario.Figures
-	for _, round := range scenario.Rounds(c.end()) {
+	for _, round := range scenario.Rounds(c.End()) {
 		f, err := scenario.Measure(round, o.Timing.RetryPeriod)
 		require.NoError(t, err)
 		figures = append(figures, f)
@@ -87,7 +88,7 @@ func summarize(t *testing.T, figures []scenario.Figures, of func(scenario.Figure
 }
 
 func TestTakeoversComeWithinATenthOfASecondOfTheLeaseEnd(t *testing.T) {
-	figures := succession(t, scenario.FleetOptions{Name: "takeovers", Timing: brief}, (*crew).Kill)
+	figures := succession(t, scenario.FleetOptions{Name: "takeovers", Timing: brief}, (*labtest.Crew).Kill)
 	takeover := summarize(t, figures, func(f scenario.Figures) scenario.Figure { return f.Takeover })
 	t.Logf("figure: takeover after SIGKILL at %v, after the lease ended: %v", brief, takeover)
 	assert.LessOrEqual(t, takeover.P99, soon)
@@ -98,7 +99,7 @@ func TestTakeoversComeWithinATenthOfASecondOfTheLeaseEnd(t *testing.T) {
 }
 
 func TestHandoversComeWithinATenthOfASecond(t *testing.T) {
-	figures := succession(t, scenario.FleetOptions{Name: "handovers", Timing: brief, ReleaseOnCancel: true}, (*crew).Terminate)
+	figures := succession(t, scenario.FleetOptions{Name: "handovers", Timing: brief, ReleaseOnCancel: true}, (*labtest.Crew).Terminate)
 	handover := summarize(t, figures, func(f scenario.Figures) scenario.Figure { return f.Outage })
 	t.Logf("figure: handover after SIGTERM at %v: %v", brief, handover)
 	assert.LessOrEqual(t, handover.P99, soon)
@@ -113,16 +114,16 @@ func TestWorkThatNeedsThreeSecondsToStopNeverOverlaps(t *testing.T) {
 	for _, timing := range []scenario.Timing{scenario.Short, brief} {
 		t.Run(timing.LeaseDuration.String(), func(t *testing.T) {
 			const needed = 3 * time.Second
-			c := newCrew(t, scenario.FleetOptions{Name: "slow-work", Timing: timing, ReleaseOnCancel: true, WorkStop: needed})
+			c := crewOf(t, scenario.FleetOptions{Name: "slow-work", Timing: timing, ReleaseOnCancel: true, WorkStop: needed})
 			old, next := scenario.Member{Host: "host-0", Identity: "old", Peer: "holdfast"}, scenario.Member{Host: "host-1", Identity: "next", Peer: "holdfast"}
-			c.start(old)
-			c.leads("")
-			c.start(next)
-			c.renewed("old", 2, "next", event.Requested)
+			c.Join(old)
+			c.Succeeds("")
+			c.Join(next)
+			c.Renewed("old", 2, "next")
 			require.NoError(t, c.Terminate("old"))
-			c.leads("old")
-			c.until("old to exit", func(events []event.Event) bool { return when(events, "old", event.Exited) > 0 })
-			f, err := scenario.Measure(c.end(), timing.RetryPeriod)
+			c.Succeeds("old")
+			c.Exited("old")
+			f, err := scenario.Measure(c.End(), timing.RetryPeriod)
 			require.NoError(t, err)
 			t.Logf("figure: work that needs %v to stop, at %v: two leaders for %v, handover %v after SIGTERM, %v after the work had returned", needed, timing, f.Overlap.Round(time.Millisecond), f.Outage, f.AfterWork)
 			assert.Zero(t, f.Overlap, "two leaders at once")
@@ -138,20 +139,20 @@ func TestWorkOnAHostThatIsCutOffIsCancelledWithinItsTerm(t *testing.T) {
 	for _, timing := range []scenario.Timing{scenario.Short, brief} {
 		for _, told := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v,SIGTERM=%t", timing.LeaseDuration, told), func(t *testing.T) {
-				c := newCrew(t, scenario.FleetOptions{Name: "cut", Timing: timing, ReleaseOnCancel: true})
-				c.start(scenario.Member{Host: "host-0", Identity: "old", Peer: "holdfast"})
-				c.leads("")
-				c.start(scenario.Member{Host: "host-1", Identity: "next", Peer: "holdfast"})
-				c.renewed("old", 2, "next", event.Requested)
+				c := crewOf(t, scenario.FleetOptions{Name: "cut", Timing: timing, ReleaseOnCancel: true})
+				c.Join(scenario.Member{Host: "host-0", Identity: "old", Peer: "holdfast"})
+				c.Succeeds("")
+				c.Join(scenario.Member{Host: "host-1", Identity: "next", Peer: "holdfast"})
+				c.Renewed("old", 2, "next")
 				wait(t, rand.N(timing.RetryPeriod))
 				require.NoError(t, c.Cut("host-0"))
 				if told {
 					wait(t, timing.RetryPeriod) // a renewal is under way by now
 					require.NoError(t, c.Terminate("old"))
 				}
-				c.until("the work of old to be cancelled", func(events []event.Event) bool { return when(events, "old", event.Stopping) > 0 })
-				c.leads("old")
-				events := c.end()
+				c.Until("the work of old to be cancelled", func(events []event.Event) bool { return labtest.After(events, "old", event.Stopping) > 0 })
+				c.Succeeds("old")
+				events := c.End()
 				ending, err := scenario.MeasureEnding(events, "old")
 				require.NoError(t, err)
 				f, err := scenario.Measure(events, timing.RetryPeriod)
@@ -175,18 +176,18 @@ func TestAnAnswerThatIsHeldBackDoesNotLengthenTheTerm(t *testing.T) {
 	heldBack := func(t *testing.T, timing scenario.Timing, by time.Duration) {
 		for _, peer := range []string{"holdfast", "client-go"} {
 			t.Run(peer, func(t *testing.T) {
-				c := newCrew(t, scenario.FleetOptions{Name: "held-back", Timing: timing})
+				c := crewOf(t, scenario.FleetOptions{Name: "held-back", Timing: timing})
 				relay, err := c.NewRelay(t.Context(), "relay", 0)
 				require.NoError(t, err)
-				c.start(scenario.Member{Host: "host-0", Identity: "old", Peer: peer, Through: relay})
-				c.leads("")
-				c.start(scenario.Member{Host: "host-1", Identity: "next", Peer: peer})
-				c.renewed("old", 2, "next", event.Requested)
+				c.Join(scenario.Member{Host: "host-0", Identity: "old", Peer: peer, Through: relay})
+				c.Succeeds("")
+				c.Join(scenario.Member{Host: "host-1", Identity: "next", Peer: peer})
+				c.Renewed("old", 2, "next")
 				wait(t, rand.N(timing.RetryPeriod))
 				require.NoError(t, relay.HoldBack(by))
-				c.until("the work of old to be cancelled", func(events []event.Event) bool { return when(events, "old", event.Stopping) > 0 })
-				c.leads("old")
-				events := c.end()
+				c.Until("the work of old to be cancelled", func(events []event.Event) bool { return labtest.After(events, "old", event.Stopping) > 0 })
+				c.Succeeds("old")
+				events := c.End()
 				ending, err := scenario.MeasureEnding(events, "old")
 				require.NoError(t, err)
 				f, err := scenario.Measure(events, timing.RetryPeriod)

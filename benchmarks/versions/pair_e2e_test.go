@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -41,7 +42,7 @@ func TestAPairOfBothKindsOnAPIServersOfOneVersion(t *testing.T) {
 	for _, minor := range lab.Minors() {
 		t.Run(minor, func(t *testing.T) {
 			p := newPair(t, minor, minor, minor)
-			p.changeHands(t, func(*fleet) (through [2]*scenario.Relay) { return through }) // the virtual IP, as pods do
+			p.changeHands(t, func(*labtest.Crew) (through [2]*scenario.Relay) { return through }) // the virtual IP, as pods do
 		})
 	}
 }
@@ -52,7 +53,7 @@ func TestAPairOfBothKindsOnAPIServersOfTwoVersionsSideBySide(t *testing.T) {
 	minors := lab.Minors()
 	newest, before := minors[0], minors[1]
 	p := newPair(t, before, newest, newest)
-	p.changeHands(t, func(f *fleet) (through [2]*scenario.Relay) {
+	p.changeHands(t, func(f *labtest.Crew) (through [2]*scenario.Relay) {
 		for server := range through {
 			relay, err := f.NewRelay(t.Context(), fmt.Sprintf("relay-%d", server), server)
 			require.NoError(t, err)
@@ -94,9 +95,9 @@ func newPair(t *testing.T, minors ...string) pair {
 // changeHands lets the lease go from each kind to the other, by a kill and by a
 // handover. through returns the relays to two servers by which the members reach
 // the API, if they do not by the virtual IP.
-func (p pair) changeHands(t *testing.T, through func(*fleet) [2]*scenario.Relay) {
+func (p pair) changeHands(t *testing.T, through func(*labtest.Crew) [2]*scenario.Relay) {
 	t.Run("kill", func(t *testing.T) {
-		figures := p.succession(t, scenario.FleetOptions{Name: "kill", Timing: timing}, through, (*fleet).Kill)
+		figures := p.succession(t, scenario.FleetOptions{Name: "kill", Timing: timing}, through, (*labtest.Crew).Kill)
 		for _, kind := range kinds {
 			of := figures[kind]
 			t.Logf("figure: API server %s, %s takes over after SIGKILL of the other kind, after the lease ended: %s", p.servers, kind, each(t, of, func(f scenario.Figures) scenario.Figure { return f.Takeover }))
@@ -113,7 +114,7 @@ func (p pair) changeHands(t *testing.T, through func(*fleet) [2]*scenario.Relay)
 		}
 	})
 	t.Run("handover", func(t *testing.T) {
-		figures := p.succession(t, scenario.FleetOptions{Name: "handover", Timing: timing, ReleaseOnCancel: true}, through, (*fleet).Terminate)
+		figures := p.succession(t, scenario.FleetOptions{Name: "handover", Timing: timing, ReleaseOnCancel: true}, through, (*labtest.Crew).Terminate)
 		for _, kind := range kinds {
 			of := figures[kind]
 			t.Logf("figure: API server %s, %s leads after SIGTERM to the other kind: %s", p.servers, kind, each(t, of, func(f scenario.Figures) scenario.Figure { return f.Outage }))
@@ -134,13 +135,13 @@ func (p pair) changeHands(t *testing.T, through func(*fleet) [2]*scenario.Relay)
 // succession brings one leader after the other to its end, always with one of
 // the other kind standing by, and returns the figures by the kind that came to
 // lead.
-func (p pair) succession(t *testing.T, o scenario.FleetOptions, through func(*fleet) [2]*scenario.Relay, end func(*fleet, string) error) map[string][]scenario.Figures {
+func (p pair) succession(t *testing.T, o scenario.FleetOptions, through func(*labtest.Crew) [2]*scenario.Relay, end func(*labtest.Crew, string) error) map[string][]scenario.Figures {
 	t.Helper()
 	rounds := 2 * len(kinds)
 	if *long {
 		rounds = 10 * len(kinds)
 	}
-	f := newFleet(t, p.stage, o)
+	f := labtest.NewCrew(t, p.stage, o)
 	relays := through(f)
 	member := func(i int) scenario.Member {
 		server := i % 2
@@ -149,20 +150,20 @@ func (p pair) succession(t *testing.T, o scenario.FleetOptions, through func(*fl
 		}
 		return scenario.Member{Host: fmt.Sprintf("host-%d", i%2), Identity: fmt.Sprintf("%s-%d", kinds[i%2], i), Peer: kinds[i%2], Through: relays[server]}
 	}
-	f.start(member(0))
-	f.leads(member(0).Identity)
-	f.start(member(1))
+	f.Join(member(0))
+	f.Leads(member(0).Identity)
+	f.Join(member(1))
 	for i := range rounds {
 		leader, standby := member(i).Identity, member(i+1).Identity
-		f.renewed(leader, standby)
+		f.Renewed(leader, 2, standby)
 		select {
 		case <-time.After(rand.N(timing.RetryPeriod)): // the end may come at any moment between two renewals
 		case <-t.Context().Done():
 		}
 		require.NoError(t, end(f, leader))
-		f.leads(standby)
-		f.exited(leader)
-		f.start(member(i + 2))
+		f.Leads(standby)
+		f.Exited(leader)
+		f.Join(member(i + 2))
 	}
 	require.NoError(t, f.Close())
 	by := map[string][]scenario.Figures{}
