@@ -41,6 +41,30 @@ type scaled struct {
 	low, median, top float64
 }
 
+// ofMainTiming returns the groups of the timing that most of them have, of
+// several the longest lease, and a sentence that names it: a curve through
+// figures of different timings would show nothing.
+func ofMainTiming(all []group) ([]group, string) {
+	timings := distinct(all, func(g group) string { return g.timing })
+	slices.SortFunc(timings, compareTimings)
+	var main []group
+	for _, timing := range timings {
+		var these []group
+		for _, g := range all {
+			if g.timing == timing {
+				these = append(these, g)
+			}
+		}
+		if len(these) > len(main) {
+			main = these
+		}
+	}
+	if len(timings) < 2 {
+		return main, ""
+	}
+	return main, " Leases of " + timingWords(main[0].timing) + "; the table has others too."
+}
+
 // seriesOf returns a figure's series of the peers that have it, in unit.
 func seriesOf(all []group, figure string, unit float64) []series {
 	var found []series

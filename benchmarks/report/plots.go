@@ -179,8 +179,8 @@ func growthDrawings(in Input) (all []drawing, undone []string, err error) {
 			{figure: "resident_bytes_per_contender", title: "memory per contender, KiB", unit: 1024},
 		}},
 	} {
-		measured := groups(in, g.measure)
-		drawn := growth{title: g.title, axis: g.axis, notes: []string{"Medians, with the spread where there are several samples. Zero lies on the lower edge."}}
+		measured, note := ofMainTiming(groups(in, g.measure))
+		drawn := growth{title: g.title, axis: g.axis, notes: []string{"Medians, with the spread where there are several samples. Zero lies on the lower edge." + note}}
 		for _, p := range g.panels {
 			if p.series = seriesOf(measured, p.figure, p.unit); len(p.series) == 0 {
 				undone = append(undone, fmt.Sprintf("%s: no sample has %s", g.title, p.figure))

@@ -37,43 +37,54 @@ func standbys(in Input) []Target {
 // connections: how many connections a process with a thousand leases has.
 func connections(in Input) []Target {
 	t := Target{Name: "connections of one process", Wanted: fmt.Sprintf("≤ %d", mostConnections)}
-	return []Target{ofManyLeases(in, t, "connections", mostConnections)}
+	return ofManyLeases(in, t, "connections", mostConnections)
 }
 
 // heap: how much heap each of a thousand leases takes.
 func heap(in Input) []Target {
 	t := Target{Name: "heap per lease", Wanted: "≤ " + size(mostHeapPerLease)}
-	return []Target{ofManyLeases(in, t, "heap_bytes_per_lease", mostHeapPerLease)}
+	return ofManyLeases(in, t, "heap_bytes_per_lease", mostHeapPerLease)
 }
 
-// ofManyLeases judges a figure of our process with a thousand leases. A
-// smaller number proves nothing about it.
-func ofManyLeases(in Input, t Target, figure string, most float64) Target {
+// ofManyLeases judges a figure of our process with a thousand leases, for each
+// timing that was measured. A smaller number proves nothing about it.
+func ofManyLeases(in Input, t Target, figure string, most float64) []Target {
 	t.Under = "1,000 leases in one process"
-	all := groups(in, result.Leases)
-	var at group
+	var judged []Target
 	largest := 0
-	for _, g := range all {
+	for _, g := range groups(in, result.Leases) {
 		if g.peer != ours {
 			continue
-		}
-		if g.scale == manyLeases {
-			at.samples = append(at.samples, g.samples...)
 		}
 		if len(g.values(figure)) > 0 {
 			largest = max(largest, g.scale)
 		}
-	}
-	t = atMost(t, at.stat(figure), most, figure)
-	if t.Verdict == NotMeasured && largest > 0 {
-		t.Basis += fmt.Sprintf(" with 1,000 leases; the largest number measured is %d", largest)
-	}
-	for _, s := range at.samples {
-		if s.Failed != "" {
-			t.Basis += "; failed: " + s.Failed
+		if g.scale != manyLeases {
+			continue
 		}
+		at := t
+		if g.timing != "" {
+			at.Under += ", " + timingWords(g.timing)
+		}
+		at = atMost(at, g.stat(figure), most, figure)
+		for _, s := range g.samples {
+			if s.Failed != "" {
+				at.Basis += "; failed: " + s.Failed
+			}
+			if s.Limit != "" {
+				at.Basis += "; limit: " + s.Limit
+			}
+		}
+		judged = append(judged, at)
 	}
-	return t
+	if len(judged) == 0 {
+		t = atMost(t, Stat{}, most, figure)
+		if largest > 0 {
+			t.Basis += fmt.Sprintf(" with 1,000 leases; the largest number measured is %d", largest)
+		}
+		return []Target{t}
+	}
+	return judged
 }
 
 // allocations: what a renewal allocates, by the Go benchmarks whose names

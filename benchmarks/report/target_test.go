@@ -105,6 +105,37 @@ func TestTargetsOfCost(t *testing.T) {
 	assert.Contains(t, connections(of(leases(100, "connections", 2)))[0].Basis, "the largest number measured is 100")
 }
 
+func TestAThousandLeasesAreJudgedForEachTiming(t *testing.T) {
+	at := func(timing, limit string, v float64) result.Sample {
+		return result.Sample{Measure: result.Leases, Peer: ours, Scale: 1000, Timing: timing, Limit: limit, Figures: map[string]float64{"connections": v}}
+	}
+	got := connections(of(at("15s/10s/2s", "the machine was busy", 9), at("1m0s/40s/8s", "", 7)))
+	require.Len(t, got, 2)
+	by := map[string]Target{}
+	for _, target := range got {
+		by[target.Under] = target
+	}
+	busy, calm := by["1,000 leases in one process, 15 s / 10 s / 2 s"], by["1,000 leases in one process, 60 s / 40 s / 8 s"]
+	assert.Equal(t, Missed, busy.Verdict)
+	assert.Contains(t, busy.Basis, "; limit: the machine was busy")
+	assert.Equal(t, Met, calm.Verdict)
+}
+
+func TestACurveOfCostKeepsToOneTiming(t *testing.T) {
+	at := func(scale int, timing string, v float64) result.Sample {
+		return result.Sample{Measure: result.Leases, Peer: ours, Scale: scale, Timing: timing, Figures: map[string]float64{"connections": v}}
+	}
+	all := groups(of(at(10, "15s/10s/2s", 5), at(1000, "1m0s/40s/8s", 7), at(1000, "15s/10s/2s", 9)), result.Leases)
+	main, note := ofMainTiming(all)
+	curves := seriesOf(main, "connections", 1)
+	require.Len(t, curves, 1)
+	assert.Equal(t, []scaled{{10, 5, 5, 5}, {1000, 9, 9, 9}}, curves[0].points)
+	assert.Equal(t, " Leases of 15 s / 10 s / 2 s; the table has others too.", note)
+
+	_, note = ofMainTiming(groups(of(at(10, "15s/10s/2s", 5)), result.Leases))
+	assert.Empty(t, note)
+}
+
 func TestTargetOfAllocations(t *testing.T) {
 	bench := func(name, impl string, allocs float64) Benchmark {
 		return Benchmark{Name: name, Impl: impl, Values: map[string]float64{"allocs/op": allocs}}
