@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -151,18 +152,21 @@ func TestOnlyALeaderWrites(t *testing.T) {
 	b.shows("10.0.0.2 db.shop.example.internal", "10.0.0.3 late.shop.example.internal", "10.0.0.1 web.shop.example.internal")
 }
 
+// In virtual time the burst takes none, however busy the machine is.
 func TestABurstOfServicesCostsFewWrites(t *testing.T) {
-	b := newBench(t)
-	b.lead()
-	b.shows()
-	var lines []string
-	for i := range 100 {
-		name, ip := fmt.Sprintf("s%02d", i), fmt.Sprintf("10.0.1.%d", i)
-		b.add(service(name, ip))
-		lines = append(lines, ip+" "+name+".shop.example.internal")
-	}
-	b.shows(lines...)
-	assert.Less(t, b.writes(), 30, "writes for a burst of 100 Services")
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.lead()
+		b.shows()
+		var lines []string
+		for i := range 100 {
+			name, ip := fmt.Sprintf("s%02d", i), fmt.Sprintf("10.0.1.%d", i)
+			b.add(service(name, ip))
+			lines = append(lines, ip+" "+name+".shop.example.internal")
+		}
+		b.shows(lines...)
+		assert.LessOrEqual(t, b.writes(), 3, "writes for a burst of 100 Services")
+	})
 }
 
 func TestWhatOthersDoToTheConfigMapIsUndone(t *testing.T) {
