@@ -114,7 +114,8 @@ func TestWatchTellsEveryStateInOrder(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan Snapshot, 10)
 	ended := make(chan error, 1)
-	go func() { ended <- l.Watch(ctx, state, func(s Snapshot) { seen <- s }) }()
+	from := state // the goroutine may begin when state is another
+	go func() { ended <- l.Watch(ctx, from, func(s Snapshot) { seen <- s }) }()
 	for _, holder := range []string{"b", "", "c"} {
 		state, err = l.Write(t.Context(), state, recordOf(holder, time.Second), time.Second)
 		require.NoError(t, err)
