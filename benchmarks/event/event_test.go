@@ -160,3 +160,12 @@ func TestAWriterSaysWhichEventItCouldNotWrite(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+func TestATimelineBeginsAtTheFirstFault(t *testing.T) {
+	leading := event.Event{Time: at(-2), Who: "a", What: event.Leading}
+	fault := event.Event{Time: at(0), Who: "scenario", What: event.Fault, On: "a"}
+	another := event.Event{Time: at(1), Who: "scenario", What: event.Fault, On: "b"}
+	assert.Equal(t, at(0), event.FaultTime([]event.Event{leading, fault, another}))
+	assert.Equal(t, at(-2), event.FaultTime([]event.Event{leading}), "without a fault")
+	assert.Zero(t, event.FaultTime(nil))
+}

@@ -40,6 +40,20 @@ func Timeline(out io.Writer, events []Event, zero time.Time) error {
 	return nil
 }
 
+// FaultTime returns when the first fault came, or else when the events begin: the
+// zero of a timeline. Without events it is the zero time.
+func FaultTime(events []Event) time.Time {
+	for _, e := range events {
+		if e.What == Fault {
+			return e.Time
+		}
+	}
+	if len(events) == 0 {
+		return time.Time{}
+	}
+	return events[0].Time
+}
+
 // renews reports whether b is the renewal that follows a.
 func renews(a, b Event) bool {
 	return a.What == Committed && b.What == Committed && a.Holder == b.Holder

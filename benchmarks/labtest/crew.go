@@ -34,7 +34,7 @@ func NewCrew(t *testing.T, stage *scenario.Stage, o scenario.FleetOptions) *Crew
 	t.Cleanup(func() {
 		assert.NoError(t, fleet.Close())
 		events := fleet.Events()
-		Tell(t, events, FaultTime(events), &log)
+		Tell(t, events, event.FaultTime(events), &log)
 	})
 	return &Crew{Fleet: fleet, t: t, lease: o.Timing.LeaseDuration}
 }

@@ -21,16 +21,3 @@ func Tell(t *testing.T, events []event.Event, since time.Time, log *Log) {
 	}
 	t.Logf("timeline:\n%s\nlog of the contenders:\n%s", timeline.String(), log)
 }
-
-// FaultTime returns when the first fault came, or when the events begin.
-func FaultTime(events []event.Event) time.Time {
-	for _, e := range events {
-		if e.What == event.Fault {
-			return e.Time
-		}
-	}
-	if len(events) == 0 {
-		return time.Time{}
-	}
-	return events[0].Time
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
@@ -51,7 +52,7 @@ func replay(t *testing.T, o scenario.IncidentOptions) scenario.Incident {
 	var stderr labtest.Log
 	o.Stderr = &stderr
 	result, err := stage.PlayIncident(t.Context(), o)
-	t.Cleanup(func() { labtest.Tell(t, result.Events, labtest.FaultTime(result.Events), &stderr) })
+	t.Cleanup(func() { labtest.Tell(t, result.Events, event.FaultTime(result.Events), &stderr) })
 	require.NoError(t, err)
 	t.Logf("figure: tcp_retries2 = %d, TCP gives up %v after its first retransmission at the earliest; watched for %v after the fault",
 		o.Retries2, lab.TCPGivesUpAfter(o.Retries2), result.Window.Round(time.Millisecond))
@@ -60,7 +61,7 @@ func replay(t *testing.T, o scenario.IncidentOptions) scenario.Incident {
 		why := "none"
 		if n := len(outcome.Failures); n > 0 {
 			last := outcome.Failures[n-1]
-			why = fmt.Sprintf("%v after the fault, %s", last.Time.Sub(labtest.FaultTime(result.Events)).Round(time.Millisecond), last.Reason)
+			why = fmt.Sprintf("%v after the fault, %s", last.Time.Sub(event.FaultTime(result.Events)).Round(time.Millisecond), last.Reason)
 		}
 		t.Logf("figure: %s: back %v after the fault, its TCP gave up %v after it; %d requests or streams failed, the last: %s",
 			c, outcome.Recovered, outcome.GaveUp, len(outcome.Failures), why)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
@@ -77,7 +78,7 @@ func play(t *testing.T, name string, o scenario.Options) scenario.Figures {
 	var stderr labtest.Log
 	o.Stderr = &stderr
 	result, err := stage.Run(t.Context(), s, o)
-	t.Cleanup(func() { labtest.Tell(t, result.Events, labtest.FaultTime(result.Events), &stderr) })
+	t.Cleanup(func() { labtest.Tell(t, result.Events, event.FaultTime(result.Events), &stderr) })
 	require.NoError(t, err)
 	return result.Figures
 }

@@ -72,7 +72,7 @@ func run(ctx context.Context, out, progress io.Writer, c command) (err error) {
 		}
 		result, err := stage.Play(ctx, f, c.columns[i], c.options)
 		if c.verbose || err != nil || !matrix.Passed(result.Cells) {
-			if err := event.Timeline(progress, result.Events, struck(result.Events)); err != nil {
+			if err := event.Timeline(progress, result.Events, event.FaultTime(result.Events)); err != nil {
 				return err
 			}
 		}
