@@ -249,16 +249,6 @@ func (l *leadership) take(o outcome) *TermEnded {
 	return nil
 }
 
-// settle waits for the renewal under way, so that nothing of this term is
-// still on its way from here.
-func (l *leadership) settle(stopRenewing context.CancelFunc) {
-	stopRenewing()
-	if l.renewing {
-		o := <-l.renewals
-		l.renewing, l.state = false, o.state
-	}
-}
-
 // stillWorking is why a lease was not released.
 type stillWorking struct{ bound time.Duration }
 

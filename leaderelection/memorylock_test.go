@@ -80,6 +80,8 @@ type memoryLock struct {
 	cut bool
 	// loseAnswers commits writes but never answers them.
 	loseAnswers bool
+	// late is how long after its write an answer comes.
+	late time.Duration
 	// fail is returned instead of doing anything.
 	fail error
 	// watchErr is what Watch returns at once; deaf makes it deliver nothing.
@@ -132,13 +134,18 @@ func (l *memoryLock) Write(ctx context.Context, base rl.Snapshot, next rl.Leader
 	}
 	state, err := l.commit(base, next, lease)
 	l.faults.Lock()
-	lose := l.loseAnswers
+	lose, late := l.loseAnswers, l.late
 	l.faults.Unlock()
 	if lose {
 		<-ctx.Done()
 		return rl.Snapshot{}, ctx.Err()
 	}
-	return state, err
+	select {
+	case <-ctx.Done():
+		return rl.Snapshot{}, ctx.Err()
+	case <-time.After(late):
+		return state, err
+	}
 }
 
 func (l *memoryLock) commit(base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {

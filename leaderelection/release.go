@@ -7,20 +7,19 @@ import (
 	"github.com/holdfast-go/holdfast/dialer"
 )
 
-// awaitRenewal gives the renewal under way a tenth of the retry period to be
-// answered. Cancelled at once it would take its connection with it, and leave
-// it to be read what it has written: the release would wait for both.
-func (l *leadership) awaitRenewal() {
+// settle waits for the renewal under way, so that nothing of this term is still
+// on its way from here. It leaves it a tenth of the retry period, within ctx, to be
+// answered: cancelled at once it would take its connection with it, and leave it
+// to be read what it has written, and the release would wait for both.
+func (l *leadership) settle(ctx context.Context, stopRenewing context.CancelFunc) {
 	if !l.renewing {
 		return
 	}
-	patience := l.le.clock.NewTimer(l.le.timing.retry / 10)
-	defer patience.Stop()
-	select {
-	case o := <-l.renewals:
-		l.renewing, l.state = false, o.state
-	case <-patience.C():
-	}
+	patience, cancel := l.le.clock.within(ctx, l.le.timing.retry/10)
+	defer cancel()
+	defer context.AfterFunc(patience, stopRenewing)()
+	o := <-l.renewals
+	l.renewing, l.state = false, o.state
 }
 
 // giveUp releases the lease, and returns nil if it is known to be released, or
@@ -31,8 +30,7 @@ func (l *leadership) giveUp(ctx context.Context, stopRenewing context.CancelFunc
 	bound := min(l.term.rest(le.clock.now()), le.timing.retry)
 	ctx, cancel := le.clock.within(context.WithoutCancel(ctx), bound)
 	defer cancel()
-	l.awaitRenewal()
-	l.settle(stopRenewing)
+	l.settle(ctx, stopRenewing)
 	for failures := 1; ; failures++ {
 		record := release(l.state.Record, le.clock.now().wall)
 		_, err := le.lock.Write(ctx, l.state, record, time.Duration(record.LeaseDurationSeconds)*time.Second)

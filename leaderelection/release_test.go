@@ -64,6 +64,27 @@ func TestALeaseIsNotReleasedWhileItsWorkWillNotStop(t *testing.T) {
 	})
 }
 
+func TestARenewalUnderWayIsAnsweredBeforeTheRelease(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		a := contend(t, lock, func(c *LeaderElectionConfig) { c.ReleaseOnCancel = true })
+		sleep(5 * s)
+		const late = 100 * time.Millisecond // less than a tenth of a retry period
+		lock.with(func(l *memoryLock) { l.late = late })
+		for written := len(m.states()); len(m.states()) == written; {
+			sleep(time.Millisecond)
+		}
+		reads := lock.readCount()
+		a.cancel()
+		cancelled := time.Now()
+		sleep(10 * s)
+		assert.LessOrEqual(t, a.stoppedAt().Sub(cancelled), 2*late, "the rest of the renewal, and the release")
+		assert.Empty(t, m.now().Record.HolderIdentity)
+		assert.Equal(t, reads, lock.readCount(), "what the renewal wrote had to be read")
+	})
+}
+
 func TestWithoutANetworkTheWorkIsStillCancelledAtOnce(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m := newMemory()
