@@ -97,7 +97,6 @@ func TestNoLeaseThatHoldsIsASampleToo(t *testing.T) {
 	assert.Contains(t, samples[1].Failed, "up to 3s")
 	assert.Empty(t, samples[1].Timing)
 	assert.NotContains(t, samples[1].Figures, "lease_seconds")
-
 }
 
 func TestATrialThatSaysNothingEndsTheSearchAndWhatIsKnownIsKept(t *testing.T) {
