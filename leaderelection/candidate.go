@@ -55,7 +55,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c := &candidacy{
-		le: le, logger: klog.FromContext(ctx), writes: &le.writes,
+		le: le, logger: klog.FromContext(ctx), writes: le.writes,
 		aside: aside, joined: le.clock.now(), spread: le.timing.spread(le.random()),
 	}
 	c.lookout = le.newLookout(func(state rl.Snapshot) { le.report(c.logger, state) })
@@ -99,11 +99,10 @@ func (c *candidacy) disclaim(ctx context.Context) {
 	defer cancel()
 	state, err := c.lock.Read(dialer.FreshConnection(ctx))
 	if err == nil {
-		if _, ours := c.writes.find(state.Record); !ours {
+		if _, ours := c.writes.find(state); !ours {
 			return
 		}
-		record := release(state.Record, c.clock.now().wall)
-		_, err = c.lock.Write(ctx, state, record, time.Duration(record.LeaseDurationSeconds)*time.Second)
+		_, err = c.lock.Write(ctx, state, c.le.writes.release(state.Record, c.clock.now()))
 	}
 	if err != nil {
 		c.logger.Error(explain(ctx, err), "Could not release the lease; it runs out")
@@ -143,7 +142,7 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 	if c.le.config.Coordinated {
 		return c.appointedIn(seen, now)
 	}
-	if _, ours := c.writes.find(seen.snapshot.Record); ours {
+	if _, ours := c.writes.find(seen.snapshot); ours {
 		return 0 // our own write, too late to lead on: nobody can have led since
 	}
 	opens := seen.opens(c.timing) + c.spread - now.steady(seen.seen)
@@ -164,9 +163,9 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 		}
 		return nil
 	}
-	sent, ours := c.writes.find(seen.snapshot.Record)
+	sent, ours := c.writes.find(seen.snapshot)
 	if ours && now.fastest(sent) < c.timing.term() {
-		c.writes.settle(seen.snapshot.Record)
+		c.writes.settle(seen.snapshot)
 		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, Resumption)}
 	}
 	if !ours && !c.warned && !c.le.config.Coordinated {
@@ -184,16 +183,16 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 		record = renewal(seen.snapshot.Record, c.timing.lease, sent.wall)
 	}
 	c.how = succession(seen.snapshot)
-	c.writes.enter(record, sent)
+	entry := c.writes.enter(record, c.timing.lease, sent)
 	c.spread = c.timing.spread(c.random())
 
 	bounded, cancel := c.clock.within(ctx, c.le.callBound())
 	defer cancel()
 	c.unanswered = true
-	state, err := c.lock.Write(bounded, seen.snapshot, record, c.timing.lease)
+	state, err := c.lock.Write(bounded, seen.snapshot, entry)
 	if err == nil {
 		c.unanswered = false
-		c.writes.confirm(state.Record, sent)
+		c.writes.confirm(state, entry.Mark, sent)
 		c.see(state)
 		if c.clock.now().fastest(sent) >= c.timing.term() {
 			return nil // too late to lead on; being our own, it can be written again at once
@@ -210,7 +209,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) *won {
 		}
 		return nil
 	}
-	_, c.unanswered = c.writes.find(c.observed().snapshot.Record)
+	_, c.unanswered = c.writes.find(c.observed().snapshot)
 	if !sameRecord(c.observed().snapshot, seen.snapshot) {
 		c.refused = 0
 		return nil

@@ -24,7 +24,7 @@ type LeaderElector struct {
 	random  func() float64
 	metrics leaderMetricsAdapter
 	resign  chan stopping
-	writes  ledger
+	writes  *ledger
 
 	mu sync.Mutex
 	// holder is the last one seen, reported the last one that OnNewLeader was
@@ -66,6 +66,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		random:  rand.Float64,
 		metrics: newLeaderMetrics(),
 		resign:  make(chan stopping),
+		writes:  newLedger(),
 	}
 	le.metrics.leaderOff(config.Name)
 	return le, nil

@@ -301,9 +301,9 @@ type claims struct {
 	at chan<- time.Time
 }
 
-func (l *claims) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+func (l *claims) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	if base.Record.HolderIdentity == "a" {
 		l.at <- time.Now()
 	}
-	return l.memoryLock.Write(ctx, base, next, lease)
+	return l.memoryLock.Write(ctx, base, next)
 }

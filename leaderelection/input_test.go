@@ -51,7 +51,7 @@ type readOnlyLock struct {
 	writes atomic.Int32
 }
 
-func (l *readOnlyLock) Write(context.Context, rl.Snapshot, rl.LeaderElectionRecord, time.Duration) (rl.Snapshot, error) {
+func (l *readOnlyLock) Write(context.Context, rl.Snapshot, rl.Entry) (rl.Snapshot, error) {
 	l.writes.Add(1)
 	return rl.Snapshot{}, apierrors.NewForbidden(leases, "it", errors.New("no update for you"))
 }

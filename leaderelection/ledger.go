@@ -1,6 +1,8 @@
 package leaderelection
 
 import (
+	"crypto/rand"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,42 +15,53 @@ import (
 // record: what a write with an unknown outcome is settled by. It is safe for
 // concurrent use.
 type ledger struct {
+	// process is the part of each mark that no other elector has.
+	process string
+
 	mu     sync.Mutex
+	count  uint64
 	writes []sentWrite
 }
 
+func newLedger() *ledger { return &ledger{process: rand.Text()} }
+
 type sentWrite struct {
-	record rl.LeaderElectionRecord
-	sent   instant
+	entry rl.Entry
+	sent  instant
 }
 
-// enter notes a write before it leaves.
-func (l *ledger) enter(record rl.LeaderElectionRecord, sent instant) {
+// enter notes a write of record before it leaves, and returns it with a mark
+// that no other write has.
+func (l *ledger) enter(record rl.LeaderElectionRecord, duration time.Duration, sent instant) rl.Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.writes = append(l.writes, sentWrite{record, sent})
+	l.count++
+	entry := rl.Entry{Record: record, Duration: duration, Mark: l.process + "." + strconv.FormatUint(l.count, 36)}
+	l.writes = append(l.writes, sentWrite{entry, sent})
+	return entry
 }
 
-// find returns when the write was sent that left record behind, and false if
+// find returns when the write was sent that left state behind, and false if
 // none of ours did. Of two that cannot be told apart (a lock may store whole
 // seconds only), it is the earlier.
-func (l *ledger) find(record rl.LeaderElectionRecord) (instant, bool) {
+func (l *ledger) find(state rl.Snapshot) (instant, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range l.writes {
-		if sameWrite(w.record, record) {
+		if w.left(state) {
 			return w.sent, true
 		}
 	}
 	return instant{}, false
 }
 
-// confirm makes record, as the API answered that it stands, the only write that
-// counts: it was sent at sent.
-func (l *ledger) confirm(record rl.LeaderElectionRecord, sent instant) {
+// confirm makes the write of entry, as the API answered that it stands, the
+// only one that counts: it was sent at sent.
+func (l *ledger) confirm(state rl.Snapshot, mark string, sent instant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.writes = append(l.writes[:0], sentWrite{record, sent})
+	entry := rl.Entry{Record: state.Record, Duration: state.Duration, Mark: mark}
+	l.writes = append(l.writes[:0], sentWrite{entry, sent})
 }
 
 // disown forgets every write: what the record shows from now on is waited for
@@ -59,18 +72,27 @@ func (l *ledger) disown() {
 	l.writes = nil
 }
 
-// settle forgets every write but the one that record shows to have succeeded:
+// settle forgets every write but the one that state shows to have succeeded:
 // the others were based on a state that is gone and can succeed no more.
-func (l *ledger) settle(record rl.LeaderElectionRecord) {
+func (l *ledger) settle(state rl.Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range l.writes {
-		if sameWrite(w.record, record) {
+		if w.left(state) {
 			l.writes = append(l.writes[:0], w)
 			return
 		}
 	}
 	l.writes = nil
+}
+
+// left reports whether state is what w left behind. A lock that keeps marks
+// tells by the mark; of another, the times must do.
+func (w sentWrite) left(state rl.Snapshot) bool {
+	if state.Stated.Describes(state.Record) && state.Stated.Mark != "" {
+		return state.Stated.Mark == w.entry.Mark
+	}
+	return sameWrite(w.entry.Record, state.Record)
 }
 
 // sameWrite reports whether the record stored is what writing sent left behind.
@@ -112,6 +134,20 @@ func renewal(held rl.LeaderElectionRecord, lease time.Duration, now time.Time) r
 	held.LeaseDurationSeconds = rl.WholeSeconds(lease)
 	held.RenewTime = metav1.NewTime(now.Truncate(time.Microsecond))
 	return held
+}
+
+// release returns the entry that gives held up. It is not a write to settle by:
+// a release that lands leaves nothing that is ours.
+func (l *ledger) release(held rl.LeaderElectionRecord, now instant) rl.Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count++
+	record := release(held, now.wall)
+	return rl.Entry{
+		Record:   record,
+		Duration: time.Duration(record.LeaseDurationSeconds) * time.Second,
+		Mark:     l.process + "." + strconv.FormatUint(l.count, 36),
+	}
 }
 
 // release returns the record that gives held up. It says one second for peers

@@ -128,11 +128,11 @@ func (l *memoryLock) Read(ctx context.Context) (rl.Snapshot, error) {
 	return l.now(), nil
 }
 
-func (l *memoryLock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+func (l *memoryLock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	if err := l.meets(ctx); err != nil {
 		return rl.Snapshot{}, err
 	}
-	state, err := l.commit(base, next, lease)
+	state, err := l.commit(base, next)
 	l.faults.Lock()
 	lose, late := l.loseAnswers, l.late
 	l.faults.Unlock()
@@ -148,13 +148,13 @@ func (l *memoryLock) Write(ctx context.Context, base rl.Snapshot, next rl.Leader
 	}
 }
 
-func (l *memoryLock) commit(base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+func (l *memoryLock) commit(base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if base.ResourceVersion != l.state.ResourceVersion {
 		return rl.Snapshot{}, apierrors.NewConflict(leases, "it", errors.New("changed since"))
 	}
-	return l.set(rl.Snapshot{Record: next, Duration: lease}), nil
+	return l.set(rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement()}), nil
 }
 
 func (l *memoryLock) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {

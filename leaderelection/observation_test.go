@@ -70,36 +70,39 @@ func TestAWriteIsFoundInTheRecordItLeftBehind(t *testing.T) {
 	second := renewal(first, 1500*ms, now.Add(500*ms))
 	assert.Equal(t, 2, first.LeaseDurationSeconds, "rounded up")
 
-	var sent ledger
-	sent.enter(first, after(0))
-	sent.enter(second, after(500*ms))
+	sent := newLedger()
+	sent.enter(first, 1500*ms, after(0))
+	marked := sent.enter(second, 1500*ms, after(500*ms))
 
 	cut := func(r rl.LeaderElectionRecord, to time.Duration) rl.LeaderElectionRecord {
 		r.RenewTime = metav1.NewTime(r.RenewTime.Truncate(to))
 		r.AcquireTime = metav1.NewTime(r.AcquireTime.Truncate(to))
 		return r
 	}
+	unmarked := func(r rl.LeaderElectionRecord) rl.Snapshot { return rl.Snapshot{Record: r} }
 	with := func(r rl.LeaderElectionRecord, change func(*rl.LeaderElectionRecord)) rl.LeaderElectionRecord {
 		change(&r)
 		return r
 	}
 	for _, c := range []struct {
-		name   string
-		record rl.LeaderElectionRecord
-		want   time.Duration
-		ours   bool
+		name  string
+		state rl.Snapshot
+		want  time.Duration
+		ours  bool
 	}{
-		{"the first", first, 0, true},
-		{"the second", second, 500 * ms, true},
-		{"cut to microseconds", cut(second, time.Microsecond), 500 * ms, true},
-		{"cut to seconds, the earlier of two alike", cut(second, time.Second), 0, true},
-		{"marked by the API server", with(second, func(r *rl.LeaderElectionRecord) { r.PreferredHolder = "other" }), 500 * ms, true},
-		{"another holder", with(second, func(r *rl.LeaderElectionRecord) { r.HolderIdentity = "other" }), 0, false},
-		{"our name at another time", with(second, func(r *rl.LeaderElectionRecord) { r.RenewTime = metav1.NewTime(now.Add(time.Minute)) }), 0, false},
-		{"our name in another term", with(second, func(r *rl.LeaderElectionRecord) { r.LeaderTransitions++ }), 0, false},
+		{"the first", unmarked(first), 0, true},
+		{"the second", unmarked(second), 500 * ms, true},
+		{"cut to microseconds", unmarked(cut(second, time.Microsecond)), 500 * ms, true},
+		{"cut to seconds, the earlier of two alike", unmarked(cut(second, time.Second)), 0, true},
+		{"marked by the API server", unmarked(with(second, func(r *rl.LeaderElectionRecord) { r.PreferredHolder = "other" })), 500 * ms, true},
+		{"by its mark", rl.Snapshot{Record: second, Stated: marked.Statement()}, 500 * ms, true},
+		{"our name and time under another's mark", rl.Snapshot{Record: second, Stated: rl.Entry{Record: second, Mark: "another"}.Statement()}, 0, false},
+		{"another holder", unmarked(with(second, func(r *rl.LeaderElectionRecord) { r.HolderIdentity = "other" })), 0, false},
+		{"our name at another time", unmarked(with(second, func(r *rl.LeaderElectionRecord) { r.RenewTime = metav1.NewTime(now.Add(time.Minute)) })), 0, false},
+		{"our name in another term", unmarked(with(second, func(r *rl.LeaderElectionRecord) { r.LeaderTransitions++ })), 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			at, ours := sent.find(c.record)
+			at, ours := sent.find(c.state)
 			assert.Equal(t, c.ours, ours)
 			if ours {
 				assert.Equal(t, after(c.want), at)
@@ -107,7 +110,7 @@ func TestAWriteIsFoundInTheRecordItLeftBehind(t *testing.T) {
 		})
 	}
 
-	sent.settle(first)
-	_, ours := sent.find(second)
+	sent.settle(unmarked(first))
+	_, ours := sent.find(unmarked(second))
 	assert.False(t, ours, "a write based on a state that is gone can succeed no more")
 }

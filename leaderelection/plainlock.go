@@ -56,7 +56,7 @@ func (p *plainLock) Read(ctx context.Context) (rl.Snapshot, error) {
 }
 
 // Write implements Versioned.
-func (p *plainLock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, _ time.Duration) (rl.Snapshot, error) {
+func (p *plainLock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	return p.take(ctx, func() (rl.Snapshot, error) {
 		if base.ResourceVersion != p.last.ResourceVersion {
 			return rl.Snapshot{}, apierrors.NewConflict(schema.GroupResource{Resource: "locks"}, p.Describe(),
@@ -64,14 +64,14 @@ func (p *plainLock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderE
 		}
 		var err error
 		if base.Exists() {
-			err = p.Update(ctx, next)
+			err = p.Update(ctx, next.Record)
 		} else {
-			err = p.Create(ctx, next)
+			err = p.Create(ctx, next.Record)
 		}
 		if err != nil {
 			return rl.Snapshot{}, err
 		}
-		return p.state(next, ""), nil
+		return p.state(next.Record, ""), nil
 	})
 }
 

@@ -64,7 +64,7 @@ func (l *interfaceLock) Update(_ context.Context, r rl.LeaderElectionRecord) err
 }
 
 func (l *interfaceLock) put(base rl.Snapshot, r rl.LeaderElectionRecord) error {
-	state, err := l.commit(base, r, time.Duration(r.LeaseDurationSeconds)*s)
+	state, err := l.commit(base, rl.Entry{Record: r, Duration: time.Duration(r.LeaseDurationSeconds) * s})
 	if err == nil {
 		l.mu.Lock()
 		l.base = state
@@ -112,7 +112,7 @@ func TestALateAnswerDoesNotChangeWhatAPlainLocksWriteIsBasedOn(t *testing.T) {
 		_, err = p.Read(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		m.edit(func(s *rl.Snapshot) { s.Record.RenewTime = metav1.NewTime(epoch.Add(time.Minute)) })
-		_, err = p.Write(t.Context(), seen, claim("a", seen, 15*s, epoch), 15*s)
+		_, err = p.Write(t.Context(), seen, rl.Entry{Record: claim("a", seen, 15*s, epoch), Duration: 15 * s})
 		assert.True(t, apierrors.IsConflict(err), "%v", err)
 		assert.Equal(t, "other", m.now().Record.HolderIdentity, "a renewal that the elector never saw was not overwritten")
 	})

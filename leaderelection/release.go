@@ -2,7 +2,6 @@ package leaderelection
 
 import (
 	"context"
-	"time"
 
 	"github.com/holdfast-go/holdfast/dialer"
 )
@@ -32,8 +31,8 @@ func (l *leadership) giveUp(ctx context.Context, stopRenewing context.CancelFunc
 	defer cancel()
 	l.settle(ctx, stopRenewing)
 	for failures := 1; ; failures++ {
-		record := release(l.state.Record, le.clock.now().wall)
-		_, err := le.lock.Write(ctx, l.state, record, time.Duration(record.LeaseDurationSeconds)*time.Second)
+		entry := le.writes.release(l.state.Record, le.clock.now())
+		_, err := le.lock.Write(ctx, l.state, entry)
 		if err == nil {
 			le.reportHolder("")
 			return nil
@@ -43,8 +42,8 @@ func (l *leadership) giveUp(ctx context.Context, stopRenewing context.CancelFunc
 		}
 		state, readErr := le.lock.Read(dialer.FreshConnection(ctx))
 		if readErr == nil {
-			if _, ours := le.writes.find(state.Record); !ours {
-				if sameWrite(record, state.Record) || state.Record.HolderIdentity != le.lock.Identity() {
+			if _, ours := le.writes.find(state); !ours {
+				if (sentWrite{entry: entry}).left(state) || state.Record.HolderIdentity != le.lock.Identity() {
 					return nil // released, or no longer ours to release
 				}
 				return err

@@ -3,7 +3,6 @@ package leaderelection
 import (
 	"context"
 	"slices"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -76,11 +75,10 @@ type call struct {
 	answers chan<- answer
 	over    <-chan struct{}
 
-	write  bool
-	base   rl.Snapshot
-	record rl.LeaderElectionRecord
-	lease  time.Duration
-	sent   instant
+	write bool
+	base  rl.Snapshot
+	entry rl.Entry
+	sent  instant
 }
 
 // mostUnderway bounds the calls that wait for an answer at the same time: the
@@ -156,8 +154,8 @@ func (a *attempt) write(ctx context.Context) {
 	a.refused = false
 	sent := a.le.clock.now()
 	record := renewal(a.state.Record, a.le.timing.lease, sent.wall)
-	a.le.writes.enter(record, sent)
-	a.call(ctx, &call{write: true, base: a.state, record: record, lease: a.le.timing.lease, sent: sent})
+	entry := a.le.writes.enter(record, a.le.timing.lease, sent)
+	a.call(ctx, &call{write: true, base: a.state, entry: entry, sent: sent})
 }
 
 func (a *attempt) read(ctx context.Context) { a.call(ctx, &call{}) }
@@ -179,7 +177,7 @@ func (c *call) run(ctx context.Context) {
 	defer c.end()
 	got := answer{call: c}
 	if c.write {
-		got.state, got.err = c.lock.Write(ctx, c.base, c.record, c.lease)
+		got.state, got.err = c.lock.Write(ctx, c.base, c.entry)
 	} else {
 		got.state, got.err = c.lock.Read(dialer.FreshConnection(ctx))
 	}
@@ -210,19 +208,19 @@ func (a *attempt) settle(got answer) (outcome, bool) {
 	}
 	if got.call.write {
 		a.state = got.state
-		a.le.writes.confirm(got.state.Record, got.call.sent)
+		a.le.writes.confirm(got.state, got.call.entry.Mark, got.call.sent)
 		return outcome{renewed: true, sent: got.call.sent}, true
 	}
 	a.le.report(a.logger, got.state)
 	if lost := a.lostTo(got.state); lost != nil {
 		return outcome{lost: lost}, true
 	}
-	sent, _ := a.le.writes.find(got.state.Record)
+	sent, _ := a.le.writes.find(got.state)
 	if sent.steady(a.known) <= 0 {
 		return outcome{}, false // the record is the one known before: no write has arrived yet
 	}
 	a.state = got.state
-	a.le.writes.settle(got.state.Record)
+	a.le.writes.settle(got.state)
 	return outcome{renewed: true, settled: true, sent: sent}, true
 }
 
@@ -241,7 +239,7 @@ func (o outcome) result() RenewalResult {
 // lostTo returns whom a state shows the lease to be lost to, nil if it is ours.
 func (a *attempt) lostTo(state rl.Snapshot) *TermEnded {
 	holder := state.Record.HolderIdentity
-	_, ours := a.le.writes.find(state.Record)
+	_, ours := a.le.writes.find(state)
 	switch {
 	case !state.Exists():
 		return &TermEnded{Reason: LeaseDeleted}

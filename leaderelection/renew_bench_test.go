@@ -29,11 +29,11 @@ type countingLock struct {
 	done    chan struct{}
 }
 
-func (l *countingLock) put(record rl.LeaderElectionRecord, lease time.Duration) rl.Snapshot {
+func (l *countingLock) put(next rl.Entry) rl.Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.version++
-	l.state = rl.Snapshot{Record: record, Duration: lease, ResourceVersion: strconv.Itoa(l.version)}
+	l.state = rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement(), ResourceVersion: strconv.Itoa(l.version)}
 	if l.left--; l.left == 0 {
 		close(l.done)
 	}
@@ -48,8 +48,8 @@ func (l *countingLock) now() rl.Snapshot {
 
 func (l *countingLock) Read(context.Context) (rl.Snapshot, error) { return l.now(), nil }
 
-func (l *countingLock) Write(_ context.Context, _ rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
-	return l.put(next, lease), nil
+func (l *countingLock) Write(_ context.Context, _ rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	return l.put(next), nil
 }
 
 func (l *countingLock) Watch(ctx context.Context, _ rl.Snapshot, _ func(rl.Snapshot)) error {
@@ -71,7 +71,7 @@ func (l *countingLock) Create(ctx context.Context, r rl.LeaderElectionRecord) er
 }
 
 func (l *countingLock) Update(_ context.Context, r rl.LeaderElectionRecord) error {
-	l.put(r, 15*time.Second)
+	l.put(rl.Entry{Record: r, Duration: 15 * time.Second})
 	return nil
 }
 

@@ -144,7 +144,7 @@ type writeless struct {
 	refusal error
 }
 
-func (l writeless) Write(context.Context, rl.Snapshot, rl.LeaderElectionRecord, time.Duration) (rl.Snapshot, error) {
+func (l writeless) Write(context.Context, rl.Snapshot, rl.Entry) (rl.Snapshot, error) {
 	return rl.Snapshot{}, l.refusal
 }
 
@@ -177,9 +177,9 @@ type overtaken struct {
 	overtake func()
 }
 
-func (l overtaken) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+func (l overtaken) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	l.overtake()
-	return l.memoryLock.Write(ctx, base, next, lease)
+	return l.memoryLock.Write(ctx, base, next)
 }
 
 func TestThatALeaseCannotBeReadIsSaidWhenTheReasonChangesAndElseOnceAMinute(t *testing.T) {

@@ -98,11 +98,11 @@ func (l *lateLock) Read(ctx context.Context) (rl.Snapshot, error) {
 	return l.memoryLock.Read(ctx)
 }
 
-func (l *lateLock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, lease time.Duration) (rl.Snapshot, error) {
+func (l *lateLock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	if err := l.wait(ctx); err != nil {
 		return rl.Snapshot{}, err
 	}
-	return l.memoryLock.Write(ctx, base, next, lease)
+	return l.memoryLock.Write(ctx, base, next)
 }
 
 func TestAnAPIThatAnswersOneCallInFourKeepsItsLeader(t *testing.T) {

@@ -223,9 +223,10 @@ func ExampleVersioned() {
 	now := metav1.Now()
 	lease := 1500 * time.Millisecond
 	record := resourcelock.LeaderElectionRecord{HolderIdentity: "a", LeaseDurationSeconds: resourcelock.WholeSeconds(lease), AcquireTime: now, RenewTime: now}
-	written, err := versioned.Write(ctx, nothing, record, lease)
+	entry := resourcelock.Entry{Record: record, Duration: lease}
+	written, err := versioned.Write(ctx, nothing, entry)
 	fmt.Println("held by", written.Record.HolderIdentity, "for", written.Duration, err)
-	_, err = versioned.Write(ctx, nothing, record, lease)
+	_, err = versioned.Write(ctx, nothing, entry)
 	fmt.Println("a write that is based on the past fails:", err != nil)
 	// Output:
 	// exists: false <nil>

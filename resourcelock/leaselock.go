@@ -102,7 +102,7 @@ func (l *LeaseLock) Update(ctx context.Context, record LeaderElectionRecord) err
 }
 
 func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderElectionRecord) error {
-	written, err := l.Write(ctx, base, record, time.Duration(record.LeaseDurationSeconds)*time.Second)
+	written, err := l.Write(ctx, base, Entry{Record: record, Duration: time.Duration(record.LeaseDurationSeconds) * time.Second})
 	if err != nil {
 		return err
 	}
@@ -123,13 +123,13 @@ func (l *LeaseLock) Read(ctx context.Context) (Snapshot, error) {
 }
 
 // Write implements Versioned.
-func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next LeaderElectionRecord, duration time.Duration) (Snapshot, error) {
+func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next Entry) (Snapshot, error) {
 	lease, err := l.based(base)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	lease.Spec = LeaderElectionRecordToLeaseSpec(&next)
-	annotateDuration(lease, next, duration)
+	lease.Spec = LeaderElectionRecordToLeaseSpec(&next.Record)
+	annotate(lease, next)
 	if l.Labels != nil && lease.Labels == nil {
 		lease.Labels = map[string]string{}
 	}
@@ -209,9 +209,11 @@ func (l *LeaseLock) snapshot(lease *coordinationv1.Lease) Snapshot {
 	l.meta = lease.ObjectMeta
 	l.mu.Unlock()
 	record := *LeaseSpecToLeaderElectionRecord(&lease.Spec)
+	stated := statementOf(lease.Annotations)
 	return Snapshot{
 		Record:          record,
-		Duration:        durationOf(record, lease.Annotations[LeaseDurationAnnotation]),
+		Duration:        leaseOf(record, stated, lease.Annotations),
+		Stated:          stated,
 		ResourceVersion: lease.ResourceVersion,
 		lease:           lease,
 	}

@@ -34,7 +34,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, before.Exists(), "a Lease that is not there is no error")
 
-	written, err := l.Write(t.Context(), before, recordOf("me", 15*time.Second), 15*time.Second)
+	written, err := l.Write(t.Context(), before, Entry{Record: recordOf("me", 15*time.Second), Duration: 15 * time.Second})
 	require.NoError(t, err)
 	read, err := l.Read(t.Context())
 	require.NoError(t, err)
@@ -43,18 +43,18 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 	assert.True(t, read.Record.RenewTime.Equal(&written.Record.RenewTime))
 	assert.Equal(t, 3, read.Record.LeaderTransitions)
 
-	_, err = l.Write(t.Context(), before, recordOf("me", time.Second), time.Second)
+	_, err = l.Write(t.Context(), before, Entry{Record: recordOf("me", time.Second), Duration: time.Second})
 	assert.True(t, apierrors.IsAlreadyExists(err), "%v", err)
-	_, err = l.Write(t.Context(), written, recordOf("me", time.Second), time.Second)
+	_, err = l.Write(t.Context(), written, Entry{Record: recordOf("me", time.Second), Duration: time.Second})
 	require.NoError(t, err)
-	_, err = l.Write(t.Context(), written, recordOf("me", time.Second), time.Second)
+	_, err = l.Write(t.Context(), written, Entry{Record: recordOf("me", time.Second), Duration: time.Second})
 	assert.True(t, apierrors.IsConflict(err), "a write on a state that is gone: %v", err)
 }
 
 func TestALeaseBetweenSecondsIsKeptExactlyAndRoundedUpForOthers(t *testing.T) {
 	config := api(t)
 	ours, theirs := lock(t, config, "me", Options{}), lock(t, config, "other", Options{})
-	_, err := ours.Write(t.Context(), Snapshot{}, recordOf("me", 1500*time.Millisecond), 1500*time.Millisecond)
+	_, err := ours.Write(t.Context(), Snapshot{}, Entry{Record: recordOf("me", 1500*time.Millisecond), Duration: 1500 * time.Millisecond})
 	require.NoError(t, err)
 	seen, err := theirs.Read(t.Context())
 	require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestALeaseBetweenSecondsIsKeptExactlyAndRoundedUpForOthers(t *testing.T) {
 	assert.Equal(t, 2*time.Second, seen.Duration)
 
 	leases := client(t, config).CoordinationV1().Leases("default")
-	_, err = ours.Write(t.Context(), seen, recordOf("me", 1500*time.Millisecond), 1500*time.Millisecond)
+	_, err = ours.Write(t.Context(), seen, Entry{Record: recordOf("me", 1500*time.Millisecond), Duration: 1500 * time.Millisecond})
 	require.NoError(t, err)
 	lease, err := leases.Get(t.Context(), "it", metav1.GetOptions{})
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestLabelsAndAnnotationsOfOthersSurvive(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, state.Duration, "a Lease without a spec is no error")
 	for _, lease := range []time.Duration{1500 * time.Millisecond, 2 * time.Second} {
-		state, err = l.Write(t.Context(), state, recordOf("me", lease), lease)
+		state, err = l.Write(t.Context(), state, Entry{Record: recordOf("me", lease), Duration: lease})
 		require.NoError(t, err)
 	}
 	lease, err := leases.Get(t.Context(), "it", metav1.GetOptions{})
@@ -109,7 +109,7 @@ func TestLabelsAndAnnotationsOfOthersSurvive(t *testing.T) {
 func TestWatchTellsEveryStateInOrder(t *testing.T) {
 	config := api(t)
 	l := lock(t, config, "me", Options{})
-	state, err := l.Write(t.Context(), Snapshot{}, recordOf("me", time.Second), time.Second)
+	state, err := l.Write(t.Context(), Snapshot{}, Entry{Record: recordOf("me", time.Second), Duration: time.Second})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan Snapshot, 10)
@@ -117,7 +117,7 @@ func TestWatchTellsEveryStateInOrder(t *testing.T) {
 	from := state // the goroutine may begin when state is another
 	go func() { ended <- l.Watch(ctx, from, func(s Snapshot) { seen <- s }) }()
 	for _, holder := range []string{"b", "", "c"} {
-		state, err = l.Write(t.Context(), state, recordOf(holder, time.Second), time.Second)
+		state, err = l.Write(t.Context(), state, Entry{Record: recordOf(holder, time.Second), Duration: time.Second})
 		require.NoError(t, err)
 		got := <-seen
 		assert.Equal(t, holder, got.Record.HolderIdentity)
@@ -132,7 +132,7 @@ func TestWatchTellsEveryStateInOrder(t *testing.T) {
 func TestAWatchOutlivesTheBoundOfACall(t *testing.T) {
 	config := api(t)
 	l := lock(t, config, "me", Options{RenewDeadline: 500 * time.Millisecond})
-	state, err := l.Write(t.Context(), Snapshot{}, recordOf("me", time.Second), time.Second)
+	state, err := l.Write(t.Context(), Snapshot{}, Entry{Record: recordOf("me", time.Second), Duration: time.Second})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
@@ -156,7 +156,7 @@ func TestUpdateIsBasedOnWhatWasSeenLast(t *testing.T) {
 	assert.True(t, parsed.RenewTime.Equal(&record.RenewTime), "it still parses as a record")
 	require.NoError(t, a.Update(t.Context(), recordOf("a", 2*time.Second)))
 	assert.True(t, apierrors.IsConflict(b.Update(t.Context(), recordOf("b", time.Second))))
-	_, err = a.Write(t.Context(), Snapshot{ResourceVersion: "1"}, recordOf("a", time.Second), time.Second)
+	_, err = a.Write(t.Context(), Snapshot{ResourceVersion: "1"}, Entry{Record: recordOf("a", time.Second), Duration: time.Second})
 	assert.ErrorContains(t, err, "was not read by a LeaseLock")
 }
 
@@ -198,7 +198,7 @@ func TestEventsReferToTheLeaseEvenBeforeItWasRead(t *testing.T) {
 	l.LockConfig.EventRecorder = to
 	l.RecordEvent("became leader")
 	assert.Equal(t, "it", to.last.(*coordinationv1.Lease).Name)
-	state, err := l.Write(t.Context(), Snapshot{}, recordOf("me", time.Second), time.Second)
+	state, err := l.Write(t.Context(), Snapshot{}, Entry{Record: recordOf("me", time.Second), Duration: time.Second})
 	require.NoError(t, err)
 	l.RecordEvent("became leader")
 	assert.Equal(t, state.ResourceVersion, to.last.(*coordinationv1.Lease).ResourceVersion)
@@ -233,7 +233,7 @@ func TestAnOpaqueTransportStillMakesALock(t *testing.T) {
 	require.NoError(t, err)
 	opaque := &rest.Config{Host: config.Host, Transport: roundTripperFunc(rt.RoundTrip)}
 	l := lock(t, opaque, "me", Options{})
-	_, err = l.Write(t.Context(), Snapshot{}, recordOf("me", time.Second), time.Second)
+	_, err = l.Write(t.Context(), Snapshot{}, Entry{Record: recordOf("me", time.Second), Duration: time.Second})
 	require.NoError(t, err)
 	_, hardened := l.Bound()
 	assert.False(t, hardened)

@@ -15,11 +15,13 @@ import (
 type Snapshot struct {
 	// Record is the Lease's spec in the words of leader election.
 	Record LeaderElectionRecord
-	// Duration is the record's lease: what the annotation
-	// LeaseDurationAnnotation says where it belongs to this record, else
-	// Record.LeaseDurationSeconds. Zero or negative means that the record
-	// names no usable duration.
+	// Duration is the record's lease: what its writer has stated where the
+	// statement describes this record, else Record.LeaseDurationSeconds. Zero or
+	// negative means that the record names no usable duration.
 	Duration time.Duration
+	// Stated is what the last writer that states anything has stated of its own
+	// write, which need not be the last one that has written.
+	Stated Statement
 	// ResourceVersion identifies this state of the Lease; empty means that the
 	// Lease does not exist. Since Kubernetes 1.35 resource versions are
 	// documented as comparable integers.
@@ -46,12 +48,12 @@ type Versioned interface {
 	// A Lease that does not exist is the zero Snapshot and no error.
 	Read(ctx context.Context) (Snapshot, error)
 
-	// Write replaces the state base by the record next, whose lease is
-	// duration, or creates the Lease when base does not exist. It returns what
-	// was written. An error for which apierrors.IsConflict or
+	// Write replaces the state base by the entry next, or creates the Lease when
+	// base does not exist. It returns what stands there now, which others
+	// (admission) may have changed on its way. An error for which apierrors.IsConflict or
 	// apierrors.IsAlreadyExists is true says that base is not the current state;
 	// any other error may leave the outcome unknown.
-	Write(ctx context.Context, base Snapshot, next LeaderElectionRecord, duration time.Duration) (Snapshot, error)
+	Write(ctx context.Context, base Snapshot, next Entry) (Snapshot, error)
 
 	// Watch calls seen for every state of the Lease that follows from, in order,
 	// the zero Snapshot standing for its deletion. It returns when ctx is done

@@ -110,7 +110,7 @@ func (s *subscriber) end(t *testing.T) error {
 
 func write(t *testing.T, l *LeaseLock, base Snapshot, holder string) Snapshot {
 	t.Helper()
-	state, err := l.Write(t.Context(), base, recordOf(holder, time.Second), time.Second)
+	state, err := l.Write(t.Context(), base, Entry{Record: recordOf(holder, time.Second), Duration: time.Second})
 	require.NoError(t, err)
 	return state
 }

@@ -49,7 +49,7 @@ func (l *Lock) Read(ctx context.Context) (rl.Snapshot, error) {
 }
 
 // Write implements resourcelock.Versioned.
-func (l *Lock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElectionRecord, duration time.Duration) (rl.Snapshot, error) {
+func (l *Lock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	w, p := l.p.world, l.p
 	sent := p.clock.Now()
 	w.mu.Lock()
@@ -57,14 +57,14 @@ func (l *Lock) Write(ctx context.Context, base rl.Snapshot, next rl.LeaderElecti
 		w.mu.Unlock()
 		return rl.Snapshot{}, errDead
 	}
-	p.sends(base, next)
+	p.sends(base, next.Record)
 	if !base.Exists() {
 		w.lastCreate = w.now()
 	}
 	w.mu.Unlock()
 	s, err := l.roundTrip(ctx, "write", func() (state, error) {
 		written, err := w.store.replace(base, state{
-			Snapshot:  rl.Snapshot{Record: next, Duration: duration},
+			Snapshot:  rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement()},
 			committed: w.now(), author: p, sent: sent,
 		}, w.options.Break == Preconditions)
 		if err != nil {

@@ -38,7 +38,7 @@ func (l *Lock) Update(ctx context.Context, record rl.LeaderElectionRecord) error
 }
 
 func (l *Lock) put(ctx context.Context, base rl.Snapshot, record rl.LeaderElectionRecord) error {
-	s, err := l.Write(ctx, base, record, time.Duration(record.LeaseDurationSeconds)*time.Second)
+	s, err := l.Write(ctx, base, rl.Entry{Record: record, Duration: time.Duration(record.LeaseDurationSeconds) * time.Second})
 	if err == nil {
 		l.remember(s)
 	}
