@@ -136,10 +136,13 @@ func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next Entry) (Snaps
 	maps.Copy(lease.Labels, l.Labels)
 
 	var written *coordinationv1.Lease
-	if base.Exists() {
-		written, err = l.client().Update(ctx, lease, metav1.UpdateOptions{})
-	} else {
+	switch {
+	case !base.Exists():
 		written, err = l.client().Create(ctx, lease, metav1.CreateOptions{})
+	case base.unversioned():
+		written, err = l.updateUnversioned(ctx, base.lease, lease)
+	default:
+		written, err = l.client().Update(ctx, lease, metav1.UpdateOptions{})
 	}
 	if err != nil {
 		return Snapshot{}, err

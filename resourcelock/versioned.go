@@ -22,9 +22,10 @@ type Snapshot struct {
 	// Stated is what the last writer that states anything has stated of its own
 	// write, which need not be the last one that has written.
 	Stated Statement
-	// ResourceVersion identifies this state of the Lease; empty means that the
-	// Lease does not exist. Since Kubernetes 1.35 resource versions are
-	// documented as comparable integers.
+	// ResourceVersion identifies this state of the Lease. It is empty for a Lease
+	// that does not exist, and for one of an API that keeps none, which client-go's
+	// fake clientset is. Since Kubernetes 1.35 resource versions are documented as
+	// comparable integers.
 	ResourceVersion string
 
 	// lease is what was read, so that a write based on this Snapshot keeps
@@ -33,7 +34,7 @@ type Snapshot struct {
 }
 
 // Exists reports whether the Lease was there.
-func (s Snapshot) Exists() bool { return s.ResourceVersion != "" }
+func (s Snapshot) Exists() bool { return s.lease != nil || s.ResourceVersion != "" }
 
 // Versioned is a lock whose reads and writes name the state they speak of. The
 // elector uses it where the lock offers it, and falls back to Interface where

@@ -33,6 +33,11 @@ func (l *LeaseLock) watchAlone(ctx context.Context, from Snapshot, seen func(Sna
 		return fmt.Errorf("watching lease %s: %w", l.Describe(), err)
 	}
 	defer stream.Stop()
+	if from.unversioned() {
+		if err := l.catchUpUnversioned(ctx, from, seen); err != nil {
+			return fmt.Errorf("watching lease %s: reading what came before: %w", l.Describe(), err)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,105 @@
+package leaderelection
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// What adopters' unit tests run against: client-go's fake clientsets, which keep
+// no resource versions.
+var fakeClientsets = map[string]func() kubernetes.Interface{
+	"NewClientset":       func() kubernetes.Interface { return fake.NewClientset() },
+	//lint:ignore SA1019 most tests still use it
+	"NewSimpleClientset": func() kubernetes.Interface { return fake.NewSimpleClientset() },
+}
+
+// withFakes runs a test in virtual time around each fake clientset.
+func withFakes(t *testing.T, test func(t *testing.T, lock func(identity string) rl.Interface)) {
+	for name, clientset := range fakeClientsets {
+		t.Run(name, func(t *testing.T) {
+			within(t, func(t *testing.T) {
+				client := clientset()
+				test(t, func(identity string) rl.Interface {
+					return &rl.LeaseLock{
+						LeaseMeta:  metav1.ObjectMeta{Namespace: "default", Name: "it"},
+						Client:     client.CoordinationV1(),
+						LockConfig: rl.ResourceLockConfig{Identity: identity},
+					}
+				})
+			})
+		})
+	}
+}
+
+func givesUp(c *LeaderElectionConfig) { c.ReleaseOnCancel = true }
+
+func TestAFakeClientsetElectsRenewsAndHandsOver(t *testing.T) {
+	withFakes(t, func(t *testing.T, lock func(string) rl.Interface) {
+		a := contend(t, lock("a"), givesUp)
+		sleep(soon)
+		require.True(t, a.IsLeader(), "at once")
+		b := contend(t, lock("b"), givesUp)
+		sleep(5 * time.Minute)
+		require.True(t, a.IsLeader())
+		assert.Len(t, a.runs(), 1, "it never lost its term")
+		assert.Empty(t, b.runs())
+		assert.Equal(t, "a", b.GetLeader())
+
+		a.cancel()
+		sleep(soon)
+		assert.False(t, a.stoppedAt().IsZero(), "Run has returned")
+		assert.True(t, b.IsLeader(), "at once")
+		b.cancel()
+		sleep(soon)
+		c := contend(t, lock("c"))
+		sleep(soon)
+		assert.True(t, c.IsLeader(), "nobody holds the lease any more")
+	})
+}
+
+func TestAFakeClientsetIsTakenOverWhenTheLeaseHasRunOut(t *testing.T) {
+	withFakes(t, func(t *testing.T, lock func(string) rl.Interface) {
+		a := contend(t, lock("a"))
+		sleep(s)
+		b := contend(t, lock("b"))
+		sleep(10 * s)
+		a.cancel() // without a release
+		sleep(30 * s)
+		require.True(t, b.IsLeader())
+		assert.WithinRange(t, b.runs()[0].from, a.runs()[0].cancelled.Add(13*s), a.runs()[0].cancelled.Add(15*s+soon), "a renewed at most 2s before")
+	})
+}
+
+func TestAFakeClientsetIsNotLedByTwo(t *testing.T) {
+	withFakes(t, func(t *testing.T, lock func(string) rl.Interface) {
+		var all []*contender
+		for i := range 20 {
+			all = append(all, contend(t, lock(fmt.Sprint(i)), givesUp, func(c *LeaderElectionConfig) { c.ContendAgain = true }))
+		}
+		for i := range 30 {
+			sleep(10 * s)
+			leading := slices.IndexFunc(all, func(c *contender) bool { return c.IsLeader() })
+			require.NotEqual(t, -1, leading, "round %d", i)
+			go func() { _ = all[leading].Resign(t.Context()) }() // the next round says whether it did
+		}
+		var runs []interval
+		for _, c := range all {
+			runs = append(runs, c.runs()...)
+		}
+		slices.SortFunc(runs, func(a, b interval) int { return a.from.Compare(b.from) })
+		for i := range runs[1:] {
+			assert.False(t, runs[i+1].from.Before(runs[i].to), "run %d begins %v before the one before has ended", i+1, runs[i].to.Sub(runs[i+1].from))
+		}
+		assert.Len(t, runs, 30, "each resignation was followed by another term")
+	})
+}
