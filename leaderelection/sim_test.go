@@ -24,6 +24,7 @@ var (
 	simElections = flag.Int("sim.elections", 2000, "how many elections TestSimulation simulates")
 	simSeed      = flag.Uint64("sim.seed", 0, "the one seed to simulate; 0 is as many as it takes")
 	simFirst     = flag.Uint64("sim.first", 1, "the first seed of a run of many")
+	simOnly      = flag.Uint64("sim.only", 0, "the features (simulation.Feature) that each world has, as one number; 0 is those of the standard run")
 	simTimeline  = flag.Bool("sim.timeline", false, "print the timeline of the one seed also if nothing is wrong")
 )
 
@@ -41,7 +42,7 @@ func TestSimulation(t *testing.T) {
 	silenceLog(t)
 	if *simSeed != 0 {
 		for range replays {
-			result := simulateOne(t, simulation.Options{Seed: *simSeed, Elections: electionsPerSeed, Run: holdfast})
+			result := simulateOne(t, simulation.Options{Seed: *simSeed, Elections: electionsPerSeed, Run: holdfast, Only: simulation.Feature(*simOnly)})
 			if *simTimeline {
 				t.Log("\n" + result.Timeline)
 			}
@@ -51,9 +52,9 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
-	total := simulateMany(t, *simElections, simulation.Options{Run: holdfast}, func(t *testing.T, seed uint64, result simulation.Result) {
+	total := simulateMany(t, *simElections, simulation.Options{Run: holdfast, Only: simulation.Feature(*simOnly)}, func(t *testing.T, seed uint64, result simulation.Result) {
 		if v := result.Violation; v != nil {
-			t.Errorf("seed %d: %v\nreplay: go test ./leaderelection -run 'TestSimulation$' -sim.seed=%d", seed, v, seed)
+			t.Errorf("seed %d: %v\nreplay: go test ./leaderelection -run 'TestSimulation$' -sim.seed=%d -sim.only=%d", seed, v, seed, *simOnly)
 		}
 	})
 	t.Log(total)
@@ -168,21 +169,37 @@ func runElectorOn(p *simulation.Process, clock clock.WithDelayedExecution, work 
 		Lock:          p.Lock(),
 		LeaseDuration: p.Timing.Lease, RenewDeadline: p.Timing.Deadline, RetryPeriod: p.Timing.Retry,
 		ReleaseOnCancel: p.Release, ContendAgain: p.Again, StopTimeout: p.StopTimeout,
-		Clock: clock,
+		Clock: clock, Coordinated: p.Coordinated,
 		Callbacks: LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				term, _ := TermFromContext(ctx)
 				work(ctx, simulation.Tenure{Over: term.Done(), Token: term.FencingToken(), Reason: func() string { return reasonOf(ctx) }})
 			},
-			OnStoppedLeading: func() {},
+			OnStoppedLeading: p.StoppedLeading,
+			OnNewLeader:      p.NewLeader,
 		},
 	})
 	if err != nil {
 		panic(err) // a configuration that the simulation drew and that is not valid
 	}
 	le.random = p.Random
-	p.Resign = le.Resign
-	le.Run(klog.NewContext(p.Context(), klog.Logger{}))
+	p.Resign, p.Remembered = le.Resign, le.remembered
+	run := func(ctx context.Context) { le.Run(klog.NewContext(ctx, klog.Logger{})) }
+	p.Twice(run)
+	run(p.Context())
+	for p.Another() {
+		run(p.Context())
+	}
+}
+
+// remembered counts what the elector remembers that failures could add to.
+func (le *LeaderElector) remembered() int {
+	le.writes.mu.Lock()
+	writes := len(le.writes.writes)
+	le.writes.mu.Unlock()
+	le.queue.mu.Lock()
+	defer le.queue.mu.Unlock()
+	return writes + len(le.queue.waiting)
 }
 
 // reasonOf returns why the term of a work's context has ended.

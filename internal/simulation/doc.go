@@ -25,11 +25,29 @@
 // has sent. Computation takes no time; what the judge measures is therefore
 // exact.
 //
+// # Features
+//
+// What else may be in a world is a [Feature]: processes that are stopped and go
+// on, clocks that are set, a Lease that is edited by hand, an API that refuses,
+// locks over HTTP. A world draws up to three of [Standard] from its seed. A test
+// that is about one of them asks for it, and gets it in every world:
+//
+//	simulation.Options{Seed: 1, Elections: 50, Run: run, Only: simulation.Suspension}
+//
+// Several are combined with |. From the command line, the standard test takes
+// the same as a number, here Suspension|HTTP:
+//
+//	go test ./leaderelection -run 'TestSimulation$' -v -args -sim.only=$((1<<1|1<<19))
+//
 // # Limits
 //
-// No process is paused and resumed (SIGSTOP, suspension). The Lease is deleted
-// only when every living process knows of its holder, and none is started for
-// the length of a lease thereafter: a contender that knows of no leader cannot
-// respect it. Work that loses its term stops within what the lease leaves it,
-// (L at the fastest rate) - (T at the slowest): longer cannot be promised.
+// The Lease is deleted only when every living process knows of its holder, and
+// none is started for the length of a lease thereafter: a contender that knows
+// of no leader cannot respect it. For the same reason a backup that is restored
+// is one in which someone holds the lease, for no shorter than the present holder
+// does. Work that loses its term stops within what the lease leaves it, (L at the
+// fastest rate) - (T at the slowest): longer cannot be promised. What a stopped
+// process does in the first 100 ms after it goes on is excused. Plain locks, which
+// have no place for what tells whose write it is, are in no world whose Lease is
+// edited by hand or by a webhook, or whose identities are not unique.
 package simulation

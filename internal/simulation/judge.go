@@ -134,42 +134,48 @@ func (w *World) committed(p *Process, s state) {
 }
 
 // sends judges a write at its sending.
-func (p *Process) sends(base rl.Snapshot, next rl.LeaderElectionRecord) {
+func (p *Process) sends(base string, next rl.LeaderElectionRecord) {
 	w := p.world
 	what := "a claim"
 	switch {
 	case next.HolderIdentity == "":
 		what = "a release"
-	case isClaim(next):
+	case p.claiming(base, next):
 		p.claims(base)
 	default:
 		what = "a renewal"
 	}
-	w.note(p.name, "sends %s on version %q", what, base.ResourceVersion)
-	if now := p.clock.Now(); !p.stopBy.IsZero() && p.working && now.After(p.stopBy) {
+	w.note(p.name, "sends %s on version %q", what, base)
+	if now := p.clock.Now(); !p.stopBy.IsZero() && p.working && now.After(p.stopBy) && w.now()-p.host.woke > noticed {
 		w.violated("stop timeout", p, "writes %v after its work should have stopped, which still runs", now.Sub(p.stopBy))
 	}
 }
 
-// isClaim reports whether record begins a term.
-func isClaim(record rl.LeaderElectionRecord) bool {
+// claiming reports whether a write of record, based on a version, is to begin a
+// term: it is the first of its holder, or the first after the API server's
+// appointment.
+func (p *Process) claiming(base string, record rl.LeaderElectionRecord) bool {
+	if p.Coordinated {
+		s := p.world.store.current()
+		return record.HolderIdentity != "" && !p.working && s.author == nil && s.ResourceVersion == base
+	}
 	return record.HolderIdentity != "" && record.AcquireTime.Equal(&record.RenewTime)
 }
 
 // told judges what a process is told: the state s, by a request sent at sent.
 func (p *Process) told(s state, kind string, sent time.Duration) {
 	w := p.world
-	mine := s.author == p && s.Record.HolderIdentity != ""
+	mine := s.author == p && s.held() && !s.emptied && !(p.Coordinated && s.Record.PreferredHolder != "")
 	if mine && s.sent.After(p.confirmed) {
 		if p.leading && w.now()-p.heard > 2*p.Timing.Retry {
 			w.result.Weathered++
 		}
 		p.confirmed, p.heard = s.sent, w.now()
 	}
-	if mine && kind == "write" && isClaim(s.Record) {
+	if mine && s.claim && !p.leading && (kind == "write" || w.has(Strict)) && !s.edited && s.sent.After(p.campaigns) && s.position == w.store.current().position {
 		p.mustLead(s)
 	}
-	if !mine && p.leading && kind != "watch" && sent > p.work.since {
+	if !mine && p.leading && kind != "watch" && sent > p.work.since && !(s.author == p && s.dubious) {
 		p.mustEnd(kind)
 	}
 	p.sees(s)
@@ -180,14 +186,15 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 
 // mustLead checks that a claim that is known to have succeeded begins a term.
 func (p *Process) mustLead(s state) {
-	w, terms := p.world, p.terms
-	if p.clock.Since(s.sent) >= p.Timing.Term() {
+	w, terms, campaigns := p.world, p.terms, p.campaigns
+	if p.clock.fastest(s.sent) >= p.Timing.Term()-2*time.Millisecond {
 		return // too late
 	}
 	time.AfterFunc(time.Millisecond, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if p.terms == terms && !p.cancelled && !p.dead() && !w.over {
+		if p.terms == terms && p.campaigns.Equal(campaigns) && !p.cancelled && !p.returned && !p.dead() && !p.host.paused() && !w.over &&
+			w.store.current().position == s.position {
 			w.violated("takeover", p, "was told that its claim succeeded, and does not lead")
 		}
 	})
@@ -200,7 +207,7 @@ func (p *Process) mustEnd(kind string) {
 	time.AfterFunc(time.Millisecond, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if p.terms == terms && p.leading && !p.dead() && !w.over && !w.options.Reference {
+		if p.terms == terms && p.leading && !p.dead() && !p.host.paused() && !w.over && !w.options.Reference {
 			w.violated("loss", p, "was told that the lease is not its own, and leads on")
 		}
 	})
@@ -213,6 +220,7 @@ func (p *Process) termEnds(tenure Tenure) {
 		return
 	}
 	p.leading, p.ended = false, w.now()
+	p.campaigns = p.clock.Now()
 	reason := tenure.Reason()
 	since, length := p.clock.Since(p.confirmed), p.Timing.Term()
 	w.note(p.name, "ENDS its term: %s, %v after its last renewal was sent", reason, since)
@@ -220,18 +228,41 @@ func (p *Process) termEnds(tenure Tenure) {
 		w.result.Ended = map[string]int{}
 	}
 	w.result.Ended[reason]++
-	const exactly = 2 * time.Microsecond // timers are late by one at most
+	exactly := 2*time.Microsecond + 2*p.clock.grain // timers are late by a microsecond at most
+	calm := w.now()-p.host.disturbed() > p.clock.truly(length)+noticed
 	switch {
 	case w.options.Reference:
-	case since > length+exactly:
+	case since > length+exactly && w.now()-p.host.woke > noticed:
 		w.violated("length of a term", p, "led for %v after its last renewal was sent, not %v", since, length)
-	case reason == RenewDeadline && since < length-exactly && !p.host.plain:
+	case reason == RenewDeadline && since < length-exactly && !p.host.plain && calm:
 		// (The calls of a plain lock take turns: a write may leave some time after
 		// the elector meant to send it, and counts from then.)
 		w.violated("length of a term", p, "gave up %v after its last renewal was sent, not %v", since, length)
-	case reason == RenewDeadline && p.host.clearFor(p.clock.truly(p.Timing.backoff())+p.attempt()+20*calm):
+	case reason == RenewDeadline && p.host.bearable() && !p.host.deaf:
 		w.violated("the lease is kept", p, "lost it although its requests could have been answered for %v", w.now()-p.host.since)
-	case reason == SameIdentity || reason == InDoubt:
+	case reason == SameIdentity && !p.mayMistake():
+		w.violated("reason", p, "ended its term for a reason that does not exist here: %s", reason)
+	case reason == InDoubt && !w.has(Suspension|ClockSteps):
 		w.violated("reason", p, "ended its term for a reason that does not exist here: %s", reason)
 	}
+}
+
+// bearable reports whether a leader on this host could have renewed its lease,
+// by one write that was answered in time after the last failure.
+func (h *Host) bearable() bool {
+	p := h.process
+	if h.weather == Constant {
+		return h.fairFor(3 * p.clock.truly(p.Timing.Term()))
+	}
+	return h.clearFor(p.clock.truly(p.Timing.backoff()) + p.attempt() + 20*calm)
+}
+
+// mayMistake reports whether there is someone who writes as this process does,
+// or has edited what it knows its writes by.
+func (p *Process) mayMistake() bool {
+	s := p.world.store.current()
+	if s.author == nil || s.author != p && s.author.Identity == p.Identity {
+		return true
+	}
+	return s.author == p && (s.dubious || s.edited && p.host.plain)
 }

@@ -35,8 +35,8 @@ func (l *Lock) Identity() string { return l.p.Identity }
 // Describe implements resourcelock.Interface.
 func (l *Lock) Describe() string { return "simulated/lease" }
 
-// RecordEvent implements resourcelock.Interface; the timeline has its own.
-func (l *Lock) RecordEvent(string) {}
+// RecordEvent implements resourcelock.Interface.
+func (l *Lock) RecordEvent(event string) { l.p.record(event) }
 
 // Read implements resourcelock.Versioned.
 func (l *Lock) Read(ctx context.Context) (rl.Snapshot, error) {
@@ -51,61 +51,109 @@ func (l *Lock) Read(ctx context.Context) (rl.Snapshot, error) {
 // Write implements resourcelock.Versioned.
 func (l *Lock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
 	w, p := l.p.world, l.p
-	sent := p.clock.Now()
-	w.mu.Lock()
-	if p.dead() {
-		w.mu.Unlock()
+	written := p.writing(base.ResourceVersion, next.Record)
+	if written == nil {
 		return rl.Snapshot{}, errDead
 	}
-	p.sends(base, next.Record)
-	if !base.Exists() {
-		w.lastCreate = w.now()
-	}
-	w.mu.Unlock()
-	s, err := l.roundTrip(ctx, "write", func() (state, error) {
-		written, err := w.store.replace(base, state{
-			Snapshot:  rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement()},
-			committed: w.now(), author: p, sent: sent,
-		}, w.options.Break == Preconditions)
-		if err != nil {
-			w.note(p.name, "  its write, based on %s, is refused: %v", base.ResourceVersion, err)
-			return state{}, err
-		}
-		w.committed(p, written)
-		return written, nil
-	})
+	written.Snapshot = rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement()}
+	written.lease = next.Duration
+	w.mutate(written)
+	s, err := l.roundTrip(ctx, "write", func() (state, error) { return w.execute(p, base.ResourceVersion, *written) })
 	if err != nil {
 		return rl.Snapshot{}, err
 	}
 	return s.Snapshot, nil
 }
 
+// writing notes that the process sends a write, and returns what is known of it
+// by then; nil if the process is dead.
+func (p *Process) writing(base string, next rl.LeaderElectionRecord) *state {
+	w := p.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.dead() {
+		return nil
+	}
+	p.sends(base, next)
+	if base == "" {
+		w.lastCreate = w.now()
+	}
+	return &state{author: p, sent: p.clock.Now(), claim: p.claiming(base, next)}
+}
+
+// execute is what the API does with a write; the mutex is held.
+func (w *World) execute(p *Process, base string, next state) (state, error) {
+	if err := w.store.check(base); err != nil && w.options.Break != Preconditions {
+		w.note(p.name, "  its write, based on %s, is refused: %v", base, err)
+		return state{}, err
+	}
+	next.committed = w.now()
+	written := w.store.commit(next)
+	w.committed(p, written)
+	return written, nil
+}
+
 // roundTrip sends a request, which serve executes under the world's mutex, and
 // waits for its answer. What the process is told, the judge notes.
 func (l *Lock) roundTrip(ctx context.Context, kind string, serve func() (state, error)) (state, error) {
-	p, w := l.p, l.p.world
 	if l.limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, l.limit, errUnheard)
 		defer cancel()
+	}
+	if l.p.host.deaf {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return l.p.roundTrip(ctx, kind, serve)
+}
+
+func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (state, error)) (state, error) {
+	w := p.world
+	if !p.hold("sends " + kind) {
+		return state{}, errDead
 	}
 	w.mu.Lock()
 	if p.dead() {
 		w.mu.Unlock()
 		return state{}, errDead
 	}
+	p.counts(kind)
 	f := p.host.fate(kind)
-	sent := w.now()
+	sent, epoch := w.now(), w.store.epoch
 	if w.options.Break == Silence && kind == "write" && p.leading && p.host.chance("silence").IntN(4) == 0 {
 		f.lost = true
 	}
 	w.mu.Unlock()
 
+	s, err := p.travel(ctx, kind, f, sent, func() (state, error) {
+		if w.store.epoch != epoch {
+			return state{}, errRefused // the API was away meanwhile
+		}
+		return serve()
+	})
+	if !p.hold("hears " + kind) {
+		return state{}, errDead
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case p.dead():
+		return state{}, errDead
+	case err != nil:
+		return state{}, err
+	}
+	p.told(s, kind, sent)
+	return s, nil
+}
+
+// travel lets a request meet its fate.
+func (p *Process) travel(ctx context.Context, kind string, f fate, sent time.Duration, serve func() (state, error)) (state, error) {
+	w := p.world
 	if f.before != nil {
 		if err := p.wait(ctx, f.up+f.down); err != nil {
 			return state{}, err
 		}
-		return state{}, l.failed(ctx, kind, f.before)
+		return state{}, p.failed(ctx, kind, f.before)
 	}
 	if f.twin > 0 && !f.lost {
 		time.AfterFunc(f.twin, func() {
@@ -117,7 +165,7 @@ func (l *Lock) roundTrip(ctx context.Context, kind string, serve func() (state, 
 		})
 	}
 	if f.lost {
-		return state{}, l.unheard(ctx, kind, "is lost")
+		return state{}, p.unheard(ctx, kind, "is lost")
 	}
 	if err := p.wait(ctx, f.up); err != nil {
 		if f.lands && kind == "write" {
@@ -130,62 +178,56 @@ func (l *Lock) roundTrip(ctx context.Context, kind string, serve func() (state, 
 				}
 			})
 		}
-		return state{}, l.failed(ctx, kind, err)
+		return state{}, p.failed(ctx, kind, err)
 	}
 	w.mu.Lock()
 	if p.host.weather == Cut {
 		w.mu.Unlock()
-		return state{}, l.unheard(ctx, kind, "is lost")
+		return state{}, p.unheard(ctx, kind, "is lost")
 	}
 	s, err := serve()
 	w.mu.Unlock()
 	if f.mute {
-		return state{}, l.unheard(ctx, kind, "is never answered")
+		return state{}, p.unheard(ctx, kind, "is never answered")
 	}
 	if waitErr := p.wait(ctx, f.down); waitErr != nil {
-		return state{}, l.failed(ctx, kind, waitErr)
+		return state{}, p.failed(ctx, kind, waitErr)
 	}
 	if f.after != nil {
 		err = f.after
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case p.dead():
-		return state{}, errDead
-	case p.host.weather == Cut && sent < p.host.since:
-		w.mu.Unlock()
-		err = l.unheard(ctx, kind, "is never answered")
-		w.mu.Lock()
-		return state{}, err
-	case err != nil:
+	cut := p.host.weather == Cut && sent < p.host.since
+	if !cut && err != nil && !p.dead() {
 		w.note(p.name, "  its %s is answered: %v", kind, err)
-		return state{}, err
 	}
-	p.told(s, kind, sent)
-	return s, nil
+	w.mu.Unlock()
+	if cut {
+		return state{}, p.unheard(ctx, kind, "is never answered")
+	}
+	return s, err
 }
 
 // unheard waits until the caller gives up.
-func (l *Lock) unheard(ctx context.Context, kind, what string) error {
-	l.p.world.say(l.p.name, "  its %s %s", kind, what)
+func (p *Process) unheard(ctx context.Context, kind, what string) error {
+	p.world.say(p.name, "  its %s %s", kind, what)
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-l.p.died:
+	case <-p.died:
 		return errDead
 	}
 }
 
 // failed notes why a request failed. Who ended a context first has no order
 // where several did at one moment, and is not noted.
-func (l *Lock) failed(ctx context.Context, kind string, err error) error {
+func (p *Process) failed(ctx context.Context, kind string, err error) error {
 	switch {
 	case errors.Is(err, errDead):
 	case ctx.Err() != nil:
-		l.p.world.say(l.p.name, "  its %s is given up", kind)
+		p.world.say(p.name, "  its %s is given up", kind)
 	default:
-		l.p.world.say(l.p.name, "  its %s fails: %v", kind, err)
+		p.world.say(p.name, "  its %s fails: %v", kind, err)
 	}
 	return fmt.Errorf("%s: %w", kind, err)
 }

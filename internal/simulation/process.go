@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,6 +22,11 @@ type Process struct {
 	Release, Again bool
 	// StopTimeout is the option of that name.
 	StopTimeout time.Duration
+	// Coordinated is the option of that name.
+	Coordinated bool
+	// Remembered may be set by whoever runs the elector to what counts what it
+	// remembers of its failures.
+	Remembered func() int
 	// Resign may be set by whoever runs the elector to what makes it resign.
 	Resign func(context.Context) error
 
@@ -51,6 +57,18 @@ type Process struct {
 	// resigned is when it last resigned.
 	resigned time.Duration
 	sight    sight
+	// campaigns is when it began to contend, by its clock: it answers for no claim
+	// sent before. unwatched is when its last watch ended.
+	campaigns time.Time
+	joined    time.Duration
+	unwatched time.Duration
+	// returned: its Run has. stopped counts the calls of OnStoppedLeading.
+	returned bool
+	stopped  int
+	requests requests
+	// bodies are the latest writes that were sent over HTTP, and what the judge
+	// knows of each: a hedge is the same write.
+	bodies map[string]*state
 }
 
 // begin makes the host's next process; the mutex is held.
@@ -58,26 +76,36 @@ func (h *Host) begin() *Process {
 	h.started++
 	w := h.world
 	p := &Process{
-		Identity: h.name, Timing: w.timing, Release: h.release, Again: h.again, StopTimeout: h.stopTimeout,
-		name: fmt.Sprintf("%s-%d", h.name, h.started), world: w, host: h, clock: h.clock,
+		Identity: h.name, Timing: h.timing, Release: h.release, Again: h.again, StopTimeout: h.stopTimeout,
+		Coordinated: w.has(Coordinated),
+		name:        fmt.Sprintf("%s-%d", h.name, h.started), world: w, host: h, clock: h.clock,
 		died: make(chan struct{}), resigned: -time.Hour,
 	}
-	if h.random("names").IntN(3) > 0 {
+	switch {
+	case h.double != "":
+		p.Identity = h.double
+	case h.random("names").IntN(3) > 0:
 		p.Identity = p.name
 	}
 	p.lock = &Lock{p: p}
 	if w.options.Reference {
 		p.lock.limit = w.timing.Deadline / 2
 	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.joins()
 	h.process = p
 	w.note(p.name, "starts as %q", p.Identity)
 	return p
 }
 
+// joins gives the process a new context and lets it contend; the mutex is held.
+func (p *Process) joins() {
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.cancelled, p.returned, p.campaigns, p.joined = false, false, p.clock.Now(), p.world.now()
+}
+
 // run runs the elector, and starts the next process when this one has ended.
 func (p *Process) run() {
-	p.world.options.Run(p)
+	p.elect()
 	w := p.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,9 +113,11 @@ func (p *Process) run() {
 	if p.dead() {
 		return
 	}
-	if p.work != nil { // the process stays until its work has returned
+	p.returns()
+	for p.working { // the process stays until its work has returned
+		left := p.work.left
 		w.mu.Unlock()
-		<-p.work.left
+		<-left
 		w.mu.Lock()
 	}
 	p.exited = true
@@ -95,6 +125,169 @@ func (p *Process) run() {
 	if !w.over && !p.dead() {
 		w.note(p.name, "exits")
 		p.host.startIn(between(p.host.random("restarts"), 0, p.Timing.Lease))
+	}
+	p.crash() // what it has left behind ends with it
+}
+
+// elect runs the elector, and judges how it ends.
+func (p *Process) elect() {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p.panicked(cause)
+		}
+	}()
+	p.world.options.Run(p)
+}
+
+// panicked judges what a panic in Run has left behind.
+func (p *Process) panicked(cause any) {
+	w := p.world
+	if cause != errPanic {
+		panic(cause)
+	}
+	w.mu.Lock()
+	p.returned = true
+	w.note(p.name, "PANICS")
+	w.mu.Unlock()
+	time.Sleep(time.Millisecond)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.leading && !p.dead() && !w.over {
+		w.violated("panic", p, "Run has panicked, and its work was not told to stop")
+	}
+}
+
+// returns notes that Run has returned; the mutex is held.
+func (p *Process) returns() {
+	w := p.world
+	p.returned = true
+	s := w.store.current()
+	switch {
+	case p.dead() || w.over || w.options.Reference:
+	case p.leading:
+		terms := p.terms
+		time.AfterFunc(time.Millisecond, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if p.leading && p.terms == terms && !p.dead() && !w.over {
+				w.violated("return", p, "Run has returned, and its work was not told to stop")
+			}
+		})
+	case w.has(Strict) && p.cancelled && p.Release && !p.working && s.author == p && s.held() && s.claim && s.sent.After(p.campaigns) && p.host.clearFor(w.now()-s.committed+p.clock.truly(p.Timing.Retry)+8*calm) && w.now()-p.host.disturbed() > w.now()-s.committed:
+		w.violated("release", p, "left the lease held although its requests could have been answered")
+	}
+}
+
+// Another reports whether the elector is to be run again, after a pause. Context
+// is another then.
+func (p *Process) Another() bool {
+	w := p.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.dead() {
+		return false
+	}
+	p.sight.forget()
+	p.returns()
+	random := p.host.random("again")
+	if !w.has(RunAgain) || random.IntN(8) == 0 {
+		return false
+	}
+	rest := between(random, 0, p.Timing.Retry)
+	w.mu.Unlock()
+	_ = p.wait(context.Background(), rest)
+	w.mu.Lock()
+	if p.dead() || w.over {
+		return false
+	}
+	p.sight = sight{}
+	p.joins()
+	w.note(p.name, "runs again")
+	return true
+}
+
+// Twice runs the elector a second time while it runs, where the world has that.
+// The second Run is to return at once.
+func (p *Process) Twice(run func(context.Context)) {
+	w := p.world
+	if !w.has(TwoRuns) {
+		return
+	}
+	w.running.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		go func() {
+			<-p.died
+			cancel()
+		}()
+		for range 5 {
+			w.mu.Lock()
+			pause := between(p.host.random("twice"), p.Timing.Retry, 3*p.Timing.Lease)
+			w.mu.Unlock()
+			if p.wait(ctx, pause) != nil {
+				return
+			}
+			w.mu.Lock()
+			stopped, runs, began := p.stopped, !p.returned && !p.cancelled && !p.exited && w.now() > p.joined, w.now()
+			w.mu.Unlock()
+			if !runs {
+				continue
+			}
+			time.AfterFunc(time.Millisecond, func() {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if began != 0 && !p.returned && !p.dead() && !w.over {
+					w.violated("two runs", p, "a second Run contends beside the first")
+				}
+			})
+			run(ctx)
+			w.mu.Lock()
+			began = 0
+			if p.stopped != stopped && !p.returned && !p.dead() && !p.cancelled {
+				w.violated("two runs", p, "a second Run has called OnStoppedLeading of the first")
+			}
+			w.mu.Unlock()
+		}
+	})
+}
+
+// StoppedLeading is what OnStoppedLeading is to call.
+func (p *Process) StoppedLeading() {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	p.stopped++
+}
+
+// NewLeader is what OnNewLeader is to call: it may block.
+func (p *Process) NewLeader(string) { p.blocks("new leader") }
+
+// errPanic is what the recorder panics with.
+var errPanic = errors.New("the recorder of events panics")
+
+// record is told the events that an elector records.
+func (p *Process) record(string) {
+	w := p.world
+	p.blocks("recorder")
+	w.mu.Lock()
+	bad := w.has(Panics) && !w.over && !p.dead() && p.host.random("panics").IntN(10) == 0
+	w.mu.Unlock()
+	if bad {
+		panic(errPanic)
+	}
+}
+
+// blocks lets some leases pass now and then.
+func (p *Process) blocks(where string) {
+	w := p.world
+	w.mu.Lock()
+	d := time.Duration(0)
+	if w.has(Blocking) && p.host.random(where).IntN(3) == 0 {
+		d = between(p.host.random(where), 0, 5*p.Timing.Lease)
+		w.note(p.name, "  the %s blocks for %v", where, d)
+	}
+	w.mu.Unlock()
+	if d > 0 {
+		_ = p.wait(context.Background(), d)
 	}
 }
 
@@ -104,9 +297,9 @@ func (p *Process) crash() {
 		return
 	}
 	close(p.died)
-	p.leading, p.working = false, false
+	p.leading = false
 	p.sight.forget()
-	p.world.leave(p)
+	p.world.leave(p.work)
 	p.cancel()
 }
 
@@ -119,16 +312,22 @@ func (p *Process) dead() bool {
 	}
 }
 
-// Context ends when the process is to stop.
-func (p *Process) Context() context.Context { return p.ctx }
+// Context ends when the process, or this run of its elector, is to stop.
+func (p *Process) Context() context.Context {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	return p.ctx
+}
 
 // Clock is the process's clock.
 func (p *Process) Clock() clock.WithDelayedExecution { return p.clock }
 
-// Lock is the process's lock: a plain one, one whose calls are bounded, or
-// neither, as its host was drawn.
+// Lock is the process's lock: a plain one, one whose calls are bounded, neither,
+// or the library's own, as its world and host were drawn.
 func (p *Process) Lock() rl.Interface {
 	switch {
+	case p.world.has(HTTP):
+		return p.overHTTP()
 	case p.host.plain:
 		return plainLock{p.lock}
 	case p.host.hardened:
@@ -148,9 +347,15 @@ func (p *Process) Random() float64 {
 	return p.host.chance("elector").Float64()
 }
 
+// Has reports whether the process's world has a feature.
+func (p *Process) Has(feature Feature) bool { return p.world.has(feature) }
+
 // attempt is how long one call to the lock takes at most, by the true clock.
 func (p *Process) attempt() time.Duration {
-	if p.host.hardened {
+	switch {
+	case p.world.has(HTTP):
+		return p.clock.truly(p.Timing.Deadline)
+	case p.host.hardened:
 		return p.clock.truly(p.Timing.Deadline / 3)
 	}
 	return p.clock.truly(p.Timing.Deadline / 2)

@@ -1,10 +1,6 @@
 package simulation
 
-import (
-	"time"
-
-	rl "github.com/holdfast-go/holdfast/resourcelock"
-)
+import "time"
 
 // sight is what a candidate has seen of the lease, by which the judge knows
 // when it may claim it.
@@ -32,38 +28,40 @@ func (s *sight) forget() {
 func (p *Process) sees(s state) {
 	w := p.world
 	old := p.sight.state
-	if p.sight.known && s.version < old.version {
+	if p.sight.known && s.position < old.position {
 		return
 	}
+	known := p.sight.known && old.record == s.record && (old.position > 0 || s.position == 0)
 	p.sight.state, p.sight.known = s, true
-	if old.record == s.record && old.version > 0 {
+	if known && (s.edited == old.edited || s.held()) {
 		return
 	}
 	p.sight.first = p.clock.Now()
 	p.sight.forget()
-	if !s.Exists() || s.author == p || p.leading || w.options.Reference {
+	if !s.Exists() || s.author == p || s.edited || p.leading || p.Coordinated || w.options.Reference {
 		return
 	}
-	wait := s.Duration
+	wait := s.lease
 	if s.Record.HolderIdentity == "" {
 		wait = 0
 	}
 	p.sight.may = w.now() + p.clock.wait(wait)
-	p.sight.check = time.AfterFunc(p.sight.may+prompt-w.now(), func() {
+	p.sight.check = time.AfterFunc(p.sight.may+prompt+2*p.clock.grain-w.now(), func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		p.late(s)
 	})
 }
 
-// late judges a candidate at the moment by which it should have claimed s.
+// late judges a candidate at the moment by which its work should have begun, if
+// nobody was faster.
 func (p *Process) late(s state) {
 	w := p.world
-	if w.over || p.dead() || p.cancelled || p.leading || p.working || p.exited {
+	if w.over || p.dead() || p.cancelled || p.leading || p.working || p.exited || p.returned || p.host.paused() {
 		return
 	}
-	if w.store.current().record == s.record && p.sight.claimed < p.sight.may && p.unhindered(s) {
-		w.violated("prompt takeover", p, "may claim the lease since %v and has not", w.now()-p.sight.may)
+	if w.store.current().record == s.record && p.unhindered(s) {
+		w.violated("prompt takeover", p, "may claim the lease since %v and does not lead", w.now()-p.sight.may)
 	}
 }
 
@@ -75,24 +73,38 @@ func (p *Process) unhindered(s state) bool {
 	calls := p.clock.truly(p.Timing.backoff()) + 2*p.attempt() + prompt
 	stream := p.stream
 	return stream != nil && !stream.silent && stream.lag == 0 && stream.opened < s.committed &&
-		!p.host.plain && p.host.clearFor(calls+since) &&
-		w.lastEdit < p.sight.may-8*calm &&
+		!p.host.plain && (p.clock.grain == 0 || w.has(Strict)) && p.host.clearFor(calls+since) &&
+		w.lastEdit < p.sight.may-8*calm && p.joined < s.committed && p.host.disturbed() < s.committed &&
 		w.now()-p.resigned > 2*p.clock.truly(p.Timing.Lease)
 }
 
 // claims judges a claim at its sending.
-func (p *Process) claims(base rl.Snapshot) {
+func (p *Process) claims(base string) {
 	w := p.world
 	s, again := p.sight.state, p.sight.claimed >= p.sight.may
 	p.sight.claimed = w.now()
-	if w.options.Reference || !base.Exists() || base.ResourceVersion != s.ResourceVersion || s.author == p {
+	if w.options.Reference || p.Coordinated || base == "" || base != s.ResourceVersion || s.author == p {
 		return
 	}
-	if held := s.Record.HolderIdentity != ""; held && p.clock.Since(p.sight.first) < s.Duration {
-		w.violated("patience", p, "claims the lease %v after it saw the record first, which may be taken after %v", p.clock.Since(p.sight.first), s.Duration)
+	if p.clock.Since(p.sight.first) < s.lease && s.held() {
+		w.violated("patience", p, "claims the lease %v after it saw the record first, which may be taken after %v", p.clock.Since(p.sight.first), s.lease)
 	}
 	if !again && w.store.current().record == s.record && p.unhindered(s) {
 		w.result.Prompt++
 		w.result.Worst = max(w.result.Worst, w.now()-p.sight.may)
+	}
+}
+
+// watched judges whether a candidate that may watch does, when nothing keeps it
+// from it.
+func (h *Host) watched() {
+	w, p := h.world, h.process
+	if p == nil || p.dead() || p.exited || p.returned || p.leading || p.working || p.cancelled || p.stream != nil || !p.sight.known ||
+		h.forbidden || h.plain || w.options.Reference {
+		return
+	}
+	patience := time.Minute + p.clock.truly(4*p.Timing.Lease)
+	if since := w.now() - max(p.unwatched, p.ended, p.joined); since > patience && h.clearFor(patience) && w.now()-h.woke > patience {
+		w.violated("watch", p, "does not watch the lease for %v, which it may", since)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -16,22 +17,42 @@ var leases = schema.GroupResource{Group: "coordination.k8s.io", Resource: "lease
 // state is the Lease at one moment, and what only the judge knows of it.
 type state struct {
 	rl.Snapshot
-	// version is the store's revision; a deletion has one too.
-	version uint64
+	// object is the Lease itself, in worlds whose locks speak HTTP.
+	object *coordinationv1.Lease
+	// position is that in the history, version the resource version.
+	position int
+	version  uint64
 	// committed is the true time at which it came to be.
 	committed time.Duration
-	// record counts the records: an edit of labels makes a new state with the
-	// record of the one before.
+	// record counts the writes of contenders: an edit by hand makes a new state
+	// of the record before, unless it names another holder.
 	record int
-	// author wrote the record, and sent it when its clock showed sent. Nobody is
-	// the author of a deletion.
+	// author wrote the record, sent it when its clock showed sent, and claimed the
+	// lease with it or not. Nobody is the author of a deletion.
 	author *Process
 	sent   time.Time
+	claim  bool
+	// lease is how long a candidate must see the record before it claims.
+	lease time.Duration
+	// edited: by hand, since it was written; emptied: of its holder; dubious: so
+	// that its holder cannot know its own write again.
+	edited, emptied, dubious bool
+}
+
+// held reports whether a candidate must wait for the lease to run out.
+func (s state) held() bool {
+	return s.Exists() && (s.Record.HolderIdentity != "" || s.emptied)
 }
 
 // store is the API's memory. The world's mutex guards it.
 type store struct {
 	history []state // from the first, which is "no Lease", to the current
+	// revision counts all that is written, also what is not our Lease; epoch the
+	// backups that were restored, the last one at the position restored.
+	revision, epoch uint64
+	restored        int
+	// compacted is the version before which no watch can begin.
+	compacted uint64
 	// changed is closed, and replaced, with every commit.
 	changed chan struct{}
 }
@@ -42,58 +63,104 @@ func newStore() *store {
 
 func (s *store) current() state { return s.history[len(s.history)-1] }
 
-// replace is what the API does with a write.
-func (s *store) replace(base rl.Snapshot, next state, blind bool) (state, error) {
+// check is what the API does before it executes a write based on a state of the
+// resource version given, empty if there is to be none.
+func (s *store) check(resourceVersion string) error {
 	current := s.current()
-	switch {
-	case !base.Exists() && current.Exists() && !blind:
-		return state{}, apierrors.NewAlreadyExists(leases, "lease")
-	case base.Exists() && !current.Exists() && !blind:
-		return state{}, apierrors.NewNotFound(leases, "lease")
-	case base.ResourceVersion != current.ResourceVersion && !blind:
-		return state{}, apierrors.NewConflict(leases, "lease", errors.New("the object has been modified"))
+	switch exists := resourceVersion != ""; {
+	case !exists && current.Exists():
+		return apierrors.NewAlreadyExists(leases, "lease")
+	case exists && !current.Exists():
+		return apierrors.NewNotFound(leases, "lease")
+	case resourceVersion != current.ResourceVersion:
+		return apierrors.NewConflict(leases, "lease", errors.New("the object has been modified"))
 	}
-	return s.commit(next), nil
+	return nil
 }
 
-// edit changes labels: the state is another, the record the same.
-func (s *store) edit(at time.Duration) {
+// edit makes what change does of the current state the next, of the same record.
+func (s *store) edit(at time.Duration, change func(*state)) state {
 	next := s.current()
 	next.committed = at
-	s.append(next)
+	change(&next)
+	return s.append(next)
 }
 
 // delete removes the Lease.
 func (s *store) delete(at time.Duration) {
-	s.append(state{committed: at, record: s.current().record + 1})
-	s.history[len(s.history)-1].Snapshot = rl.Snapshot{}
+	s.append(state{committed: at, record: s.nextRecord()})
+	last := &s.history[len(s.history)-1]
+	last.Snapshot = rl.Snapshot{}
 }
 
 // commit makes next the current state, as a new record.
 func (s *store) commit(next state) state {
-	next.record = s.current().record + 1
+	next.record = s.nextRecord()
 	return s.append(next)
 }
 
+func (s *store) nextRecord() int { return s.current().record + 1 }
+
+// epochs is how many versions there are of one revision, so that what was
+// written after a backup has not the version of what was written after it was
+// restored: between the two, a real API writes many other objects.
+const epochs = 16
+
 func (s *store) append(next state) state {
-	next.version = s.current().version + 1
+	s.revision++
+	next.version = s.revision*epochs + s.epoch%epochs
+	return s.put(next)
+}
+
+func (s *store) put(next state) state {
+	next.position = len(s.history)
 	next.ResourceVersion = strconv.FormatUint(next.version, 10)
+	if next.object != nil {
+		next.object = next.object.DeepCopy()
+		next.object.ResourceVersion = next.ResourceVersion
+	}
 	s.history = append(s.history, next)
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return next
 }
 
+// restore makes an earlier state the current one, under its old version. Those
+// who knew of it know of it again: it is a new record.
+func (s *store) restore(earlier state, at time.Duration) {
+	earlier.committed = at
+	earlier.record = s.nextRecord()
+	earlier.author = nil
+	s.revision = earlier.version / epochs
+	s.epoch++
+	s.restored = len(s.history)
+	s.compacted = 0
+	s.put(earlier)
+}
+
+// compact forgets all versions but those to come.
+func (s *store) compact() {
+	s.revision += 1000
+	s.compacted = s.revision * epochs
+}
+
 // after returns the position in history of the first state that follows the one
 // with the resource version given; for the empty version it is the current one,
 // as a watch without one begins with what is there.
-func (s *store) after(resourceVersion string) int {
+func (s *store) after(resourceVersion string) (int, error) {
 	version, err := strconv.ParseUint(resourceVersion, 10, 64)
 	if err != nil {
 		if s.current().Exists() {
-			return len(s.history) - 1
+			return len(s.history) - 1, nil
 		}
-		return len(s.history)
+		return len(s.history), nil
 	}
-	return int(min(version+1, uint64(len(s.history)))) // versions count from 0
+	if version < s.compacted {
+		return 0, apierrors.NewResourceExpired("too old resource version")
+	}
+	next := len(s.history)
+	for next > s.restored+1 && s.history[next-1].version > version {
+		next--
+	}
+	return next, nil
 }

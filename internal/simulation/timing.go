@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -21,6 +22,8 @@ func (t Timing) Term() time.Duration {
 func (t Timing) Tolerance() int64 {
 	return int64((t.Lease - t.Term()) * 1000 / (t.Lease / 1000))
 }
+
+func (t Timing) String() string { return fmt.Sprintf("%v/%v/%v", t.Lease, t.Deadline, t.Retry) }
 
 // backoff is the longest pause an elector makes after a failure, whether of its
 // own or because a server asks for it.

@@ -25,6 +25,10 @@ func (w *World) trouble(random *rand.Rand) {
 			return
 		}
 		w.strike(random)
+		for _, h := range w.hosts {
+			h.watched()
+			h.remembers()
+		}
 		w.mu.Unlock()
 	}
 }
@@ -43,6 +47,10 @@ func (w *World) strike(random *rand.Rand) {
 	leader := w.leader()
 	if leader != nil && random.IntN(4) > 0 {
 		host = leader.host // leaders have the harder life
+	}
+	if len(w.strikes) > 0 && random.IntN(3) == 0 {
+		w.strikes[random.IntN(len(w.strikes))](random)
+		return
 	}
 	switch dice := random.IntN(100); {
 	case dice < 22:
@@ -94,23 +102,40 @@ func (w *World) crash(h *Host, random *rand.Rand) {
 
 func (w *World) cancel(h *Host) {
 	p := h.process
-	if p == nil || p.dead() || p.exited || p.cancelled {
+	if p == nil || p.dead() || p.exited || p.cancelled || p.returned || h.paused() {
 		return
 	}
 	w.note(p.name, "is CANCELLED")
 	p.cancelled = true
 	p.cancel()
+	w.mustReturn(p)
+}
+
+// mustReturn judges whether Run returns in time after its context has ended.
+func (w *World) mustReturn(p *Process) {
+	ended, joined := w.now(), p.joined
+	bound := p.clock.truly(p.Timing.Retry) + 200*time.Millisecond
+	if p.Release {
+		bound += p.clock.truly(p.StopTimeout)
+	}
+	time.AfterFunc(bound, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if p.joined == joined && !p.returned && !p.dead() && !w.over && !w.options.Reference && p.host.disturbed() < ended && !p.host.paused() {
+			w.violated("return", p, "Run has not returned %v after its context ended", bound)
+		}
+	})
 }
 
 func (w *World) resign(h *Host) {
 	p := h.process
-	if p == nil || p.dead() || p.exited || p.cancelled || p.Resign == nil || !p.leading {
+	if p == nil || p.dead() || p.exited || p.cancelled || p.Resign == nil || !p.leading || h.paused() {
 		return
 	}
 	w.note(p.name, "is asked to RESIGN")
 	p.resigned = w.now()
 	w.running.Go(func() {
-		ctx, cancel := context.WithTimeout(p.ctx, p.StopTimeout)
+		ctx, cancel := context.WithTimeout(p.Context(), p.StopTimeout)
 		defer cancel()
 		_ = p.Resign(ctx) // whatever it came to, the judge sees it
 		w.mu.Lock()
@@ -122,7 +147,7 @@ func (w *World) resign(h *Host) {
 func (w *World) edit() {
 	if w.store.current().Exists() {
 		w.lastEdit = w.now()
-		w.store.edit(w.now())
+		w.store.edit(w.now(), func(*state) {})
 		w.note("someone", "edits a label of the Lease, version %s", w.store.current().ResourceVersion)
 	}
 }
@@ -138,14 +163,17 @@ func (w *World) delete() {
 		if p == nil || p.exited || p.dead() {
 			continue
 		}
-		if !p.sight.known || !p.sight.state.Exists() || p.sight.state.Record.HolderIdentity == "" {
+		if !p.sight.known || !p.sight.state.held() || p.sight.state.Record.HolderIdentity != w.store.current().Record.HolderIdentity {
 			return
 		}
 	}
 	w.note("someone", "DELETES the Lease")
 	w.store.delete(w.now())
+	w.fresh = w.now()
 	slowest := &Clock{ppm: million - w.timing.Tolerance()}
-	w.fresh = w.now() + slowest.truly(w.timing.Lease)
+	for _, h := range w.hosts {
+		w.fresh = max(w.fresh, w.now()+slowest.truly(h.timing.Lease), h.wakes+slowest.truly(h.timing.Lease))
+	}
 }
 
 // watches makes trouble for the watches that are open.

@@ -12,6 +12,8 @@ import (
 // stream is a watch under way. The world's mutex guards it.
 type stream struct {
 	opened time.Duration
+	// from is the resource version that it began with.
+	from string
 	// silent: it delivers no more, and nobody is told.
 	silent bool
 	// lag is what each event takes beyond its ordinary way.
@@ -23,37 +25,69 @@ type stream struct {
 
 // Watch implements resourcelock.Versioned.
 func (l *Lock) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
-	p, w := l.p, l.p.world
-	s := &stream{ended: make(chan struct{})}
-	next := 0
+	s, next, err := l.p.openWatch(ctx, from.ResourceVersion)
+	if err != nil {
+		return err
+	}
+	defer l.p.closeWatch(s)
+	return l.p.follow(ctx, s, next, func(event state) error {
+		seen(event.Snapshot)
+		return nil
+	})
+}
+
+// openWatch opens a watch from a resource version on. It returns the position in
+// the history that it begins with.
+func (p *Process) openWatch(ctx context.Context, from string) (*stream, int, error) {
+	w := p.world
+	s := &stream{ended: make(chan struct{}), from: from}
+	if !p.hold("watches") {
+		return nil, 0, errDead
+	}
 	w.mu.Lock()
+	p.counts("watch")
 	f := p.host.fate("watch")
 	w.mu.Unlock()
 	switch {
 	case f.lost, f.mute:
 		s.silent = true
 	case f.before != nil:
-		return l.failed(ctx, "watch", f.before)
+		if err := p.wait(ctx, f.up+f.down); err != nil {
+			return nil, 0, err
+		}
+		return nil, 0, p.failed(ctx, "watch", f.before)
 	}
 	if err := p.wait(ctx, f.up); err != nil {
-		return err
+		return nil, 0, err
 	}
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if p.host.forbidden {
-		w.mu.Unlock()
-		return apierrors.NewForbidden(leases, "lease", nil)
+		return nil, 0, apierrors.NewForbidden(leases, "lease", nil)
 	}
-	next = w.store.after(from.ResourceVersion)
+	next, err := w.store.after(from)
+	if err != nil {
+		w.note(p.name, "  its watch from %s is answered: %v", from, err)
+		return nil, 0, err
+	}
 	s.opened = w.now()
 	p.stream = s
-	w.mu.Unlock()
-	defer func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if p.stream == s {
-			p.stream = nil
-		}
-	}()
+	return s, next, nil
+}
+
+// closeWatch notes that nobody listens to s any more.
+func (p *Process) closeWatch(s *stream) {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	if p.stream == s {
+		p.stream, p.unwatched = nil, p.world.now()
+	}
+}
+
+// follow passes on each event from a position in the history on, until the watch
+// ends.
+func (p *Process) follow(ctx context.Context, s *stream, next int, seen func(state) error) error {
+	w := p.world
 	for {
 		w.mu.Lock()
 		changed := w.store.changed
@@ -80,9 +114,14 @@ func (l *Lock) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapsho
 		if err := p.wait(ctx, due); err != nil {
 			return err
 		}
+		if !p.hold("events") {
+			return errDead
+		}
 		if p.deliver(s, event) {
 			next++
-			seen(event.Snapshot)
+			if err := seen(event); err != nil {
+				return err
+			}
 		}
 	}
 }

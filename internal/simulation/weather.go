@@ -31,10 +31,16 @@ const (
 	// Mixed: any of all this.
 	Mixed
 	weathers
+
+	// Constant: every answer takes the same time, nearly half a term at most. It is
+	// the weather of worlds with a slow API when nothing else is wrong.
+	Constant
+	// Refusing: some verbs are refused at once.
+	Refusing
 )
 
 func (w Weather) String() string {
-	return [...]string{"clear", "cut off", "refused", "slow", "late answers", "lossy", "overloaded", "mixed"}[w]
+	return [...]string{"clear", "cut off", "refused", "slow", "late answers", "lossy", "overloaded", "mixed", "", "constantly slow", "refusing"}[w]
 }
 
 // calm is how long a request, and an answer, takes at most in clear weather.

@@ -33,6 +33,9 @@ type occupant struct {
 	since time.Duration
 	// overdue: its StopTimeout has passed, after which nothing is promised.
 	overdue bool
+	// excused is until when it may run though its term is over, since its process
+	// has just begun to go on.
+	excused time.Duration
 	// left is closed when the work has stopped.
 	left chan struct{}
 }
@@ -69,9 +72,10 @@ func (p *Process) Work(ctx context.Context, tenure Tenure) {
 	case <-timer.C:
 	case <-p.died:
 	}
+	p.hold("work")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.leave(p)
+	w.leave(me)
 }
 
 // stopWorking lets pass the time that the work needs to stop.
@@ -79,7 +83,7 @@ func (p *Process) stopWorking(me *occupant, tenure Tenure) {
 	w := p.world
 	w.mu.Lock()
 	random := p.host.random("work")
-	stop := between(random, 0, w.slack+1)
+	stop := between(random, 0, p.host.slack+1)
 	over := tenure.Over
 	patience := p.clock.wait(p.StopTimeout)
 	if reason := tenure.Reason(); p.Release && (reason == Released || reason == Resigned) {
@@ -119,7 +123,7 @@ func (p *Process) stopWorking(me *occupant, tenure Tenure) {
 		case <-over:
 			timer.Stop()
 			over = nil
-			if limit := time.Now().Add(w.slack); limit.Before(until) && p.clock.Now().Before(p.stopBy) {
+			if limit := time.Now().Add(p.host.slack); limit.Before(until) && p.clock.Now().Before(p.stopBy) {
 				until = limit // lost while it was stopping
 			}
 		}
@@ -135,7 +139,7 @@ func (w *World) enter(p *Process, tenure Tenure) *occupant {
 	p.sight.forget()
 	w.note(p.name, "LEADS, its term counts from %v ago", p.clock.Since(p.confirmed))
 	for _, other := range w.inside {
-		if !other.overdue && !other.p.dead() {
+		if (!other.overdue || other.p == p) && !other.p.dead() && !other.excusedAt(w) {
 			w.overlap(other, p)
 		}
 	}
@@ -151,14 +155,16 @@ func (w *World) enter(p *Process, tenure Tenure) *occupant {
 	return me
 }
 
-// leave takes p's work out.
-func (w *World) leave(p *Process) {
+// leave takes the work of me out.
+func (w *World) leave(me *occupant) {
 	for i, o := range w.inside {
-		if o.p == p {
+		if o == me {
 			w.inside = append(w.inside[:i:i], w.inside[i+1:]...)
-			p.working = false
+			if o.p.work == o {
+				o.p.working = false
+			}
 			close(o.left)
-			w.note(p.name, "its work has stopped")
+			w.note(o.p.name, "its work has stopped")
 			return
 		}
 	}

@@ -39,6 +39,9 @@ type Options struct {
 	Reference bool
 	// Break is what is broken.
 	Break Break
+	// Only are the features that the world has. If it is zero, they are drawn from
+	// Features, and if that is zero too, from Standard.
+	Only, Features Feature
 }
 
 // World is one simulation. Its methods are for the test that made it; what
@@ -47,8 +50,11 @@ type World struct {
 	options Options
 	timing  Timing
 	start   time.Time
-	// slack is how long work may take to stop after its term was lost.
-	slack time.Duration
+	// features are what the world has, strikes those that happen now and then.
+	features Feature
+	strikes  []func(*rand.Rand)
+	// rewrites is what a webhook does to writes.
+	rewrites rewriting
 
 	mu       sync.Mutex
 	store    *store
@@ -77,9 +83,28 @@ func New(options Options) *World {
 	}
 	w.lastEdit, w.lastCreate = -time.Hour, -time.Hour
 	w.result.Overlaps = map[Cause]int{}
+	w.feature(w.random("features"))
 	w.populate(random)
 	return w
 }
+
+// feature draws what the world has.
+func (w *World) feature(random *rand.Rand) {
+	switch {
+	case w.options.Reference:
+	case w.options.Only != 0:
+		w.features = w.options.Only
+	case w.options.Features != 0:
+		w.features = w.options.Features.some(random)
+	default:
+		w.features = Standard.some(random)
+	}
+	w.rewrites = drawRewriting(random)
+	w.strikes = w.featured()
+}
+
+// has reports whether the world has any of some features.
+func (w *World) has(f Feature) bool { return w.features&f != 0 }
 
 // populate draws the hosts, and how far their clocks are from the truth.
 func (w *World) populate(random *rand.Rand) {
@@ -90,8 +115,12 @@ func (w *World) populate(random *rand.Rand) {
 	case w.options.Break == Rates:
 		span = min(time.Duration(w.timing.Tolerance())*2, million/2)
 	}
+	grain := time.Duration(0)
+	if w.has(CoarseClocks) {
+		grain = []time.Duration{time.Millisecond, 15 * time.Millisecond}[random.IntN(2)]
+	}
 	for i := range 2 + random.IntN(4) {
-		h := &Host{world: w, name: string(rune('a' + i))}
+		h := &Host{world: w, name: string(rune('a' + i)), timing: w.timing}
 		ppm := million - int64(span)
 		switch dice := random.IntN(3); {
 		case dice == 0 || i == 0: // one that runs true, so that the extremes meet
@@ -100,20 +129,55 @@ func (w *World) populate(random *rand.Rand) {
 			ppm += random.Int64N(int64(span) + 1)
 		}
 		shows := w.start.Add(between(random, -30*24*time.Hour, 30*24*time.Hour))
+		if w.has(CoarseClocks) {
+			shows, ppm = w.start, million
+		}
 		h.clock = newClock(shows, ppm)
 		h.clock.salt = hash(h.name) ^ w.options.Seed
+		h.clock.grain = grain
+		h.clock.pausable = w.has(Stops | Suspension | ClockSteps)
 		h.draw(random)
 		w.hosts = append(w.hosts, h)
 	}
+	w.pair()
 	slowest := &Clock{ppm: million - int64(span)}
-	w.slack = max(0, w.timing.Lease-slowest.truly(w.timing.Term())-10*time.Microsecond)
-	if w.options.Reference { // its terms last D+R
-		w.slack = max(0, w.timing.Lease-w.timing.Deadline-w.timing.Retry-8*calm)
+	for _, h := range w.hosts {
+		t := h.timing
+		h.slack = max(0, t.Lease-slowest.truly(t.Term())-10*time.Microsecond-3*grain)
+		if w.options.Reference { // its terms last D+R
+			h.slack = max(0, t.Lease-t.Deadline-t.Retry-8*calm)
+		}
 	}
-	w.describe("world", "seed %d: L = %v, D = %v, R = %v; clocks differ by at most %.2f %%; lost work stops within %v",
-		w.options.Seed, w.timing.Lease, w.timing.Deadline, w.timing.Retry, float64(span)/10000, w.slack)
+	w.describe("world", "seed %d: L = %v, D = %v, R = %v; clocks differ by at most %.2f %%; features: %v",
+		w.options.Seed, w.timing.Lease, w.timing.Deadline, w.timing.Retry, float64(span)/10000, w.features)
 	for _, h := range w.hosts {
 		w.describe("host "+h.name, "clock rate %.6f; %s", float64(h.clock.ppm)/million, h.traits())
+	}
+}
+
+// pair makes hosts what they are only beside others: of one identity, and of
+// different durations.
+func (w *World) pair() {
+	random := w.random("pairs")
+	if w.has(SharedIdentity) {
+		w.hosts[0].double, w.hosts[1].double = "same", "same"
+	}
+	if w.has(MixedTimings) {
+		for _, h := range w.hosts[1:] {
+			for range 100 { // until one bears the clocks there are
+				if t := drawTiming(random); t.Tolerance() >= w.timing.Tolerance() && t.Lease < 4*w.timing.Lease && w.timing.Lease < 4*t.Lease {
+					h.timing = t
+					break
+				}
+			}
+			h.stopTimeout = between(random, h.timing.Retry, 2*h.timing.Lease)
+		}
+	}
+	if w.has(SlowAPI) {
+		for _, h := range w.hosts {
+			h.constant = portion(h.timing.Term(), 0.1+0.38*random.Float64())
+			h.weather = Constant
+		}
 	}
 }
 
@@ -127,6 +191,9 @@ func (w *World) Run() Result {
 	w.mu.Lock()
 	for _, h := range w.hosts {
 		h.startIn(between(w.random("world"), 0, w.timing.Retry))
+	}
+	if w.has(Coordinated) {
+		w.choose()
 	}
 	trouble := w.random("trouble")
 	w.mu.Unlock()
@@ -188,29 +255,53 @@ type Host struct {
 	// since is when the weather became what it is; changes counts.
 	since   time.Duration
 	changes int
+	// constant is what a request takes in constantly slow weather.
+	constant time.Duration
+	// refuses is what is refused in refusing weather.
+	refuses refusing
+	// asleep is closed when the host goes on, nil while it is not paused; wakes is
+	// when that is, woke when it last was, stepped when its clock was last set.
+	asleep               chan struct{}
+	wakes, woke, stepped time.Duration
 	// ambush: with the next late answer to a write, the host is cut off.
 	ambush bool
 
 	process *Process
 	started int
 
-	forbidden, plain, hardened, release, again bool
-	stopTimeout                                time.Duration
+	// timing is that of its processes, slack how long their work may take to stop
+	// after a term was lost, double the identity that they share with another's.
+	timing Timing
+	slack  time.Duration
+	double string
+
+	forbidden, plain, hardened, release, again, deaf, together bool
+
+	stopTimeout time.Duration
 }
 
 // draw decides how this host's processes contend.
 func (h *Host) draw(random *rand.Rand) {
 	t := h.world.timing
-	h.since = -time.Hour
+	h.since, h.woke, h.stepped = -time.Hour, -time.Hour, -time.Hour
 	h.release, h.again = random.IntN(4) > 0, random.IntN(2) == 0
 	h.forbidden, h.plain = random.IntN(6) == 0, random.IntN(8) == 0
 	h.hardened = random.IntN(2) == 0 && !h.plain
 	h.stopTimeout = between(random, t.Retry, 2*t.Lease)
+	more := h.random("more")
+	h.deaf = h.world.has(DeafLocks) && more.IntN(2) == 0
+	h.together = more.IntN(3) == 0
+	if h.world.has(SlowAPI) {
+		h.hardened = h.hardened && h.world.has(HTTP) // else its calls are cut short
+	}
+	if h.world.has(Webhook | FieldEdits | Emptied | SharedIdentity) {
+		h.plain = false // what tells whose write it is does not fit into a plain lock
+	}
 }
 
 func (h *Host) traits() string {
-	return fmt.Sprintf("release on cancel %v (stop timeout %v), contend again %v, watch forbidden %v, plain lock %v, hardened %v",
-		h.release, h.stopTimeout, h.again, h.forbidden, h.plain, h.hardened)
+	return fmt.Sprintf("%v, work stops within %v; release on cancel %v (stop timeout %v), contend again %v, watch forbidden %v, plain lock %v, hardened %v, deaf %v",
+		h.timing, h.slack, h.release, h.stopTimeout, h.again, h.forbidden, h.plain, h.hardened, h.deaf)
 }
 
 func (h *Host) random(purpose string) *rand.Rand { return h.world.random(h.name + purpose) }
@@ -222,14 +313,38 @@ func (h *Host) chance(purpose string) *rand.Rand {
 	return rand.New(rand.NewPCG(h.world.options.Seed^hash(h.name+purpose), uint64(h.world.now())))
 }
 
-func (h *Host) fate(kind string) fate { return h.weather.fate(h.chance(kind), h.world.timing) }
+func (h *Host) fate(kind string) fate {
+	random := h.chance(kind)
+	switch h.weather {
+	case Constant:
+		return fate{up: h.constant / 2, down: h.constant - h.constant/2, lands: true}
+	case Refusing:
+		f := Clear.fate(random, h.timing)
+		f.before = h.refuses.of(kind)
+		return f
+	}
+	return h.weather.fate(random, h.timing)
+}
 
 // way is how long an event of a watch takes.
 func (h *Host) way(purpose string) time.Duration { return between(h.chance(purpose), calm/20, calm) }
 
-// clearFor reports whether the weather has been clear for d.
-func (h *Host) clearFor(d time.Duration) bool {
-	return h.weather == Clear && h.world.now()-h.since >= d
+// clearFor reports whether the weather has been clear for d, and nobody has
+// meddled with the host.
+func (h *Host) clearFor(d time.Duration) bool { return h.weather == Clear && h.fairFor(d) }
+
+// fairFor reports whether the weather has been what it is for d, and nobody has
+// meddled with the host.
+func (h *Host) fairFor(d time.Duration) bool {
+	return h.world.now()-max(h.since, h.disturbed()) >= d && !h.paused()
+}
+
+// fair is what the weather is when nothing is wrong.
+func (h *Host) fair() Weather {
+	if h.constant > 0 {
+		return Constant
+	}
+	return Clear
 }
 
 // turn changes the weather, for d; zero is for ever.
@@ -243,7 +358,7 @@ func (h *Host) turn(weather Weather, d time.Duration) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if h.changes == change && !w.over {
-				h.turn(Clear, 0)
+				h.turn(h.fair(), 0)
 			}
 		})
 	}

@@ -1,0 +1,58 @@
+package simulation
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// refusing is what is refused in refusing weather, and how.
+type refusing struct {
+	err                error
+	read, write, watch bool
+}
+
+// of returns the error for a request, nil if it is not refused.
+func (r refusing) of(kind string) error {
+	if kind == "read" && r.read || kind == "write" && r.write || kind == "watch" && r.watch {
+		return r.err
+	}
+	return nil
+}
+
+func (r refusing) String() string {
+	return "refusing" + map[bool]string{true: " reads"}[r.read] + map[bool]string{true: " writes"}[r.write] + map[bool]string{true: " watches"}[r.watch] + ": " + r.err.Error()
+}
+
+// unexplained is a refusal without a reason, as the API server answers errors of
+// etcd's that it does not know, and denials of webhooks that give none.
+func unexplained(code int32, message string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Message: message}}
+}
+
+// drawRefusing draws what is refused.
+func drawRefusing(random *rand.Rand) refusing {
+	r := refusing{write: true}
+	switch random.IntN(4) {
+	case 0:
+		r.read = true
+	case 1:
+		r.watch, r.write = true, random.IntN(2) == 0
+	case 2:
+		r.read, r.watch = true, true
+	}
+	r.err = []error{
+		apierrors.NewTooManyRequests("too many requests", 0),
+		apierrors.NewTooManyRequests("too many requests", 1+random.IntN(8)),
+		apierrors.NewForbidden(leases, "lease", errors.New("no rights")),
+		unexplained(http.StatusInternalServerError, "database is locked"),
+		unexplained(http.StatusInternalServerError, "etcdserver: mvcc: database space exceeded"),
+		unexplained(http.StatusForbidden, "admission webhook denied the request"),
+		apierrors.NewInternalError(errors.New("rpc error: code = Unavailable")),
+		errRefused,
+	}[random.IntN(8)]
+	return r
+}

@@ -1,0 +1,55 @@
+package simulation
+
+import "time"
+
+// requests counts what a process has sent in the last minute.
+type requests struct {
+	at []time.Duration
+	// told: the judge has spoken.
+	told bool
+}
+
+// most returns how many requests of one contender a minute may hold: two a
+// second, or for short leases what renewals and retries by their timing are.
+func (t Timing) most() int {
+	perSecond := max(2, 4*float64(time.Second)/float64(t.Retry))
+	most := int(60 * perSecond)
+	if t.Retry < 2*time.Second {
+		most += 60 // at first, pauses are shorter
+	}
+	return most
+}
+
+// sent counts a request; the mutex is held.
+func (p *Process) counts(kind string) {
+	w := p.world
+	r := &p.requests
+	now := w.now()
+	r.at = append(r.at, now)
+	old := 0
+	for old < len(r.at) && r.at[old] <= now-time.Minute {
+		old++
+	}
+	if old > len(r.at)/2 {
+		r.at = append(r.at[:0], r.at[old:]...)
+		old = 0
+	}
+	if most := p.Timing.most(); len(r.at)-old > most && !r.told {
+		r.told = true
+		w.violated("requests", p, "sends a %s, its %dth request in a minute", kind, len(r.at)-old)
+	}
+}
+
+// mostRemembered bounds what an elector remembers of its failures.
+const mostRemembered = 64
+
+// remembers judges what the host's process remembers; the mutex is held.
+func (h *Host) remembers() {
+	p := h.process
+	if p == nil || p.dead() || p.exited || p.Remembered == nil || !h.world.has(Strict|Refusals) {
+		return
+	}
+	if n := p.Remembered(); n > mostRemembered {
+		h.world.violated("memory", p, "remembers %d things", n)
+	}
+}
