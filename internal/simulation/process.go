@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -35,7 +36,7 @@ type Process struct {
 	host   *Host
 	clock  *Clock
 	lock   *Lock
-	ctx    context.Context
+	ctx    atomic.Pointer[context.Context]
 	cancel context.CancelFunc
 	died   chan struct{}
 	// exited: its elector has returned and its work too.
@@ -99,7 +100,9 @@ func (h *Host) begin() *Process {
 
 // joins gives the process a new context and lets it contend; the mutex is held.
 func (p *Process) joins() {
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.ctx.Store(&ctx)
 	p.cancelled, p.returned, p.campaigns, p.joined = false, false, p.clock.Now(), p.world.now()
 }
 
@@ -313,11 +316,7 @@ func (p *Process) dead() bool {
 }
 
 // Context ends when the process, or this run of its elector, is to stop.
-func (p *Process) Context() context.Context {
-	p.world.mu.Lock()
-	defer p.world.mu.Unlock()
-	return p.ctx
-}
+func (p *Process) Context() context.Context { return *p.ctx.Load() }
 
 // Clock is the process's clock.
 func (p *Process) Clock() clock.WithDelayedExecution { return p.clock }
