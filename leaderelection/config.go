@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	upstream "k8s.io/client-go/tools/leaderelection"
 	"k8s.io/utils/clock"
@@ -21,6 +22,8 @@ const JitterFactor = upstream.JitterFactor
 // guards; its context ends with the term, and context.Cause of it is a
 // *TermEnded that says why. When it returns early, the term goes on (work that
 // it started elsewhere may still be running), and a release waits for nothing.
+// The context has the values, the logger and the deadline of Run's, and where the
+// end of that ended the term, the cause wraps its cause.
 // When it panics, the process dies, as with any goroutine; the lease then runs
 // out by itself.
 //
@@ -28,7 +31,9 @@ const JitterFactor = upstream.JitterFactor
 // when a term was over before the work could begin.
 //
 // OnNewLeader is called for each new holder that is seen, in order, one call at
-// a time, and never delays the election.
+// a time, and never delays the election. While a call does not return, the
+// newest holders wait for it, up to 16; older ones are left out. The last call is
+// always for the newest holder.
 type LeaderCallbacks = upstream.LeaderCallbacks
 
 // LeaderElectionConfig says what is contended for, how fast, and what to do
@@ -121,10 +126,8 @@ func (c *LeaderElectionConfig) validate() error {
 		return errors.New("no Lock is set (nil): see resourcelock.NewFromKubeconfig")
 	case c.Lock.Identity() == "":
 		return fmt.Errorf("the Lock on %s has an empty identity: it must be unique among all contenders", c.Lock.Describe())
-	}
-	if bound, hardened := boundOf(c.Lock); hardened && bound >= c.LeaseDuration {
-		return fmt.Errorf("LeaseDuration = %v: must be greater than %v, the time that one call to lock %s may take; make the lock with RenewDeadline = %v",
-			c.LeaseDuration, bound, c.Lock.Describe(), c.RenewDeadline)
+	case !utf8.ValidString(c.Lock.Identity()):
+		return fmt.Errorf("the Lock on %s has the identity %q: it must be valid UTF-8, or the API stores another one", c.Lock.Describe(), c.Lock.Identity())
 	}
 	return nil
 }

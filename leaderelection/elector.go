@@ -27,15 +27,18 @@ type LeaderElector struct {
 	writes  *ledger
 
 	mu sync.Mutex
-	// holder is the last one seen, reported the last one that OnNewLeader was
-	// called with.
+	// holder is the last one seen, reported the last one that OnNewLeader was to
+	// be called with, told the last one that it was called with.
 	holder   string
 	reported string
+	told     string
 	// seen is the newest record that was seen, and when.
 	seen  sighting
 	term  *Term
 	work  *work
 	queue callQueue
+	// events are what the recorder is yet to be told.
+	events callQueue
 	// said is that the log has said what the lock lacks, loud the last lease
 	// that it has called far too long.
 	said bool
@@ -100,13 +103,12 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	defer runtime.HandleCrashWithContext(ctx)
 	defer le.config.Callbacks.OnStoppedLeading()
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
-	ctx = klog.NewContext(ctx, logger)
 	le.sayWhatIsLacking(logger)
 	var aside time.Duration
 	for {
 		logger.Info("Contending for the lease")
 		le.await()
-		won := le.campaign(ctx, aside)
+		won := le.campaign(klog.NewContext(ctx, logger), aside)
 		if won == nil {
 			return
 		}
@@ -126,9 +128,8 @@ func (le *LeaderElector) Run(ctx context.Context) {
 func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEnded {
 	le.metrics.leaderOn(le.config.Name)
 	logger = klog.LoggerWithValues(logger, "term", le.token(won.state))
-	ctx = klog.NewContext(ctx, logger)
 	logger.Info("Leading", "after", won.how)
-	le.lock.RecordEvent("became leader")
+	le.recordEvent(logger, "became leader")
 	ended := le.lead(ctx, logger, won)
 	le.metrics.leaderOff(le.config.Name)
 	le.config.Trace.termEnded(le.Term(), ended)
@@ -137,7 +138,8 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	} else {
 		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls, "err", ended.Err)
 	}
-	le.lock.RecordEvent("stopped leading: " + string(ended.Reason))
+	le.recordEvent(logger, "stopped leading: "+string(ended.Reason))
+	le.events.flush(le.clock, flushEvents)
 	return ended
 }
 

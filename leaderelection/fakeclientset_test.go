@@ -18,7 +18,7 @@ import (
 // What adopters' unit tests run against: client-go's fake clientsets, which keep
 // no resource versions.
 var fakeClientsets = map[string]func() kubernetes.Interface{
-	"NewClientset":       func() kubernetes.Interface { return fake.NewClientset() },
+	"NewClientset": func() kubernetes.Interface { return fake.NewClientset() },
 	//lint:ignore SA1019 most tests still use it
 	"NewSimpleClientset": func() kubernetes.Interface { return fake.NewSimpleClientset() },
 }

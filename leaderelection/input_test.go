@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"no end", func(c *LeaderElectionConfig) { c.Callbacks.OnStoppedLeading = nil }, "no Callbacks.OnStoppedLeading is set"},
 		{"negative stop timeout", func(c *LeaderElectionConfig) { c.StopTimeout = -s }, "StopTimeout = -1s"},
 		{"deadline beyond the lease", func(c *LeaderElectionConfig) { c.RenewDeadline = time.Minute }, "LeaseDuration = 15s: must be greater than RenewDeadline = 1m0s"},
-		{"a lock too slow for the lease", func(c *LeaderElectionConfig) { c.Lock = slowLock{newMemory().lock("a")} }, "LeaseDuration = 15s: must be greater than 20s"},
+		{"an identity that is no text", func(c *LeaderElectionConfig) { c.Lock = newMemory().lock("a\xff") }, `the identity "a\xff": it must be valid UTF-8`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := good()
@@ -87,6 +88,23 @@ func TestBadInputIsNamed(t *testing.T) {
 	}
 }
 
+// slowLock was made with a bound that is longer than the lease, as Kubernetes'
+// own test of coordinated elections makes its lock.
 type slowLock struct{ *memoryLock }
 
 func (slowLock) Bound() (time.Duration, bool) { return 20 * s, true }
+
+func TestALockWhoseBoundIsLongerThanTheLeaseIsAcceptedAndItsCallsAreGivenUp(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := slowLock{newMemory().lock("a")}
+		go func() {
+			sleep(5 * s)
+			lock.with(func(l *memoryLock) { l.cut = true })
+		}()
+		said, le := listen(t, lock, 40*s, func(c *LeaderElectionConfig) { c.ContendAgain = true })
+		assert.Equal(t, 1, strings.Count(said, "A call to the lock may take as long as the lease"), said)
+		var ended *TermEnded
+		require.ErrorAs(t, le.Term().Err(), &ended)
+		assert.Equal(t, 12*s, ended.Since, "the term ended on time")
+	})
+}

@@ -16,6 +16,8 @@ type leadership struct {
 	le    *LeaderElector
 	term  *Term
 	state rl.Snapshot
+	// run is Run's context.
+	run context.Context
 
 	// worked is closed when OnStartedLeading has returned.
 	worked chan struct{}
@@ -49,14 +51,14 @@ type stopping struct {
 func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won) *TermEnded {
 	term := le.begin(won)
 	l := &leadership{
-		le: le, term: term, state: won.state,
+		le: le, term: term, state: won.state, run: ctx,
 		worked: make(chan struct{}), renewals: make(chan outcome, 1), logger: logger, effort: new(effort),
 		retry: le.clock.NewTimer(le.timing.retry), answers: make(chan answer),
 	}
 	l.retry.Stop() // until there is an attempt
-	renewCtx, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
+	renewCtx, stopRenewing := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
 	defer stopRenewing()
-	workCtx, stopWork := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), termKey{}, term))
+	workCtx, stopWork := workContext(ctx, term)
 	l.stopWork = stopWork
 	now := le.clock.now()
 	if term.rest(now) <= 0 {
@@ -185,6 +187,9 @@ func (l *leadership) because(ended *TermEnded) *TermEnded {
 		ended.Since = l.le.clock.now().steady(l.term.lastSent())
 		var err error
 		ended.Calls, err = l.effort.made()
+		if ended.Reason == Released || ended.Reason == Cancelled {
+			ended.cause = context.Cause(l.run)
+		}
 		if ended.Err == nil && (ended.Reason == RenewDeadline || ended.Reason == InDoubt) {
 			ended.Err = err
 		}

@@ -1,6 +1,7 @@
 package leaderelection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -55,6 +56,9 @@ type TermEnded struct {
 	// last one to fail failed with, or that none was answered. For Cancelled it is
 	// why the lease was not released, where that was to be. Else it is nil.
 	Err error
+
+	// cause is that of Run's context, where the end of that ended the term.
+	cause error
 }
 
 // Error says why, and what was tried.
@@ -72,9 +76,9 @@ func (e *TermEnded) Error() string {
 func (e *TermEnded) sentence() string {
 	switch e.Reason {
 	case Released:
-		return "its context was cancelled, to be released"
+		return "its context " + e.contextEnded() + ", to be released"
 	case Cancelled:
-		return "its context was cancelled"
+		return "its context " + e.contextEnded()
 	case Resigned:
 		return "it resigned"
 	case RenewDeadline:
@@ -96,10 +100,22 @@ func (e *TermEnded) sentence() string {
 	return string(e.Reason)
 }
 
-// Unwrap gives ErrNotLeader and Err.
-func (e *TermEnded) Unwrap() []error {
-	if e.Err == nil {
-		return []error{ErrNotLeader}
+// contextEnded says how Run's context ended, with the cause where it says more.
+func (e *TermEnded) contextEnded() string {
+	if e.cause == nil || errors.Is(e.cause, context.Canceled) {
+		return "was cancelled"
 	}
-	return []error{ErrNotLeader, e.Err}
+	return "ended (" + e.cause.Error() + ")"
+}
+
+// Unwrap gives ErrNotLeader, Err, and the cause of Run's context where the end
+// of that ended the term.
+func (e *TermEnded) Unwrap() []error {
+	all := []error{ErrNotLeader}
+	for _, err := range []error{e.Err, e.cause} {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	return all
 }

@@ -1,6 +1,9 @@
 package leaderelection
 
 import (
+	"fmt"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,40 +47,100 @@ func (le *LeaderElector) reportHolder(holder string) {
 	le.reported = holder
 	le.mu.Unlock()
 	if changed && le.config.Callbacks.OnNewLeader != nil {
-		le.queue.add(func() { le.config.Callbacks.OnNewLeader(holder) })
+		le.queue.add(func() { le.tellNewLeader(holder) })
 	}
 }
 
+// tellNewLeader calls OnNewLeader, unless what was left out since the last call
+// makes it the same holder again. Calls are made one at a time.
+func (le *LeaderElector) tellNewLeader(holder string) {
+	le.mu.Lock()
+	same := le.told == holder
+	le.told = holder
+	le.mu.Unlock()
+	if !same {
+		le.config.Callbacks.OnNewLeader(holder)
+	}
+}
+
+// flushEvents is how long the end of a term waits for the recorder of events,
+// since many a process exits when its term has ended.
+const flushEvents = 100 * time.Millisecond
+
+// recordEvent tells the recorder, which the election does not wait for. One that
+// panics is said and costs the event.
+func (le *LeaderElector) recordEvent(logger klog.Logger, event string) {
+	le.events.add(func() {
+		defer func() {
+			if reason := recover(); reason != nil {
+				logger.Error(fmt.Errorf("%v", reason), "The recorder of events panicked", "event", event, "stack", string(debug.Stack()))
+			}
+		}()
+		le.lock.RecordEvent(event)
+	})
+}
+
+// mostCallsWaiting bounds the calls that wait for one that does not return.
+const mostCallsWaiting = 16
+
 // callQueue runs functions one after another, in the order they were added,
-// without making whoever adds one wait. The zero value is ready for use.
+// without making whoever adds one wait. While one does not return, the newest
+// wait for it, at most mostCallsWaiting; older ones are left out. The zero value
+// is ready for use.
 type callQueue struct {
 	mu      sync.Mutex
 	waiting []func()
-	running bool
+	// idle is closed when everything has run; nil where nothing runs.
+	idle chan struct{}
 }
 
 func (q *callQueue) add(f func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.waiting) == mostCallsWaiting {
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+	}
 	q.waiting = append(q.waiting, f)
-	if !q.running {
-		q.running = true
+	if q.idle == nil {
+		q.idle = make(chan struct{})
 		go q.drain()
 	}
 }
 
 func (q *callQueue) drain() {
-	for {
-		q.mu.Lock()
-		if len(q.waiting) == 0 {
-			q.running = false
-			q.mu.Unlock()
-			return
-		}
-		f := q.waiting[0]
-		q.waiting = q.waiting[1:]
-		q.mu.Unlock()
+	for f := q.next(); f != nil; f = q.next() {
 		f()
+	}
+}
+
+// next takes the next function off the queue. When there is none, it returns nil
+// and the queue is idle.
+func (q *callQueue) next() func() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		close(q.idle)
+		q.idle = nil
+		return nil
+	}
+	f := q.waiting[0]
+	q.waiting = slices.Delete(q.waiting, 0, 1)
+	return f
+}
+
+// flush waits until everything has run that was added, for at most bound.
+func (q *callQueue) flush(clock timepiece, bound time.Duration) {
+	q.mu.Lock()
+	idle := q.idle
+	q.mu.Unlock()
+	if idle == nil {
+		return
+	}
+	patience := clock.NewTimer(bound)
+	defer patience.Stop()
+	select {
+	case <-idle:
+	case <-patience.C():
 	}
 }
 

@@ -10,14 +10,23 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// sayWhatIsLacking logs once what a lock that was not hardened cannot do.
+// sayWhatIsLacking logs once what a lock that was not hardened cannot do, and
+// that the calls of one which is slower than the lease are given up.
 func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
 	le.mu.Lock()
 	said := le.said
 	le.said = true
 	le.mu.Unlock()
-	if _, hardened := boundOf(le.config.Lock); !said && !hardened {
+	if said {
+		return
+	}
+	bound, hardened := boundOf(le.config.Lock)
+	switch {
+	case !hardened:
 		logger.Info("The lock's client was not hardened: terms end on time all the same, but a dead connection may cost the lease or delay a takeover. Make the lock with resourcelock.NewFromKubeconfig, or its client from a configuration changed by dialer.Harden")
+	case bound >= le.timing.lease:
+		logger.Info("A call to the lock may take as long as the lease, so the elector gives each up after RenewDeadline. A lock that was made with RenewDeadline finds dead connections sooner",
+			"callBound", bound, "leaseDuration", le.timing.lease, "renewDeadline", le.timing.deadline)
 	}
 }
 
