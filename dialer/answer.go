@@ -2,52 +2,100 @@ package dialer
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
-// maxAbsorbed is the longest body that belongs to the answer. A Lease is less
-// than a kilobyte; what is longer than this is not held in memory twice.
-const maxAbsorbed = 1 << 20
+// ErrTooLarge is wrapped by the error of a round trip whose answer's body was
+// longer than Budget.MaxBody.
+var ErrTooLarge = errors.New("the answer is too large")
 
-// absorb reads a body of known and modest length into memory, so that silence
-// in the middle of it counts as no answer and is hedged. Other bodies (watches,
-// chunked answers, upgraded connections) are left to be read by the caller.
-func absorb(request *http.Request, response *http.Response) error {
-	if streams(request, response) {
+// maxGrown is how much memory is taken on the word of a Content-Length.
+const maxGrown = 1 << 20
+
+// absorb reads the body of an answer into memory, so that silence in the middle
+// of it counts as no answer and is hedged. The body of a stream is left to be
+// read by the caller. moved counts the bytes that come.
+func absorb(ctx context.Context, response *http.Response, most int64, moved *atomic.Int64) error {
+	tooLarge := func() error {
+		return fmt.Errorf("read the body of an answer (%d), more than Budget.MaxBody (%d bytes): %w; if it has no end, see Transport.Stream", response.StatusCode, most, ErrTooLarge)
+	}
+	if response.Body == nil || response.Body == http.NoBody {
+		response.Body = http.NoBody
 		return nil
 	}
-	body := &absorbed{from: io.LimitedReader{R: response.Body, N: maxAbsorbed + 1}}
-	body.Grow(int(response.ContentLength) + bytes.MinRead) // ReadFrom asks for room beyond the end
+	if response.ContentLength > most {
+		_ = response.Body.Close()
+		return tooLarge()
+	}
+	most = min(most, math.MaxInt64-1)
+	body := &absorbed{from: source{LimitedReader: io.LimitedReader{R: response.Body, N: most + 1}, moved: moved}}
+	body.Grow(int(min(max(response.ContentLength, 0), maxGrown)) + bytes.MinRead) // ReadFrom asks for room beyond the end
+	// The bodies of net/http end with the attempt. Those of others may not.
+	inner := response.Body
+	stop := context.AfterFunc(ctx, func() { _ = inner.Close() })
 	_, err := body.ReadFrom(&body.from)
-	_ = response.Body.Close()
+	stop()
+	_ = inner.Close()
 	if err != nil {
-		return fmt.Errorf("read the answer's body, %d of %d bytes: %w", body.Len(), response.ContentLength, err)
+		return fmt.Errorf("read the body of an answer (%d), %s: %w", response.StatusCode, share(body.Len(), response.ContentLength), err)
+	}
+	if int64(body.Len()) > most {
+		return tooLarge()
 	}
 	body.from.R = nil
 	response.Body = body
 	return nil
 }
 
+// share says how much of a body has come.
+func share(have int, of int64) string {
+	if of < 0 {
+		return fmt.Sprintf("%d bytes so far", have)
+	}
+	return fmt.Sprintf("%d of %d bytes", have, of)
+}
+
 // absorbed is a body that has arrived, and what it is read from until then: one
 // allocation.
 type absorbed struct {
 	bytes.Buffer
-	from io.LimitedReader
+	from source
 }
 
 // Close implements io.Closer; there is nothing left to close.
 func (*absorbed) Close() error { return nil }
 
-func streams(request *http.Request, response *http.Response) bool {
-	return response.ContentLength < 0 || response.ContentLength > maxAbsorbed ||
-		response.StatusCode == http.StatusSwitchingProtocols || request.Method == http.MethodConnect
+// source counts what is read from it.
+type source struct {
+	io.LimitedReader
+	moved *atomic.Int64
 }
 
-// refused reports whether an answer says that the request was not executed,
-// but may be elsewhere or later (RFC 6585 section 4, RFC 9110 section 15.6).
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.LimitedReader.Read(p)
+	s.moved.Add(int64(n))
+	return n, err
+}
+
+// streams reports whether an answer is a stream: it is if one was asked for and
+// granted. A refusal is an answer like any other.
+func streams(asked bool, request *http.Request, response *http.Response) bool {
+	granted := response.StatusCode/100 == 2
+	return response.StatusCode == http.StatusSwitchingProtocols ||
+		granted && (asked || request.Method == http.MethodConnect)
+}
+
+// refused reports whether an answer says that another server, or this one a
+// little later, may have something better to say (RFC 6585 section 4, RFC 9110
+// section 15.6). It does not say that the request was not executed: behind a
+// gateway that gave up waiting (502, 504) it may have been.
 func refused(status int) bool {
 	return status == http.StatusTooManyRequests || gatewayFailed(status)
 }

@@ -2,8 +2,11 @@ package dialer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,22 +14,32 @@ import (
 type attempt struct {
 	number int // 0 is the first
 	hedge  bool
+	paid   bool // a token was taken for it
 	cancel context.CancelCauseFunc
 	use    *use
 	start  time.Time
+
+	moved  atomic.Int64          // the bytes of its bodies that have passed, except for those of a small request
+	status atomic.Int32          // of the answer that has begun, 0 before that
+	upload atomic.Pointer[error] // what the request's own body failed with
 }
 
-// outcome is how an attempt ended: an answer or an error, not both.
+// outcome is how an attempt ended: an answer, an error or a panic.
 type outcome struct {
 	attempt  *attempt
 	response *http.Response
+	stream   bool // the response's body is not part of the answer
 	err      error
+	crash    *crash
 }
 
 // discard frees what an attempt that has lost still holds.
 func (o outcome) discard() {
 	if o.response != nil {
 		_ = o.response.Body.Close()
+	}
+	if o.crash != nil {
+		o.crash.log(o.attempt.use) // nobody is left to raise it to
 	}
 	o.attempt.cancel(endedOutrun)
 }
@@ -57,6 +70,18 @@ func (a *attempt) weighed() bool {
 // server begin a TLS handshake, or at least has asked one to.
 func (a *attempt) shaking() bool { return !a.weighed() && a.use.shook.Load() }
 
+// reached reports whether the attempt was work for a server.
+func (a *attempt) reached() bool { return a.weighed() || a.use.shook.Load() }
+
+// failure says what is known of the attempt now that it has failed with err.
+func (a *attempt) failure(err error) failure {
+	return failure{err: err, upload: a.upload.Load() != nil, asked: a.use.waits.Load(), begun: a.use.begun.Load(), body: a.status.Load() != 0}
+}
+
+// unsent reports whether the attempt is known to have had no connection, so that
+// no server can have seen the request.
+func (a *attempt) unsent() bool { return !a.weighed() }
+
 // cancelWithAttempt calls cancel when the attempt that ctx belongs to, if any,
 // is over. The returned function ends the watch.
 func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop func()) {
@@ -69,7 +94,7 @@ func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop fun
 }
 
 // run sends the request and waits for its answer.
-func (a *attempt) run(base http.RoundTripper, request *http.Request) outcome {
+func (a *attempt) run(base http.RoundTripper, request *http.Request, stream bool, most int64) outcome {
 	response, err := base.RoundTrip(request)
 	switch {
 	case err != nil:
@@ -77,10 +102,14 @@ func (a *attempt) run(base http.RoundTripper, request *http.Request) outcome {
 	case response == nil:
 		return outcome{attempt: a, err: fmt.Errorf("%T returned neither an answer nor an error", base)}
 	}
+	a.status.Store(int32(response.StatusCode))
 	if response.Body == nil {
 		response.Body = http.NoBody
 	}
-	if err := absorb(request, response); err != nil {
+	if streams(stream, request, response) {
+		return outcome{attempt: a, response: response, stream: true}
+	}
+	if err := absorb(a.use, response, most, &a.moved); err != nil {
 		return outcome{attempt: a, err: err}
 	}
 	return outcome{attempt: a, response: response}
@@ -108,20 +137,52 @@ func (a *attempt) replay(ctx context.Context, request *http.Request) (*http.Requ
 	// A deep copy: attempts run at the same time, and not every round tripper
 	// below leaves the headers it is given alone (that of exec plugins sets one).
 	clone := request.Clone(ctx)
-	if a.number == 0 || request.Body == nil || request.Body == http.NoBody {
+	if !hasBody(request) {
 		return clone, nil
 	}
-	body, err := request.GetBody()
-	if err != nil {
-		return nil, fmt.Errorf("copy the request's body for attempt %d: %w", a.number+1, err)
+	if a.number > 0 {
+		body, err := request.GetBody()
+		if err != nil {
+			a.failUpload(err)
+			return nil, fmt.Errorf("copy the request's body for attempt %d: %w", a.number+1, err)
+		}
+		clone.Body = body
 	}
-	clone.Body = body
+	if clone.ContentLength <= 0 || clone.ContentLength > noticed {
+		clone.Body = &upload{ReadCloser: clone.Body, attempt: a}
+	}
 	return clone, nil
+}
+
+// noticed is how many bytes of a body must pass between two looks at an attempt
+// for it to count as being on its way, and how long a request's body must be for
+// that to be looked at.
+const noticed = 64 << 10
+
+// upload is the body of a request whose sending is followed.
+type upload struct {
+	io.ReadCloser
+	attempt *attempt
+}
+
+func (u *upload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	u.attempt.moved.Add(int64(n))
+	if err != nil && !errors.Is(err, io.EOF) {
+		u.attempt.failUpload(err)
+	}
+	return n, err
+}
+
+func (a *attempt) failUpload(err error) { a.upload.CompareAndSwap(nil, &err) }
+
+func hasBody(request *http.Request) bool {
+	return request.Body != nil && request.Body != http.NoBody
 }
 
 // replayable reports whether the request's body, if any, can be sent again.
 func replayable(request *http.Request) bool {
-	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
+	return !hasBody(request) || request.GetBody != nil
 }
 
 func closeBody(request *http.Request) {

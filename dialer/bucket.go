@@ -3,11 +3,11 @@ package dialer
 import "sync"
 
 const (
-	bucketSize = 10.0 // hedges that may go out in a burst
-	bucketEarn = 0.1  // what each request adds: in the long run one hedge in ten requests
+	bucketSize = 10.0 // further attempts that may go out in a burst
+	bucketEarn = 0.1  // what each request adds: in the long run one further attempt in ten requests
 )
 
-// bucket is the budget that keeps hedges from adding to an overload. It starts
+// bucket is the budget that keeps further attempts from adding to an overload. It starts
 // full. Its zero value is useful; it is safe for concurrent use.
 type bucket struct {
 	mu   sync.Mutex
@@ -31,6 +31,13 @@ func (b *bucket) spend() bool {
 	}
 	b.debt++
 	return true
+}
+
+// charge takes a token on credit, as much as a bucket at most.
+func (b *bucket) charge() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.debt = min(b.debt+1, 2*bucketSize)
 }
 
 func (b *bucket) add(tokens float64) {

@@ -5,27 +5,55 @@ import (
 	"time"
 )
 
-// Budget holds the bounds of one client's round trips. Only Answer is required;
+// Budget holds the bounds of one client's calls. Only Answer is required;
 // whatever is zero is derived from it by WithDefaults, the one place where
 // bounds are derived. A Budget is a plain value.
+//
+// Answer, Open and Upload bound a call from the moment it is made, whatever it
+// spends the time on. The other durations divide that time and never add to it.
 type Budget struct {
 	// Mode says whether connections are kept. Zero is UserTimeout.
 	Mode Mode
 
-	// Answer bounds one round trip, all its attempts included: an answer or an
-	// error arrives within it. Required, positive.
+	// Answer bounds one call: from the moment it is made to the last byte of the
+	// answer's body, or an error. It covers the wait for a connection, the dial
+	// and the proxy, the TLS handshake, the request's body, every attempt, every
+	// redirect that http.Client follows, and the answer's body whatever its length
+	// or encoding. Unlike http.Client.Timeout it does not cover the body of a
+	// stream (Transport.Stream), whose opening Open bounds. Required, positive.
 	Answer time.Duration
 
+	// Open bounds the opening of a stream, from the call to the answer's headers,
+	// which a server may hold back until there is something to say. Zero is
+	// Answer. It must not be negative.
+	Open time.Duration
+
+	// Upload is how much longer than Answer (or Open) a call may take whose
+	// request has a body: for uploads that a slow line needs longer for. Zero adds
+	// nothing: the sending of a body is part of Answer. It must not be negative.
+	Upload time.Duration
+
+	// MaxBody is the longest body of an answer in bytes, decompressed if net/http
+	// does that, since answers are taken into memory whole. A longer one is an
+	// error that wraps ErrTooLarge. Streams have no such limit. Zero is 16 MiB. It
+	// must not be negative.
+	MaxBody int64
+
 	// Hedge is how long an attempt may go unanswered before another one starts
-	// on a new connection. Zero is Answer/20, at least 50ms and at most 1s (and
-	// never more than Answer/2). Negative: no hedging; attempts that failed are
-	// still tried again. Otherwise it must be less than Answer.
+	// on a new connection. It is the least: where answers are slow, or this process
+	// is short of CPU, hedges wait longer, up to half of the call's bound, so that
+	// they do not add to the shortage. An attempt whose body is on its way, at
+	// 64 KiB or more for each time that Hedge passes, is not hedged. Zero is
+	// Answer/20, at least 50ms and at most 1s (and never more than Answer/2).
+	// Negative: no hedging; attempts that failed are still tried again. Otherwise
+	// it must be less than Answer.
 	Hedge time.Duration
 
 	// Connect bounds one dial, siblings included. It is also how long a TLS
 	// handshake may take before there is another attempt beside it, whatever the
-	// hedging budget says; twice as long for the one after. Zero is Answer/4, at
-	// least 500ms, at most Answer. It must not be negative nor more than Answer.
+	// hedging budget says (longer where hedges wait longer); twice as long for the
+	// one after. Zero is Answer/4, at least 500ms, at most Answer. It must not be
+	// negative nor more than Answer.
 	Connect time.Duration
 
 	// DialHedge is how long a dial may go unanswered before a sibling starts.
@@ -47,6 +75,8 @@ const (
 	minConnect = 500 * time.Millisecond
 	minSilence = 500 * time.Millisecond
 
+	defaultMaxBody = 16 << 20
+
 	// attemptsCap bounds the attempts of one round trip however small Hedge is;
 	// attemptsFloor leaves room for retries however large it is.
 	attemptsCap   = 24
@@ -58,6 +88,12 @@ const (
 func (b Budget) WithDefaults() Budget {
 	if b.Answer <= 0 {
 		return b
+	}
+	if b.Open == 0 {
+		b.Open = b.Answer
+	}
+	if b.MaxBody == 0 {
+		b.MaxBody = defaultMaxBody
 	}
 	if b.Hedge == 0 {
 		b.Hedge = b.defaultHedge()
@@ -86,6 +122,12 @@ func (b Budget) Validate() error {
 	}
 	b = b.WithDefaults()
 	switch {
+	case b.Open < 0:
+		return fmt.Errorf("dialer: Budget.Open is %v, it must not be negative", b.Open)
+	case b.Upload < 0:
+		return fmt.Errorf("dialer: Budget.Upload is %v, it must not be negative", b.Upload)
+	case b.MaxBody < 0:
+		return fmt.Errorf("dialer: Budget.MaxBody is %d bytes, it must not be negative", b.MaxBody)
 	case b.Hedge >= b.Answer:
 		return fmt.Errorf("dialer: Budget.Hedge is %v, it must be less than Answer (%v)", b.Hedge, b.Answer)
 	case b.Connect <= 0:
@@ -109,6 +151,18 @@ func (b Budget) pace() time.Duration {
 		return b.Hedge
 	}
 	return max(b.defaultHedge(), 1)
+}
+
+// call returns how long a call may take, or the opening of its stream.
+func (b Budget) call(stream, body bool) time.Duration {
+	bound := b.Answer
+	if stream {
+		bound = b.Open
+	}
+	if body {
+		bound += b.Upload
+	}
+	return bound
 }
 
 // attempts is the most attempts that one round trip may make.

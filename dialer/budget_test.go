@@ -14,23 +14,23 @@ func TestZeroFieldsAreDerivedFromAnswer(t *testing.T) {
 	for name, c := range map[string]struct{ given, want Budget }{
 		"five seconds": {
 			Budget{Answer: 5 * time.Second},
-			Budget{Answer: 5 * time.Second, Hedge: 250 * ms, Connect: 1250 * ms, DialHedge: 125 * ms, Silence: 1250 * ms},
+			Budget{Answer: 5 * time.Second, Open: 5 * time.Second, MaxBody: 16 << 20, Hedge: 250 * ms, Connect: 1250 * ms, DialHedge: 125 * ms, Silence: 1250 * ms},
 		},
 		"long": {
 			Budget{Answer: time.Minute},
-			Budget{Answer: time.Minute, Hedge: time.Second, Connect: 15 * time.Second, DialHedge: 500 * ms, Silence: 15 * time.Second},
+			Budget{Answer: time.Minute, Open: time.Minute, MaxBody: 16 << 20, Hedge: time.Second, Connect: 15 * time.Second, DialHedge: 500 * ms, Silence: 15 * time.Second},
 		},
 		"short": {
 			Budget{Answer: 600 * ms},
-			Budget{Answer: 600 * ms, Hedge: 50 * ms, Connect: 500 * ms, DialHedge: 25 * ms, Silence: 500 * ms},
+			Budget{Answer: 600 * ms, Open: 600 * ms, MaxBody: 16 << 20, Hedge: 50 * ms, Connect: 500 * ms, DialHedge: 25 * ms, Silence: 500 * ms},
 		},
 		"too short for the floors": {
 			Budget{Answer: 40 * ms},
-			Budget{Answer: 40 * ms, Hedge: 20 * ms, Connect: 40 * ms, DialHedge: 10 * ms, Silence: 40 * ms},
+			Budget{Answer: 40 * ms, Open: 40 * ms, MaxBody: 16 << 20, Hedge: 20 * ms, Connect: 40 * ms, DialHedge: 10 * ms, Silence: 40 * ms},
 		},
 		"what is set stays": {
-			Budget{Mode: Fresh, Answer: time.Second, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
-			Budget{Mode: Fresh, Answer: time.Second, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
+			Budget{Mode: Fresh, Answer: time.Second, Open: time.Hour, Upload: time.Minute, MaxBody: 5, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
+			Budget{Mode: Fresh, Answer: time.Second, Open: time.Hour, Upload: time.Minute, MaxBody: 5, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
 		},
 		"nothing to derive from": {Budget{}, Budget{}},
 	} {
@@ -58,6 +58,9 @@ func TestContradictingBoundsAreNamed(t *testing.T) {
 		"Budget.Hedge is 1s, it must be less than Answer (1s)":            {Answer: time.Second, Hedge: time.Second},
 		"Budget.Connect is -1ms, it must not be negative":                 {Answer: time.Second, Connect: -ms},
 		"Budget.Connect is 2s, it must not be more than Answer (1s)":      {Answer: time.Second, Connect: 2 * time.Second},
+		"Budget.Open is -1ms, it must not be negative":                    {Answer: time.Second, Open: -ms},
+		"Budget.Upload is -1ms, it must not be negative":                  {Answer: time.Second, Upload: -ms},
+		"Budget.MaxBody is -1 bytes, it must not be negative":             {Answer: time.Second, MaxBody: -1},
 		"Budget.DialHedge is 300ms, it must be less than Connect (200ms)": {Answer: time.Second, Connect: 200 * ms, DialHedge: 300 * ms},
 	} {
 		assert.ErrorContains(t, budget.Validate(), want)

@@ -108,7 +108,7 @@ func BenchmarkHedgeDecision(b *testing.B) {
 	c := oneCall()
 	b.ReportAllocs()
 	for b.Loop() {
-		if !c.exhausted() && c.mayHedge() {
+		if c.another() && c.mayHedge() {
 			c.transport.tokens.refund(1)
 		}
 		c.transport.tokens.earn()
@@ -125,7 +125,7 @@ func TestTheHedgeDecisionAllocatesNothing(t *testing.T) {
 		}
 		decided := 0
 		allocs := testing.AllocsPerRun(runs, func() {
-			if hedge := !c.exhausted() && c.mayHedge(); hedge == yes {
+			if hedge := c.another() && c.mayHedge(); hedge == yes {
 				decided++
 			}
 			if yes {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/dialer"
@@ -50,6 +52,65 @@ func ExampleTransport() {
 	defer response.Body.Close()
 	fmt.Println(response.Status)
 	// Output: 200 OK
+}
+
+// By default a creation is sent once, for another attempt might create twice. A
+// client whose every write the server refuses the second time may allow more.
+func ExampleWithHedgeable() {
+	var creations atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if creations.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+
+	budget := dialer.Budget{Answer: 20 * time.Second}
+	for _, options := range [][]dialer.Option{nil, {dialer.WithHedgeable(func(*http.Request) bool { return true })}} {
+		creations.Store(0)
+		hardened, err := dialer.Harden(&rest.Config{Host: server.URL}, budget, options...)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		client, err := rest.HTTPClientFor(hardened)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response, err := client.Post(server.URL, "application/json", strings.NewReader("{}"))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		client.CloseIdleConnections()
+		fmt.Println(response.Status, "after", creations.Load())
+	}
+	// Output:
+	// 503 Service Unavailable after 1
+	// 200 OK after 2
+}
+
+// Answers are taken in whole within the bound. What a caller reads as it comes is
+// a stream: by default a watch, a log that is followed and an upgraded connection.
+func ExampleWithStreams() {
+	feeds := func(request *http.Request) bool {
+		return dialer.IsStream(request) || request.URL.Path == "/feed"
+	}
+	hardened, err := dialer.Harden(&rest.Config{Host: "https://192.0.2.1"}, dialer.Budget{Answer: 5 * time.Second}, dialer.WithStreams(feeds))
+	fmt.Println(hardened.Host, err)
+	// Output: https://192.0.2.1 <nil>
+}
+
+func ExampleIsStream() {
+	for _, target := range []string{"/api/v1/pods?watch=true", "/api/v1/pods?watch=false", "/api/v1/namespaces/ns/pods/it/log?follow=true"} {
+		fmt.Println(dialer.IsStream(httptest.NewRequest(http.MethodGet, target, nil)))
+	}
+	// Output:
+	// true
+	// false
+	// true
 }
 
 // A Meter says what became of connections and requests.

@@ -16,28 +16,42 @@ import (
 var ErrOpaqueTransport = errors.New("the transport hides its sockets, they cannot be hardened")
 
 // Harden returns a changed copy of config for one small client, such as that of
-// a lock, whose every request ends within budget.Answer. Each HTTP client made
-// from the copy has a transport of its own that shares no connection and no
-// rate limiter with other clients and speaks HTTP/1.1. config is not changed.
+// a lock, whose every call ends within budget.Answer: one call of the client is
+// one call of a Transport, which says what is sent how often and what the bound
+// covers. Each HTTP client made from the copy has a transport of its own that
+// shares no connection and no rate limiter with other clients and speaks
+// HTTP/1.1. config is not changed.
+//
+// By default only what HTTP calls idempotent is sent more than once; WithHedgeable
+// changes that. Every answer but a stream is taken in whole within the bound, up
+// to budget.MaxBody; a stream is a watch, a log that is followed and an upgraded
+// connection, which WithStreams changes.
 //
 // Whatever else the user has configured goes on working: certificates and their
 // rotation, bearer tokens, exec plugins, impersonation, proxies, a Dial of the
 // user's own (it becomes Dialer.Dial) and WrapTransport (it runs within the
-// bounds, once for each attempt). Credentials that plugins fetch are fetched
-// outside the bounds. A Transport in config is cloned if it is an
-// *http.Transport (clients made from the copy share the clone), otherwise the
-// error wraps ErrOpaqueTransport. A CA file that changes is read again where
-// client-go does that, which is since v0.36.
+// bounds, once for each attempt; what it panics with reaches the caller).
+// Credentials that plugins fetch are fetched outside the bounds. A Transport in
+// config is cloned if it is an *http.Transport (clients made from the copy share
+// the clone), otherwise the error wraps ErrOpaqueTransport. A CA file that changes
+// is read again where client-go does that, which is since v0.36.
 //
-// A server that asks to wait (Retry-After) is not obeyed inside of the call, in
-// which client-go would sleep: the call returns, and its error tells the wait
-// (errors.SuggestsClientDelay of k8s.io/apimachinery/pkg/api/errors).
+// client-go does not sleep or try again inside of a call. A server that asks to
+// wait (Retry-After) is not obeyed there: the call returns, and its error tells
+// the wait (errors.SuggestsClientDelay of k8s.io/apimachinery/pkg/api/errors). And
+// an error does not look to client-go like one of those after which it would make
+// the call again: errors.Is and errors.As find its causes, a *Error among them,
+// but it says Timeout only if the caller's own deadline has passed, and it holds
+// no syscall.Errno of ECONNRESET for errors.As.
 //
-// Timeout becomes zero, because the bounds are kept here and it would end
-// watches; QPS becomes -1 and RateLimiter nil. Where the operating system has no
-// user timeout the mode falls back to Fresh. A nil config and a budget that
-// does not Validate are errors. A config is to be hardened once. StatsOf says what
-// became of a client's connections and requests, see also WithMeter.
+// Each request but a stream's tells the server how long it is waited for (the
+// query parameter timeout), as client-go's do for a Timeout, so that what was
+// given up here is not executed much later. Timeout itself becomes zero, because
+// the bounds are kept here and it would end watches; QPS becomes -1 and
+// RateLimiter nil. Where the operating system has no user timeout the mode falls
+// back to Fresh. A nil config and a budget that does not Validate are errors. A
+// config is to be hardened once. StatsOf says what became of a client's
+// connections and requests, see also WithMeter.
 func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, error) {
 	if config == nil {
 		return nil, errors.New("dialer: Harden: config is nil, it must be a *rest.Config")
@@ -48,7 +62,8 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 	budget = budget.WithDefaults()
 	budget.Mode = budget.Mode.kept()
 
-	meter := choose(opts).meter
+	chosen := choose(opts)
+	meter := chosen.meter
 	hardened := rest.CopyConfig(config)
 	hardened.NextProtos = []string{"http/1.1"}
 	hardened.Timeout = 0
@@ -66,7 +81,10 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 	wrap := config.WrapTransport
 	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
 		prepare(rt)
-		t := &Transport{Base: rt, Budget: budget, Meter: meter, sockets: rt}
+		t := &Transport{
+			Base: rt, Budget: budget, Hedgeable: chosen.hedgeable, Stream: chosen.stream, Meter: meter,
+			sockets: rt, announce: true,
+		}
 		if wrap != nil {
 			t.Base = wrap(rt)
 		}

@@ -176,7 +176,7 @@ func TestWatchThatItsReaderEndsIsByUs(t *testing.T) {
 	})
 	client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	_, reasons := metered(t, client)
-	response, err := client.Get(server.URL)
+	response, err := client.Get(server.URL + "?watch=true")
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, ByUs, next(t, reasons))

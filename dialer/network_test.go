@@ -149,5 +149,5 @@ func TestWatchOutlivesAnswer(t *testing.T) {
 		}
 	})
 	client := newClient(t, server, Budget{Answer: 200 * ms})
-	assert.Equal(t, "event 0\nevent 1\nevent 2\nevent 3\n", get(t, client, server.URL))
+	assert.Equal(t, "event 0\nevent 1\nevent 2\nevent 3\n", get(t, client, server.URL+"?watch=true"))
 }

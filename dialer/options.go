@@ -1,14 +1,36 @@
 package dialer
 
+import "net/http"
+
 // Option changes what Harden and HardenTraffic do beyond their bounds.
 type Option func(*options)
 
-type options struct{ meter *Meter }
+type options struct {
+	meter     *Meter
+	hedgeable func(*http.Request) bool
+	stream    func(*http.Request) bool
+}
 
 // WithMeter makes the clients of a hardened config count into m, which may
 // serve others as well. Without it, or with nil, each client counts into a
 // Meter of its own, which StatsOf reads.
 func WithMeter(m *Meter) Option { return func(o *options) { o.meter = m } }
+
+// WithHedgeable says which requests Harden's clients may send more than once,
+// see Transport.Hedgeable. Without it, or with nil, those that HTTP calls
+// idempotent: a POST (a creation, an event) and a PATCH are sent once. A client
+// that writes nothing but what a second equal write is refused for, such as a
+// lock's, may allow every request. HardenTraffic hedges nothing and ignores it.
+func WithHedgeable(may func(*http.Request) bool) Option {
+	return func(o *options) { o.hedgeable = may }
+}
+
+// WithStreams says which requests of Harden's clients are answered by a stream,
+// see Transport.Stream. Without it, or with nil, it is IsStream that does.
+// HardenTraffic bounds no answers and ignores it.
+func WithStreams(is func(*http.Request) bool) Option {
+	return func(o *options) { o.stream = is }
+}
 
 func choose(opts []Option) (chosen options) {
 	for _, option := range opts {

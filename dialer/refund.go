@@ -2,7 +2,8 @@ package dialer
 
 import "time"
 
-// hedging is what a round trip that has ended knows of its hedges.
+// hedging is what a round trip that has ended knows of the attempts that it paid
+// for: hedges, and retries of what had reached a server.
 type hedging struct {
 	delay   time.Duration // Budget.Hedge
 	weighed int           // hedges that reached a server

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -13,7 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/client-go/rest"
 )
 
 func TestAnotherServerIsAskedWhenOneRefuses(t *testing.T) {
@@ -118,6 +122,90 @@ func TestAServerThatAsksToWaitDoesNotHoldUpTheCall(t *testing.T) {
 			assert.True(t, asked)
 			assert.Equal(t, 3600, seconds, "the caller is told")
 			assert.EqualValues(t, 3, requests.Load(), "and two other connections were tried")
+		})
+	}
+}
+
+// A Status keeps its reason and its message in whatever language it is written
+// and however long it is; and whatever number the server asks to wait for.
+func TestAStatusThatAsksToWaitKeepsItsReasonAndMessage(t *testing.T) {
+	long := strings.Repeat("a long story, ", 400)
+	for _, spoken := range languages {
+		for asked, want := range map[string]int{"7": 7, "4294967296": math.MaxInt32, "-1": 0, "+3": 3} {
+			t.Run(spoken.media+", Retry-After "+asked, func(t *testing.T) {
+				var requests atomic.Int32
+				server, _ := newServer(t, false, func(w http.ResponseWriter, _ *http.Request) {
+					requests.Add(1)
+					w.Header().Set("Content-Type", spoken.media)
+					w.Header().Set("Retry-After", asked)
+					w.WriteHeader(http.StatusInternalServerError)
+					_ = spoken.Encode(&metav1.Status{
+						Status: metav1.StatusFailure, Code: 500, Reason: metav1.StatusReasonServerTimeout, Message: long,
+						Details: &metav1.StatusDetails{Name: "it", Kind: "leases", Causes: []metav1.StatusCause{{Message: "the cause"}}},
+					}, w)
+				})
+				hardened, err := Harden(newConfig(server), Budget{Answer: 10 * time.Second})
+				require.NoError(t, err)
+				client, err := rest.RESTClientForConfigAndClient(speaking(hardened, spoken), clientFor(t, hardened))
+				require.NoError(t, err)
+				start := time.Now()
+				err = client.Get().AbsPath("/it").Do(context.Background()).Error()
+				assert.True(t, apierrors.IsServerTimeout(err), "%v", err)
+				assert.ErrorContains(t, err, long)
+				var status apierrors.APIStatus
+				require.ErrorAs(t, err, &status)
+				require.NotNil(t, status.Status().Details)
+				assert.Equal(t, "leases", status.Status().Details.Kind)
+				assert.EqualValues(t, want, status.Status().Details.RetryAfterSeconds)
+				assert.EqualValues(t, 1, requests.Load(), "client-go neither sleeps nor asks again")
+				assert.Less(t, time.Since(start), 5*time.Second)
+			})
+		}
+	}
+}
+
+// speaking returns a config of a client that reads one language besides JSON.
+func speaking(hardened *rest.Config, spoken language) *rest.Config {
+	config := rest.CopyConfig(hardened)
+	config.GroupVersion = &schema.GroupVersion{Version: "v1"}
+	config.ContentType = spoken.media
+	config.NegotiatedSerializer = negotiator{[]runtime.SerializerInfo{
+		{MediaType: plain.media, EncodesAsText: true, Serializer: plain},
+		{MediaType: spoken.media, Serializer: spoken},
+	}}
+	return config
+}
+
+type negotiator struct{ known []runtime.SerializerInfo }
+
+func (n negotiator) SupportedMediaTypes() []runtime.SerializerInfo { return n.known }
+
+func (n negotiator) EncoderForVersion(e runtime.Encoder, _ runtime.GroupVersioner) runtime.Encoder {
+	return e
+}
+
+func (n negotiator) DecoderToVersion(d runtime.Decoder, _ runtime.GroupVersioner) runtime.Decoder {
+	return d
+}
+
+func TestWordsThatAskToWaitReachTheCaller(t *testing.T) {
+	for name, c := range map[string]struct{ contentType, body, want string }{
+		"text":                {"text/plain", "come back later\n", "come back later"},
+		"HTML":                {"text/html; charset=utf-8", "<p>later</p>", "<p>later</p>"},
+		"JSON, not a Status":  {"application/json", `{"kind":"Later"}`, `{"kind":"Later"}`},
+		"JSON that is broken": {"application/json", `{"kind":"Status"`, `{"kind":"Status"`},
+		"no text":             {"application/octet-stream", "\x00\x01\x02", "Service Unavailable"},
+		"no type":             {"", "later", "later"},
+		"no body":             {"text/plain", "", "Service Unavailable"},
+		"no text at the end":  {"text/plain", strings.Repeat("ö", maxSaid), strings.Repeat("ö", maxSaid/2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := &http.Response{StatusCode: 503, Header: http.Header{"Content-Type": {c.contentType}}}
+			_, status := refusal(response, []byte(c.body), 5)
+			assert.Equal(t, c.want, status.Message)
+			assert.Equal(t, metav1.StatusReasonServiceUnavailable, status.Reason)
+			assert.EqualValues(t, 503, status.Code)
+			assert.EqualValues(t, 5, status.Details.RetryAfterSeconds)
 		})
 	}
 }

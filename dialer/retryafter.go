@@ -2,46 +2,60 @@ package dialer
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
+	"math"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 )
 
-// unhurried keeps client-go from sleeping inside of a call. A refusal with a
-// Retry-After header makes it wait that long and try again, up to ten times
-// (rest.Request.MaxRetries), while a lease runs out. So the wish moves from the
-// header into the body, as an API server's own Status would have it, and the
-// caller decides.
+// unhurried makes one call of client-go one call of ours: it keeps client-go
+// from sleeping inside of it and from making it again.
+//
+// A refusal with a Retry-After header makes client-go wait that long and try
+// again, up to ten times (rest.Request.MaxRetries), while a lease runs out. So
+// the wish moves from the header into the Status that is the answer's body, where
+// an API server may put it as well, and the caller decides. See final for errors.
 type unhurried struct{ base http.RoundTripper }
 
-// maxSaid bounds what is kept of what a refusal says in words.
+// maxSaid bounds what is kept of what a refusal says in words, as client-go does.
 const maxSaid = 2 << 10
 
 // RoundTrip implements http.RoundTripper.
 func (u *unhurried) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := u.base.RoundTrip(request)
 	if err != nil {
-		return nil, err
+		return nil, settled(err, request)
 	}
 	after, ok := retryAfter(response)
 	if !ok {
 		return response, nil
 	}
-	said, _ := io.ReadAll(io.LimitReader(response.Body, maxSaid)) // what there is
+	// The body is no stream, for this is no success: it has been taken in whole.
+	said, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
-	body, err := json.Marshal(refusal(response.StatusCode, said, after))
 	if err != nil {
-		return nil, err
+		return nil, settled(err, request)
+	}
+	language, status := refusal(response, said, after)
+	var body bytes.Buffer
+	if err := language.Encode(status, &body); err != nil {
+		return nil, settled(err, request)
 	}
 	response.Header.Del("Retry-After")
-	response.Header.Set("Content-Type", "application/json")
 	response.Header.Del("Content-Encoding")
-	response.ContentLength = int64(len(body))
-	response.Body = io.NopCloser(bytes.NewReader(body))
+	response.Header.Del("Content-Length")
+	response.Header.Set("Content-Type", language.media)
+	response.ContentLength = int64(body.Len())
+	response.Body = io.NopCloser(&body)
 	return response, nil
 }
 
@@ -52,39 +66,89 @@ func (u *unhurried) WrappedRoundTripper() http.RoundTripper { return u.base }
 func (u *unhurried) CloseIdleConnections() { closeIdle(u.base) }
 
 // retryAfter returns the seconds that client-go would wait for: the rule of
-// checkWait in k8s.io/client-go/rest.
+// checkWait in k8s.io/client-go/rest. A number too large for a Status is the
+// largest that it can hold.
 func retryAfter(response *http.Response) (seconds int32, ok bool) {
-	if response.StatusCode != http.StatusTooManyRequests && response.StatusCode/100 != 5 {
+	if response.StatusCode != http.StatusTooManyRequests && response.StatusCode < 500 {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(response.Header.Get("Retry-After"), 10, 32)
-	return int32(n), err == nil
+	n, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	return int32(min(max(n, 0), math.MaxInt32)), err == nil
 }
 
-// refusal returns the Status of a refusal: the server's own, if it sent one,
-// or one of its words, with the wish to wait.
-func refusal(code int, said []byte, after int32) *metav1.Status {
-	status := &metav1.Status{}
-	if json.Unmarshal(said, status) != nil || status.Kind != "Status" {
-		status = &metav1.Status{Message: strings.TrimSpace(strings.ToValidUTF8(string(said), ""))}
-		if status.Message == "" {
-			status.Message = http.StatusText(code)
-		}
+// language is one in which a Status may be written.
+type language struct {
+	runtime.Serializer
+	media string
+}
+
+// plain is JSON, which every client of client-go reads, and languages are the
+// other ones that a client may ask for.
+var plain, languages = func() (language, []language) {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	plain := language{json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{}), runtime.ContentTypeJSON}
+	return plain, []language{
+		plain,
+		{protobuf.NewSerializer(scheme, scheme), runtime.ContentTypeProtobuf},
+		{cbor.NewSerializer(scheme, scheme), runtime.ContentTypeCBOR},
+	}
+}()
+
+// refusal returns the Status of a refusal, and the language to write it in: the
+// server's own, if it sent one, or one of its words, with the wish to wait.
+func refusal(response *http.Response, said []byte, after int32) (language, *metav1.Status) {
+	spoken, status := understand(response.Header.Get("Content-Type"), said)
+	if status == nil {
+		spoken, status = plain, &metav1.Status{Message: words(said)}
+	}
+	if status.Message == "" {
+		status.Message = http.StatusText(response.StatusCode)
 	}
 	status.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
-	status.Status, status.Code = metav1.StatusFailure, int32(code)
+	status.Status, status.Code = metav1.StatusFailure, int32(response.StatusCode)
 	switch {
 	case status.Reason != "":
-	case code == http.StatusTooManyRequests:
+	case response.StatusCode == http.StatusTooManyRequests:
 		status.Reason = metav1.StatusReasonTooManyRequests
-	case code == http.StatusServiceUnavailable:
+	case response.StatusCode == http.StatusServiceUnavailable:
 		status.Reason = metav1.StatusReasonServiceUnavailable
+	case response.StatusCode == http.StatusGatewayTimeout:
+		status.Reason = metav1.StatusReasonTimeout
 	default:
 		status.Reason = metav1.StatusReasonInternalError
 	}
 	if status.Details == nil {
 		status.Details = &metav1.StatusDetails{}
 	}
-	status.Details.RetryAfterSeconds = max(after, 0)
-	return status
+	status.Details.RetryAfterSeconds = after
+	return spoken, status
+}
+
+// understand returns the Status that a body holds, nil if it holds none, and its
+// language. A body whose type is not given may be JSON.
+func understand(contentType string, said []byte) (language, *metav1.Status) {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		media = runtime.ContentTypeJSON
+	}
+	for _, l := range languages {
+		if l.media != media {
+			continue
+		}
+		object, _, err := l.Decode(said, &schema.GroupVersionKind{Version: "v1", Kind: "Status"}, nil)
+		if status, is := object.(*metav1.Status); err == nil && is {
+			return l, status
+		}
+	}
+	return language{}, nil
+}
+
+// words returns what a body says to a reader: nothing, if it is no text.
+func words(said []byte) string {
+	said = said[:min(len(said), maxSaid)]
+	if bytes.ContainsFunc(said, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }) {
+		return ""
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(string(said), ""))
 }

@@ -6,32 +6,43 @@ import (
 	"sync"
 )
 
-// Transport is an http.RoundTripper whose every round trip ends within
-// Budget.Answer. A request that is not answered soon is hedged: after
+// Transport is an http.RoundTripper whose every call ends within a bound
+// (Budget.Answer): with an answer, taken in whole, or with an *Error. An answer
+// is headers and body, whatever the body's length or encoding; only the body of
+// a stream (Stream) is the caller's to read, and lasts as long as the request's
+// context. The bound is of the call: redirects that an http.Client follows are
+// part of it.
+//
+// What is sent how often: a request that may be sent twice (Hedgeable, by default
+// those that HTTP calls idempotent) and is not answered soon is hedged. After
 // Budget.Hedge another attempt goes out on a new connection, the first answer
 // wins and the others are cancelled, their connections closed with them. An
-// attempt that fails is made again, twice at once and then at the pace of
-// Hedge. There are at most 2*Answer/Hedge attempts, never more than 24.
+// attempt that fails is made again, twice at once and then at the pace of Hedge.
+// There are at most 2*Answer/Hedge attempts, never more than 24. Any other
+// request is sent once: it is made again only if it is known not to have been
+// sent, because no connection was made for it.
 //
-// An answer that refuses (429, 502, 503, 504) is not the last word: up to two
-// more attempts go out on new connections, each for the price of a hedge, and
-// only if they fare no better is the refusal the answer.
+// What another attempt cannot change is returned at once: a request that
+// net/http cannot send, a round tripper below that refuses it, an answer beyond
+// Budget.MaxBody. Where one side does not trust the other's certificate two more
+// connections are tried, since another server may stand behind the same address.
 //
-// An answer is the headers and, if its length is known and at most 1 MiB, the
-// body. A longer body, one of unknown length and a watch are the caller's to
-// read: they are not bounded by Answer and end with the request's context. The
-// error of a round trip without an answer is an *Error.
+// An answer that refuses (429, 502, 503, 504) is not the last word: if the
+// request may be sent twice, up to two more attempts go out on new connections,
+// and only if they fare no better is the refusal the answer.
 //
-// Hedging sends a request twice. The lock client may do so because each of its
-// writes carries the resourceVersion it is based on, so that the second of two
-// equal writes is refused. Set Hedgeable for anything else.
+// A token bucket bounds the load: every further attempt costs one of ten tokens
+// unless the attempt before it failed without having reached a server, and ten
+// requests earn one. Without a token there is no further attempt. Tokens come back for
+// a hedge that never got as far as a TLS handshake, for one that was left there
+// while another was answered at once, and for one that shows the first attempt's
+// connection to have died: it was a kept one, and the answer came sooner than
+// Hedge once asked for elsewhere. So dead connections do not drain the bucket; a
+// server that is slow for everyone does. (A TLS handshake that misses
+// Budget.Connect is the exception: it gets an attempt beside it on credit.)
 //
-// A token bucket bounds the load: hedges draw on ten tokens, and ten requests
-// earn one. A hedge that never got as far as a TLS handshake costs nothing, nor
-// does one that was left there while another was answered at once, nor one that
-// shows the first attempt's connection to have died: it was a kept one, and the
-// answer came sooner than Hedge once asked for elsewhere. So dead connections do
-// not drain the bucket; a server that is slow for everyone does.
+// A panic of a round tripper below is raised again in the goroutine that called
+// RoundTrip.
 //
 // A Transport is safe for concurrent use while its fields are not changed. It
 // must not be copied after first use.
@@ -46,22 +57,33 @@ type Transport struct {
 	// Budget.Validate says.
 	Budget Budget
 
-	// Hedgeable says whether a request may be sent more than once. Nil allows it
-	// for every request whose body can be replayed (http.Request.GetBody), which
-	// is right for a client whose writes are conditional. Outside of a lock
-	// client, allow only requests that are idempotent. A request that is not
-	// allowed is sent once and still bounded.
+	// Hedgeable says whether a request may be sent more than once. Nil allows
+	// what HTTP calls idempotent (RFC 9110, section 9.2.2: GET, HEAD, OPTIONS,
+	// TRACE, PUT, DELETE), and requests with an Idempotency-Key header, as
+	// net/http does; not those that ask for another protocol. A client whose every
+	// write is conditional may allow more: of two equal writes that carry the same
+	// resourceVersion, the second is refused. Whatever it says, a body that cannot
+	// be replayed (http.Request.GetBody) is sent once.
 	Hedgeable func(*http.Request) bool
+
+	// Stream says whether the answer to a request is a stream, which may go on for
+	// ever: its opening is bounded by Budget.Open and its body by the request's
+	// context alone. Nil is IsStream: watches, logs that are followed, upgrades. An
+	// answer that is no success is never a stream, and 101 (Switching Protocols)
+	// always is.
+	Stream func(*http.Request) bool
 
 	// Meter counts requests, and the connections of the transport that stands in
 	// for a nil Base or of any Dialer below that has no Meter itself. Nil is a
 	// Meter of the Transport's own.
 	Meter *Meter
 
-	sockets http.RoundTripper // holds the idle connections if Base may hide them; nil is Base
-	tokens  bucket
-	fresh   freshening
-	tally   Meter
+	sockets  http.RoundTripper // holds the idle connections if Base may hide them; nil is Base
+	announce bool              // requests tell the API server how long they are waited for
+	tokens   bucket
+	learned  patience
+	fresh    freshening
+	tally    Meter
 
 	once sync.Once
 	own  *http.Transport
@@ -76,15 +98,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	budget = budget.WithDefaults()
 	budget.Mode = budget.Mode.kept()
-	c := &call{
-		transport: t,
-		base:      t.WrappedRoundTripper(),
-		budget:    budget,
-		request:   request,
-		once:      !replayable(request) || t.Hedgeable != nil && !t.Hedgeable(request),
-		results:   make(chan outcome),
-	}
-	return c.run(request.Context())
+	return t.newCall(request, budget).run(request.Context())
 }
 
 // WrappedRoundTripper returns Base, or the transport that stands in for it. It

@@ -8,10 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,9 +83,22 @@ func after(d time.Duration, next func(*http.Request) (*http.Response, error)) fu
 	}
 }
 
-var errBroken = errors.New("broken pipe")
+var errBroken error = syscall.EPIPE
 
 func broken(*http.Request) (*http.Response, error) { return nil, errBroken }
+
+// unreachable fails as net/http does where no connection could be made.
+func unreachable(request *http.Request) (*http.Response, error) {
+	httptrace.ContextClientTrace(request.Context()).GetConn("192.0.2.1:443")
+	return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+}
+
+// newWatch is a request whose answer is a stream.
+func newWatch(ctx context.Context) *http.Request {
+	request := newRequest(ctx, "GET", "")
+	request.URL.RawQuery = "watch=true"
+	return request
+}
 
 func newRequest(ctx context.Context, method, body string) *http.Request {
 	var reader io.Reader
@@ -188,21 +203,21 @@ func TestFailedAttemptIsMadeAgainAtOnceThenPaced(t *testing.T) {
 		assert.Equal(t, "fifth", bodyOf(t, response))
 		assert.Equal(t, []time.Duration{0, 0, 0, 100 * ms, 200 * ms}, base.at)
 
-		base = newScript(broken)
+		base = newScript(unreachable)
 		_, err = send(base, newRequest(t.Context(), "PUT", "x"))
-		require.ErrorIs(t, err, errBroken)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-		assert.ErrorContains(t, err, "the last failure was: broken pipe")
+		assert.ErrorContains(t, err, "the last failure was: dial: connection refused")
 		assert.InDelta(t, 12, base.sent.Load(), 1, "it does not spin")
 	})
 }
 
 func TestAttemptsAreUsedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		base := newScript(broken)
+		base := newScript(unreachable)
 		rt := &Transport{Base: base, Budget: Budget{Answer: time.Minute, Hedge: 100 * ms}}
 		_, err := rt.RoundTrip(newRequest(t.Context(), "GET", ""))
-		require.ErrorIs(t, err, errBroken)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
 		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 		assert.EqualValues(t, attemptsCap, base.sent.Load())
 	})
@@ -281,7 +296,7 @@ func TestStreamOutlivesAnswerAndEndsWithItsBody(t *testing.T) {
 			time.AfterFunc(time.Hour, func() { _, _ = writer.Write([]byte("news")) })
 			return &http.Response{StatusCode: 200, ContentLength: -1, Body: reader}, nil
 		})
-		response, err := send(base, newRequest(t.Context(), "GET", ""))
+		response, err := send(base, newWatch(t.Context()))
 		require.NoError(t, err)
 		news := make([]byte, 4)
 		_, err = io.ReadFull(response.Body, news)
@@ -329,9 +344,8 @@ func TestConnectionIsNotKeptAfterAGatewayFailed(t *testing.T) {
 	})
 	response, err := once(base)
 	require.NoError(t, err)
-	assert.Zero(t, base.idle.Load())
 	assert.Equal(t, "chunks", bodyOf(t, response))
-	assert.EqualValues(t, 1, base.idle.Load(), "the connection of a stream is given back when its body is closed")
+	assert.EqualValues(t, 1, base.idle.Load(), "a refusal is taken in whole, whatever its length")
 }
 
 func TestServerSlowForEveryoneIsHedgedWithinTheBucket(t *testing.T) {
@@ -344,8 +358,7 @@ func TestServerSlowForEveryoneIsHedgedWithinTheBucket(t *testing.T) {
 			_, err := rt.RoundTrip(newRequest(t.Context(), "GET", ""))
 			require.NoError(t, err)
 		}
-		// A request earns after it has filled up: the first earns nothing.
-		assert.InDelta(t, requests+bucketSize+requests*bucketEarn, slow.sent.Load(), 1)
+		assert.LessOrEqual(t, slow.sent.Load(), int32(requests+bucketSize/2), "hedges that are as slow are no more sent, long before the bucket is empty")
 	})
 }
 

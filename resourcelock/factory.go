@@ -100,7 +100,8 @@ func (o Options) budgetFor(config *restclient.Config) (dialer.Budget, error) {
 }
 
 func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.Meter, labels map[string]string) (*Factory, error) {
-	var options []dialer.Option
+	// Each write is conditional: the second of two equal ones is refused.
+	options := []dialer.Option{dialer.WithHedgeable(func(*http.Request) bool { return true })}
 	if meter != nil {
 		options = append(options, dialer.WithMeter(meter))
 	}
