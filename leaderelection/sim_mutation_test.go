@@ -49,17 +49,19 @@ func TestSimulationFindsBrokenLaws(t *testing.T) {
 
 // lingering hands the end of a term on to the work a little late.
 func lingering(p *simulation.Process) {
-	runElector(p, func(ctx context.Context, tenure simulation.Tenure) {
+	(&rig{work: func(p *simulation.Process, ctx context.Context, tenure simulation.Tenure) {
 		late, cancel := context.WithCancelCause(context.Background())
 		context.AfterFunc(ctx, func() {
 			time.AfterFunc(time.Millisecond, func() { cancel(context.Cause(ctx)) })
 		})
 		p.Work(late, tenure)
-	})
+	}}).run(p)
 }
 
 // dawdling runs an elector whose timers are late.
-func dawdling(p *simulation.Process) { runElectorOn(p, lateClock{p.Clock()}, p.Work) }
+func dawdling(p *simulation.Process) {
+	(&rig{clock: func(p *simulation.Process) clock.WithDelayedExecution { return lateClock{p.Clock()} }}).run(p)
+}
 
 type lateClock struct{ clock.WithDelayedExecution }
 
@@ -69,13 +71,13 @@ func (c lateClock) NewTimer(d time.Duration) clock.Timer {
 
 // releasing makes the elector believe that its work has returned at once.
 func releasing(p *simulation.Process) {
-	runElector(p, func(ctx context.Context, tenure simulation.Tenure) { go p.Work(ctx, tenure) })
+	(&rig{work: func(p *simulation.Process, ctx context.Context, tenure simulation.Tenure) { go p.Work(ctx, tenure) }}).run(p)
 }
 
 // tokenless gives every term the same token.
 func tokenless(p *simulation.Process) {
-	runElector(p, func(ctx context.Context, tenure simulation.Tenure) {
+	(&rig{work: func(p *simulation.Process, ctx context.Context, tenure simulation.Tenure) {
 		tenure.Token = "1"
 		p.Work(ctx, tenure)
-	})
+	}}).run(p)
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/holdfast-go/holdfast/internal/simulation"
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
 var (
@@ -155,36 +156,66 @@ func (s *tally) String() string {
 }
 
 // holdfast runs this package's elector.
-func holdfast(p *simulation.Process) { runElector(p, p.Work) }
+func holdfast(p *simulation.Process) { (&rig{}).run(p) }
 
-// runElector runs it with other work.
-func runElector(p *simulation.Process, work func(context.Context, simulation.Tenure)) {
-	runElectorOn(p, p.Clock(), work)
+// rig is how an elector is run in a simulation. The zero rig runs it as it is;
+// one with a fault put in front of it shows whether the judge finds the fault.
+type rig struct {
+	clock func(*simulation.Process) clock.WithDelayedExecution
+	lock  func(*simulation.Process, rl.Versioned) rl.Versioned
+	work  func(*simulation.Process, context.Context, simulation.Tenure)
+	// changed changes the configuration, made the elector.
+	changed func(*simulation.Process, *LeaderElectionConfig)
+	made    func(*simulation.Process, *LeaderElector)
+	// around calls Run.
+	around func(*simulation.Process, *LeaderElector, context.Context)
 }
 
-// runElectorOn runs it on another clock, too.
-func runElectorOn(p *simulation.Process, clock clock.WithDelayedExecution, work func(context.Context, simulation.Tenure)) {
-	var le *LeaderElector
-	le, err := NewLeaderElector(LeaderElectionConfig{
+func (r *rig) run(p *simulation.Process) {
+	work := (*simulation.Process).Work
+	if r.work != nil {
+		work = r.work
+	}
+	config := LeaderElectionConfig{
 		Lock:          p.Lock(),
 		LeaseDuration: p.Timing.Lease, RenewDeadline: p.Timing.Deadline, RetryPeriod: p.Timing.Retry,
 		ReleaseOnCancel: p.Release, ContendAgain: p.Again, StopTimeout: p.StopTimeout,
-		Clock: clock, Coordinated: p.Coordinated,
+		Clock: p.Clock(), Coordinated: p.Coordinated,
 		Callbacks: LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				term, _ := TermFromContext(ctx)
-				work(ctx, simulation.Tenure{Over: term.Done(), Token: term.FencingToken(), Reason: func() string { return reasonOf(ctx) }})
+				work(p, ctx, simulation.Tenure{Over: term.Done(), Token: term.FencingToken(), Reason: func() string { return reasonOf(ctx) }})
 			},
 			OnStoppedLeading: p.StoppedLeading,
 			OnNewLeader:      p.NewLeader,
 		},
-	})
+	}
+	if r.clock != nil {
+		config.Clock = r.clock(p)
+	}
+	if lock, ok := config.Lock.(rl.Versioned); ok && r.lock != nil {
+		config.Lock = r.lock(p, lock)
+	}
+	if r.changed != nil {
+		r.changed(p, &config)
+	}
+	le, err := NewLeaderElector(config)
 	if err != nil {
 		panic(err) // a configuration that the simulation drew and that is not valid
 	}
 	le.random = p.Random
 	p.Resign, p.Remembered = le.Resign, le.remembered
-	run := func(ctx context.Context) { le.Run(klog.NewContext(ctx, klog.Logger{})) }
+	if r.made != nil {
+		r.made(p, le)
+	}
+	run := func(ctx context.Context) {
+		ctx = klog.NewContext(ctx, klog.Logger{})
+		if r.around != nil {
+			r.around(p, le, ctx)
+			return
+		}
+		le.Run(ctx)
+	}
 	p.Twice(run)
 	run(p.Context())
 	for p.Another() {

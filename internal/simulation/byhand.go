@@ -91,6 +91,11 @@ func (w *World) restore(random *rand.Rand) {
 	if !earlier.held() || earlier.edited || earlier.lease < current.lease || earlier.position == current.position {
 		return
 	}
+	for _, h := range w.hosts {
+		if h.process != nil && !h.process.dead() && h.process.sight.state.record == earlier.record {
+			return // who has seen nothing newer cannot know that there was
+		}
+	}
 	w.store.restore(earlier, w.now())
 	w.token = 0
 	w.note("someone", "RESTORES a backup: version %s again, held by %q", earlier.ResourceVersion, earlier.Record.HolderIdentity)
@@ -132,7 +137,7 @@ func (w *World) change(what string, change func(*state)) {
 // editField edits any field.
 func (w *World) editField(random *rand.Rand) {
 	current := w.store.current()
-	if !current.held() || current.emptied {
+	if !current.held() || current.emptied || current.author == nil {
 		return
 	}
 	switch random.IntN(8) {
@@ -155,7 +160,7 @@ func (w *World) editField(random *rand.Rand) {
 	case 5:
 		w.change("the renew time", func(s *state) {
 			s.Record.RenewTime = metav1.NewTime(s.Record.RenewTime.Add(between(random, -time.Hour, time.Hour)))
-			s.dubious = true
+			s.dubious, s.vague = true, true
 			w.restate(s)
 		})
 	case 6:
@@ -190,7 +195,7 @@ func (w *World) restate(s *state) {
 
 // strip removes all annotations.
 func (w *World) strip(s *state) {
-	s.Stated = rl.Statement{}
+	s.Stated, s.vague = rl.Statement{}, true
 	w.restate(s)
 	if s.object != nil {
 		s.object = s.object.DeepCopy()

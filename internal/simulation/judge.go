@@ -165,8 +165,9 @@ func (p *Process) claiming(base string, record rl.LeaderElectionRecord) bool {
 // told judges what a process is told: the state s, by a request sent at sent.
 func (p *Process) told(s state, kind string, sent time.Duration) {
 	w := p.world
-	mine := s.author == p && s.held() && !s.emptied && !(p.Coordinated && s.Record.PreferredHolder != "")
-	if mine && s.sent.After(p.confirmed) {
+	written := s.author == p && s.held()
+	mine := written && !s.emptied && !(p.Coordinated && s.Record.PreferredHolder != "")
+	if written && s.sent.After(p.confirmed) {
 		if p.leading && w.now()-p.heard > 2*p.Timing.Retry {
 			w.result.Weathered++
 		}

@@ -87,6 +87,9 @@ func (w *World) execute(p *Process, base string, next state) (state, error) {
 		w.note(p.name, "  its write, based on %s, is refused: %v", base, err)
 		return state{}, err
 	}
+	if now := w.store.current(); next.claim && p.Coordinated && now.Record.PreferredHolder != "" && !w.options.Reference {
+		w.violated("appointment", p, "begins a term though the API server prefers %q", now.Record.PreferredHolder)
+	}
 	next.committed = w.now()
 	written := w.store.commit(next)
 	w.committed(p, written)
@@ -117,8 +120,8 @@ func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (stat
 		w.mu.Unlock()
 		return state{}, errDead
 	}
-	p.counts(kind)
 	f := p.host.fate(kind)
+	p.counts(kind, f)
 	sent, epoch := w.now(), w.store.epoch
 	if w.options.Break == Silence && kind == "write" && p.leading && p.host.chance("silence").IntN(4) == 0 {
 		f.lost = true

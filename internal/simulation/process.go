@@ -63,6 +63,8 @@ type Process struct {
 	campaigns time.Time
 	joined    time.Duration
 	unwatched time.Duration
+	// panics: its Run has panicked.
+	panics atomic.Bool
 	// returned: its Run has. stopped counts the calls of OnStoppedLeading.
 	returned bool
 	stopped  int
@@ -148,6 +150,7 @@ func (p *Process) panicked(cause any) {
 	if cause != errPanic {
 		panic(cause)
 	}
+	p.panics.Store(true)
 	w.mu.Lock()
 	p.returned = true
 	w.note(p.name, "PANICS")
@@ -159,6 +162,9 @@ func (p *Process) panicked(cause any) {
 		w.violated("panic", p, "Run has panicked, and its work was not told to stop")
 	}
 }
+
+// Panicked reports whether Run has.
+func (p *Process) Panicked() bool { return p.panics.Load() }
 
 // returns notes that Run has returned; the mutex is held.
 func (p *Process) returns() {

@@ -41,7 +41,7 @@ func (p *Process) sees(s state) {
 	if !s.Exists() || s.author == p || s.edited || p.leading || p.Coordinated || w.options.Reference {
 		return
 	}
-	wait := s.lease
+	wait := max(s.lease, s.Duration)
 	if s.Record.HolderIdentity == "" {
 		wait = 0
 	}
@@ -60,7 +60,7 @@ func (p *Process) late(s state) {
 	if w.over || p.dead() || p.cancelled || p.leading || p.working || p.exited || p.returned || p.host.paused() {
 		return
 	}
-	if w.store.current().record == s.record && p.unhindered(s) {
+	if now := w.store.current(); now.record == s.record && !now.vague && p.unhindered(s) {
 		w.violated("prompt takeover", p, "may claim the lease since %v and does not lead", w.now()-p.sight.may)
 	}
 }

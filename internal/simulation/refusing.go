@@ -41,6 +41,10 @@ func drawRefusing(random *rand.Rand) refusing {
 		r.read = true
 	case 1:
 		r.watch, r.write = true, random.IntN(2) == 0
+		if random.IntN(2) == 0 { // rights that were missing for a moment
+			r.err = apierrors.NewForbidden(leases, "lease", errors.New("no rights"))
+			return r
+		}
 	case 2:
 		r.read, r.watch = true, true
 	}

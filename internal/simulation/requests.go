@@ -20,9 +20,13 @@ func (t Timing) most() int {
 	return most
 }
 
-// sent counts a request; the mutex is held.
-func (p *Process) counts(kind string) {
+// counts counts a request; the mutex is held. What no API server hears of, the
+// dialer may try again more often than a request.
+func (p *Process) counts(kind string, f fate) {
 	w := p.world
+	if w.has(HTTP) && (f.lost || f.before == errRefused) {
+		return
+	}
 	r := &p.requests
 	now := w.now()
 	r.at = append(r.at, now)

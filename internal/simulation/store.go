@@ -35,8 +35,9 @@ type state struct {
 	// lease is how long a candidate must see the record before it claims.
 	lease time.Duration
 	// edited: by hand, since it was written; emptied: of its holder; dubious: so
-	// that its holder cannot know its own write again.
-	edited, emptied, dubious bool
+	// that its holder cannot know its own write again; vague: so that others cannot
+	// know that it is the same.
+	edited, emptied, dubious, vague bool
 }
 
 // held reports whether a candidate must wait for the lease to run out.

@@ -45,8 +45,8 @@ func (p *Process) openWatch(ctx context.Context, from string) (*stream, int, err
 		return nil, 0, errDead
 	}
 	w.mu.Lock()
-	p.counts("watch")
 	f := p.host.fate("watch")
+	p.counts("watch", f)
 	w.mu.Unlock()
 	switch {
 	case f.lost, f.mute:

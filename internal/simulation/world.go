@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -94,13 +95,18 @@ func (w *World) feature(random *rand.Rand) {
 	case w.options.Reference:
 	case w.options.Only != 0:
 		w.features = w.options.Only
-	case w.options.Features != 0:
-		w.features = w.options.Features.some(random)
 	default:
-		w.features = Standard.some(random)
+		w.features = cmp.Or(w.options.Features, Standard).some(random)
 	}
 	w.rewrites = drawRewriting(random)
 	w.strikes = w.featured()
+}
+
+// Drawn returns the features that the world of a seed draws from Standard.
+func Drawn(seed uint64) Feature {
+	w := World{options: Options{Seed: seed}, randoms: map[string]*rand.Rand{}}
+	w.feature(w.random("features"))
+	return w.features
 }
 
 // has reports whether the world has any of some features.

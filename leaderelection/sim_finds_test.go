@@ -1,0 +1,429 @@
+package leaderelection
+
+import (
+	"context"
+	"flag"
+	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+
+	"github.com/holdfast-go/holdfast/internal/simulation"
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+var simBudget = flag.Uint64("sim.budget", 400, "in how many worlds of the standard run TestSimulationFindsFaults must find each fault")
+
+// fault is a fault of a kind that an elector once had or might have, put in front
+// of an elector that has not.
+type fault struct {
+	name string
+	// needs are the features without which nothing comes of it.
+	needs simulation.Feature
+	rig   rig
+	// laws are those that it breaks: one of them must be what the judge names.
+	laws []string
+}
+
+// faults are all of them.
+var faults = []fault{
+	{
+		name: "the next Run begins while the work of the last one stops", needs: simulation.RunAgain, laws: []string{"overlap", "stop timeout", "release order"},
+		rig: rig{work: func(p *simulation.Process, ctx context.Context, tenure simulation.Tenure) { go p.Work(ctx, tenure) }},
+	}, {
+		name: "a second Run contends", needs: simulation.TwoRuns, laws: []string{"two runs", "overlap"},
+		rig: rig{around: anotherElector},
+	}, {
+		name: "a suspension is not noticed", needs: simulation.Suspension, laws: []string{"waking", "overlap"},
+		rig: rig{clock: func(p *simulation.Process) clock.WithDelayedExecution { return steadyClock{p.Clock(), p.Clock().Now()} }},
+	}, {
+		name: "an emptied holder is taken for a release", needs: simulation.Emptied, laws: []string{"patience", "overlap"},
+		rig: rig{lock: seeing(func(s rl.Snapshot) rl.Snapshot {
+			if s.Exists() && s.Record.HolderIdentity == "" {
+				s.Record.LeaseDurationSeconds, s.Duration = 1, time.Second
+				s.Record.RenewTime = metav1.NewTime(time.Unix(int64(len(s.ResourceVersion)), 0))
+			}
+			return s
+		})},
+	}, {
+		name: "a duration edited by hand is believed", needs: simulation.FieldEdits, laws: []string{"patience", "overlap"},
+		rig: rig{lock: seeing(func(s rl.Snapshot) rl.Snapshot {
+			if s.Record.HolderIdentity != "" && s.Duration > 0 {
+				s.Duration = time.Duration(s.Record.LeaseDurationSeconds) * time.Second
+				s.Stated.Duration = s.Duration
+				s.Stated.RenewTime, s.Stated.Holder = s.Record.RenewTime.Time, s.Record.HolderIdentity
+			}
+			return s
+		})},
+	}, {
+		name: "writes of two processes look alike", needs: simulation.SharedIdentity | simulation.CoarseClocks, laws: []string{"overlap", "loss"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &markless{boundOrNot{l}} }},
+	}, {
+		name: "an edit by hand is taken for another process", needs: simulation.FieldEdits, laws: []string{"reason"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &markless{boundOrNot{l}} }},
+	}, {
+		name: "a webhook is taken for another process", needs: simulation.Webhook, laws: []string{"reason", "takeover", "progress"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &markless{boundOrNot{l}} }},
+	}, {
+		name: "whom the API prefers is not seen", needs: simulation.Coordinated, laws: []string{"loss", "appointment"},
+		rig: rig{lock: seeing(func(s rl.Snapshot) rl.Snapshot {
+			s.Record.PreferredHolder = ""
+			return s
+		})},
+	}, {
+		name: "a call is bounded by half of the renew deadline", needs: simulation.SlowAPI, laws: []string{"the lease is kept"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned {
+			return &hasty{boundOrNot{l}, p.Timing.Deadline / 2}
+		}},
+	}, {
+		name: "a version lower than the last is not believed", needs: simulation.Restores, laws: []string{"prompt takeover", "progress", "loss", "the lease is kept", "requests"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &neverBack{boundOrNot: boundOrNot{l}} }},
+	}, {
+		name: "a watch begins with the same version again", needs: simulation.Compaction, laws: []string{"watch", "requests"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &stubborn{boundOrNot: boundOrNot{l}} }},
+	}, {
+		name: "a watch that was forbidden for a moment is not tried again", needs: simulation.Refusals, laws: []string{"watch"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &offended{boundOrNot: boundOrNot{l}} }},
+	}, {
+		name: "what is refused is tried again at once", needs: simulation.Refusals, laws: []string{"requests"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &impatient{boundOrNot{l}} }},
+	}, {
+		name: "every failure is remembered", needs: simulation.Refusals, laws: []string{"memory"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned {
+			return &grudging{boundOrNot: boundOrNot{l}}
+		}, made: func(p *simulation.Process, le *LeaderElector) {
+			if g, ok := le.config.Lock.(*grudging); ok {
+				p.Remembered = func() int { return int(g.failures.Load()) }
+			}
+		}},
+	}, {
+		name: "the recorder is waited for", needs: simulation.Blocking, laws: []string{"takeover", "length of a term", "the lease is kept", "prompt takeover", "return"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &chatty{boundOrNot{l}} }},
+	}, {
+		name: "Run waits for calls that do not return", needs: simulation.DeafLocks, laws: []string{"return"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned {
+			return &counted{boundOrNot: boundOrNot{l}, p: p}
+		}, around: func(p *simulation.Process, le *LeaderElector, ctx context.Context) {
+			le.Run(ctx)
+			if c, ok := le.config.Lock.(*counted); ok {
+				c.running.Wait()
+			}
+		}},
+	}, {
+		name: "a panic leaves the work alone", needs: simulation.Panics, laws: []string{"panic"},
+		rig: rig{work: func(p *simulation.Process, ctx context.Context, tenure simulation.Tenure) {
+			deaf, cancel := context.WithCancelCause(context.Background())
+			context.AfterFunc(ctx, func() {
+				time.AfterFunc(500*time.Microsecond, func() {
+					if !p.Panicked() {
+						cancel(context.Cause(ctx))
+					}
+				})
+			})
+			p.Work(deaf, tenure)
+		}},
+	}, {
+		name: "a stopped process leads on", needs: simulation.Stops, laws: []string{"waking", "length of a term", "overlap"},
+		rig: rig{work: func(p *simulation.Process, ctx context.Context, tenure simulation.Tenure) {
+			late, cancel := context.WithCancelCause(context.Background())
+			context.AfterFunc(ctx, func() {
+				time.AfterFunc(200*time.Millisecond, func() { cancel(context.Cause(ctx)) })
+			})
+			p.Work(late, tenure)
+		}},
+	}, {
+		name: "the own lease is believed, not the holder's", needs: simulation.MixedTimings, laws: []string{"patience", "overlap"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned {
+			return &rewritten{boundOrNot{l}, func(s rl.Snapshot) rl.Snapshot {
+				if s.Record.HolderIdentity != "" && s.Record.HolderIdentity != p.Identity {
+					s.Duration, s.Record.LeaseDurationSeconds = p.Timing.Lease, rl.WholeSeconds(p.Timing.Lease)
+					s.Stated = rl.Statement{}
+				}
+				return s
+			}}
+		}},
+	}, {
+		name: "the clock that was set is believed", needs: simulation.ClockSteps, laws: []string{"length of a term", "patience", "prompt takeover", "overlap", "waking"},
+		rig: rig{clock: func(p *simulation.Process) clock.WithDelayedExecution { return wallClock{p.Clock()} }},
+	},
+}
+
+// TestSimulationFindsFaults puts one fault at a time in front of the elector and
+// expects the standard run to find it within its budget. Worlds that lack what
+// the fault needs are counted, but not simulated: nothing comes of it there. What
+// is not in the standard run yet has a world of its own.
+func TestSimulationFindsFaults(t *testing.T) {
+	silenceLog(t)
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			found := map[string]int{}
+			for seed := uint64(1); seed <= *simBudget && !foundAny(found, f.laws); seed++ {
+				options := simulation.Options{Seed: seed, Elections: electionsPerSeed, Run: f.rig.run}
+				if simulation.Standard&f.needs != f.needs {
+					options.Only = f.needs
+				} else if simulation.Drawn(seed)&f.needs != f.needs {
+					continue
+				}
+				if v := simulateOne(t, options).Violation; v != nil {
+					found[v.Law]++
+				}
+			}
+			assert.True(t, foundAny(found, f.laws), "found only %v", found)
+		})
+	}
+}
+
+func foundAny(found map[string]int, laws []string) bool {
+	return slices.ContainsFunc(laws, func(law string) bool { return found[law] > 0 })
+}
+
+// TestEveryFeatureHasAFault: a feature that finds nothing need not be there.
+func TestEveryFeatureHasAFault(t *testing.T) {
+	covered := simulation.HTTP | simulation.Strict // other ways to the same faults
+	for _, f := range faults {
+		covered |= f.needs
+	}
+	missing := simulation.All &^ covered
+	assert.Zero(t, bits.OnesCount64(uint64(missing)), "no fault needs: %v", missing)
+}
+
+// boundOrNot is a lock that says of its bound what the one in it says.
+type boundOrNot struct{ rl.Versioned }
+
+func (l boundOrNot) Bound() (time.Duration, bool) {
+	if bounded, ok := l.Versioned.(rl.Bounded); ok {
+		return bounded.Bound()
+	}
+	return 0, false
+}
+
+// rewritten shows every state otherwise.
+type rewritten struct {
+	boundOrNot
+	change func(rl.Snapshot) rl.Snapshot
+}
+
+func seeing(change func(rl.Snapshot) rl.Snapshot) func(*simulation.Process, rl.Versioned) rl.Versioned {
+	return func(_ *simulation.Process, l rl.Versioned) rl.Versioned { return &rewritten{boundOrNot{l}, change} }
+}
+
+func (l *rewritten) Read(ctx context.Context) (rl.Snapshot, error) {
+	s, err := l.Versioned.Read(ctx)
+	return l.change(s), err
+}
+
+func (l *rewritten) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	s, err := l.Versioned.Write(ctx, base, next)
+	return l.change(s), err
+}
+
+func (l *rewritten) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
+	return l.Versioned.Watch(ctx, from, func(s rl.Snapshot) { seen(l.change(s)) })
+}
+
+// markless keeps no marks.
+type markless struct{ boundOrNot }
+
+func (l *markless) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	next.Mark = ""
+	s, err := l.Versioned.Write(ctx, base, next)
+	s.Stated = rl.Statement{}
+	return s, err
+}
+
+func (l *markless) Read(ctx context.Context) (rl.Snapshot, error) {
+	s, err := l.Versioned.Read(ctx)
+	s.Stated = rl.Statement{}
+	return s, err
+}
+
+func (l *markless) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
+	return l.Versioned.Watch(ctx, from, func(s rl.Snapshot) {
+		s.Stated = rl.Statement{}
+		seen(s)
+	})
+}
+
+// hasty gives every call up early.
+type hasty struct {
+	boundOrNot
+	bound time.Duration
+}
+
+func (l *hasty) Read(ctx context.Context) (rl.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.bound/2)
+	defer cancel()
+	return l.Versioned.Read(ctx)
+}
+
+func (l *hasty) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.bound/2)
+	defer cancel()
+	return l.Versioned.Write(ctx, base, next)
+}
+
+// neverBack shows no state of a version below the highest it has shown.
+type neverBack struct {
+	boundOrNot
+	mu     sync.Mutex
+	newest rl.Snapshot
+}
+
+func (l *neverBack) newer(s rl.Snapshot) rl.Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.Exists() && len(s.ResourceVersion) <= len(l.newest.ResourceVersion) && s.ResourceVersion < l.newest.ResourceVersion {
+		return l.newest
+	}
+	l.newest = s
+	return s
+}
+
+func (l *neverBack) Read(ctx context.Context) (rl.Snapshot, error) {
+	s, err := l.Versioned.Read(ctx)
+	if err != nil {
+		return s, err
+	}
+	return l.newer(s), nil
+}
+
+func (l *neverBack) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
+	return l.Versioned.Watch(ctx, from, func(s rl.Snapshot) { seen(l.newer(s)) })
+}
+
+// stubborn begins every watch with what the first that was answered 410 Gone
+// began with.
+type stubborn struct {
+	boundOrNot
+	mu   sync.Mutex
+	from *rl.Snapshot
+}
+
+func (l *stubborn) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
+	l.mu.Lock()
+	if l.from != nil {
+		from = *l.from
+	}
+	l.mu.Unlock()
+	err := l.Versioned.Watch(ctx, from, seen)
+	if apierrors.IsResourceExpired(err) {
+		l.mu.Lock()
+		l.from = &from
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// offended does not watch for ten minutes after it was forbidden to.
+type offended struct {
+	boundOrNot
+	mu    sync.Mutex
+	since time.Time
+	err   error
+}
+
+func (l *offended) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
+	l.mu.Lock()
+	since, err := l.since, l.err
+	l.mu.Unlock()
+	if err != nil && time.Since(since) < 10*time.Minute {
+		return err
+	}
+	err = l.Versioned.Watch(ctx, from, seen)
+	if apierrors.IsForbidden(err) {
+		l.mu.Lock()
+		l.since, l.err = time.Now(), err
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// impatient writes ten times what is refused.
+type impatient struct{ boundOrNot }
+
+func (l *impatient) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (s rl.Snapshot, err error) {
+	for range 10 {
+		if s, err = l.Versioned.Write(ctx, base, next); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return s, err
+}
+
+// grudging remembers every write that failed.
+type grudging struct {
+	boundOrNot
+	failures atomic.Int32
+}
+
+func (l *grudging) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	s, err := l.Versioned.Write(ctx, base, next)
+	if err != nil {
+		l.failures.Add(1)
+	}
+	return s, err
+}
+
+// chatty records an event with each call, and waits for it.
+type chatty struct{ boundOrNot }
+
+func (l *chatty) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	s, err := l.Versioned.Write(ctx, base, next)
+	l.RecordEvent("wrote")
+	return s, err
+}
+
+// counted counts the calls that have not returned.
+type counted struct {
+	boundOrNot
+	p       *simulation.Process
+	running sync.WaitGroup
+}
+
+func (l *counted) Read(ctx context.Context) (rl.Snapshot, error) {
+	l.running.Add(1)
+	defer l.running.Done()
+	return l.Versioned.Read(ctx)
+}
+
+func (l *counted) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	l.running.Add(1)
+	defer l.running.Done()
+	return l.Versioned.Write(ctx, base, next)
+}
+
+// anotherElector runs another elector of the same configuration in place of one
+// that runs already.
+func anotherElector(_ *simulation.Process, le *LeaderElector, ctx context.Context) {
+	another, err := NewLeaderElector(le.config)
+	if err != nil {
+		panic(err)
+	}
+	another.Run(ctx)
+}
+
+// steadyClock hides that a machine was suspended.
+type steadyClock struct {
+	clock.WithDelayedExecution
+	began time.Time
+}
+
+func (c steadyClock) Now() time.Time {
+	began := c.began.Round(0)
+	return began.Add(c.WithDelayedExecution.Now().Sub(c.began))
+}
+
+func (c steadyClock) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
+
+// wallClock measures time by the time of day.
+type wallClock struct{ clock.WithDelayedExecution }
+
+func (c wallClock) Now() time.Time                  { return c.WithDelayedExecution.Now().Round(0) }
+func (c wallClock) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
