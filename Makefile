@@ -14,7 +14,7 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 # What has heavy dependencies has a module of its own, benchmarks apart.
 MODULES = leaderelection/prometheus leaderelection/prometheus/scrape examples/controller-runtime examples/failover/browsertest
 
-.PHONY: test check cross cross-all fast modules fleet simulation newcomer versions lab matrix long incident bench results
+.PHONY: test check cross cross-all fast modules fleet simulation mutants newcomer versions lab matrix long incident bench results
 
 test: check fast modules fleet simulation newcomer versions lab matrix
 
@@ -60,9 +60,16 @@ modules:
 fleet:
 	go test ./resourcelock -run TestManyLeases -v -args -fleet 1000
 
-# simulation: a hundred thousand elections in virtual time.
+# simulation: elections in virtual time, a hundred thousand unless ELECTIONS says
+# how many, each world with features of its own (internal/simulation).
+ELECTIONS = 100000
 simulation:
-	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 20m -args -sim.elections=100000
+	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 40m -args -sim.elections=$(ELECTIONS)
+
+# mutants: the rules of the elector broken one at a time, and what the tests make
+# of each. It takes hours, and is run by hand; internal/mutants says how to limit it.
+mutants:
+	go run ./internal/mutants -package leaderelection -known leaderelection/mutants.txt $(MUTANTS)
 
 # newcomer: what the README tells a stranger to do, on a clone of what is
 # committed: the demonstration, two imports changed in a fresh module, what the

@@ -209,7 +209,7 @@ func (r *rig) run(p *simulation.Process) {
 		r.made(p, le)
 	}
 	run := func(ctx context.Context) {
-		ctx = klog.NewContext(ctx, klog.Logger{})
+		ctx = klog.NewContext(ctx, p.Logger())
 		if r.around != nil {
 			r.around(p, le, ctx)
 			return

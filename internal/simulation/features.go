@@ -53,7 +53,7 @@ const (
 	Coordinated
 	// Blocking: callbacks and the recorder of events block for some leases.
 	Blocking
-	// Panics: the recorder of events panics.
+	// Panics: the recorder of events and the logger panic.
 	Panics
 	// DeafLocks: calls to the lock do not end with their context.
 	DeafLocks
@@ -78,7 +78,7 @@ const All = features - 1
 
 // Standard are the features that a world draws from when it is not told what to
 // have.
-const Standard = Stops | ClockSteps | CoarseClocks | SharedIdentity | MixedTimings | Compaction | Panics
+const Standard = Stops | ClockSteps | CoarseClocks | SharedIdentity | MixedTimings | Compaction | Blocking | HTTP
 
 func (f Feature) String() string {
 	var names []string

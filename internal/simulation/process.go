@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
@@ -270,18 +271,45 @@ func (p *Process) StoppedLeading() {
 // NewLeader is what OnNewLeader is to call: it may block.
 func (p *Process) NewLeader(string) { p.blocks("new leader") }
 
-// errPanic is what the recorder panics with.
-var errPanic = errors.New("the recorder of events panics")
+// errPanic is what loggers and recorders panic with.
+var errPanic = errors.New("a simulated panic")
 
-// record is told the events that an elector records.
+// record is told the events that an elector records. It may block or panic.
 func (p *Process) record(string) {
-	w := p.world
 	p.blocks("recorder")
+	p.panicsNowAndThen("recorder", 10)
+}
+
+func (p *Process) panicsNowAndThen(where string, oneOf int) {
+	w := p.world
 	w.mu.Lock()
-	bad := w.has(Panics) && !w.over && !p.dead() && p.host.random("panics").IntN(10) == 0
+	bad := w.has(Panics) && !w.over && !p.dead() && p.host.random(where).IntN(oneOf) == 0
 	w.mu.Unlock()
 	if bad {
 		panic(errPanic)
+	}
+}
+
+// Logger is what the elector logs to. It may panic when a renewal is logged,
+// which an elector does in its Run.
+func (p *Process) Logger() klog.Logger {
+	if !p.world.has(Panics) {
+		return klog.Logger{}
+	}
+	return klog.New(sink{p})
+}
+
+// sink is a logger's.
+type sink struct{ p *Process }
+
+func (sink) Init(klog.RuntimeInfo)            {}
+func (sink) Enabled(int) bool                 { return true }
+func (s sink) WithValues(...any) klog.LogSink { return s }
+func (s sink) WithName(string) klog.LogSink   { return s }
+func (sink) Error(error, string, ...any)      {}
+func (s sink) Info(_ int, message string, _ ...any) {
+	if message == "Renewed the lease" {
+		s.p.panicsNowAndThen("logger", 50)
 	}
 }
 
