@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -183,9 +184,12 @@ func TestRequestsSayHowLongTheyAreWaitedFor(t *testing.T) {
 	assert.Zero(t, within("?watch=true"))
 
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var left []string
 		base := newScript(func(request *http.Request) (*http.Response, error) {
+			mu.Lock()
 			left = append(left, request.URL.RawQuery)
+			mu.Unlock()
 			return silent(request)
 		})
 		rt := &Transport{Base: base, Budget: Budget{Answer: time.Second, Hedge: 400 * ms}, announce: true}
