@@ -104,10 +104,11 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	defer le.config.Callbacks.OnStoppedLeading()
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
 	le.sayWhatIsLacking(logger)
+	le.joins()
+	defer le.leaves()
 	var aside time.Duration
 	for {
 		logger.Info("Contending for the lease")
-		le.await()
 		won := le.campaign(klog.NewContext(ctx, logger), aside)
 		if won == nil {
 			return

@@ -14,7 +14,7 @@ import (
 // Guard returns a copy of config for the guarded work's requests. One that
 // changes something is refused with an error that wraps ErrNotLeader unless
 // this elector leads, and may take no longer than the rest of the term as it
-// stands when it is sent. One that only reads (GET, HEAD, OPTIONS) passes.
+// stands when it is sent, by the fastest of the machine's clocks. One that only reads (GET, HEAD, OPTIONS) passes.
 //
 // A request whose context belongs to a term (TermFromContext) is held to that
 // very term, so that work left over from an earlier one changes nothing.
@@ -55,7 +55,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("%s %s refused: %w", req.Method, req.URL.Path, err)
 	}
-	ctx, cancel := term.clock.within(req.Context(), term.rest(term.clock.now()))
+	ctx, cancel := term.clock.within(req.Context(), term.left(term.clock.now()))
 	response, err := g.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		defer cancel()

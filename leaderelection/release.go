@@ -34,7 +34,7 @@ func (l *leadership) giveUp(ctx context.Context, stopRenewing context.CancelFunc
 		entry := le.writes.release(l.state.Record, le.clock.now())
 		_, err := le.lock.Write(ctx, l.state, entry)
 		if err == nil {
-			le.reportHolder("")
+			le.reportReleased()
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -21,10 +21,14 @@ func (le *LeaderElector) report(logger klog.Logger, state rl.Snapshot) {
 	if state.Record.HolderIdentity != "" && state.Duration/farLonger > le.timing.lease {
 		le.sayFarLonger(logger, state)
 	}
-	le.mu.Lock()
-	le.seen = sighting{at: le.clock.now(), holder: state.Record.HolderIdentity, lease: state.Duration}
-	le.mu.Unlock()
+	le.see(sighting{at: le.clock.now(), holder: state.Record.HolderIdentity, lease: state.Duration})
 	le.reportHolder(state.Record.HolderIdentity)
+}
+
+// reportReleased takes note of a release of this elector's own.
+func (le *LeaderElector) reportReleased() {
+	le.see(sighting{at: le.clock.now()})
+	le.reportHolder("")
 }
 
 func (le *LeaderElector) sayFarLonger(logger klog.Logger, state rl.Snapshot) {
@@ -145,9 +149,11 @@ func (q *callQueue) flush(clock timepiece, bound time.Duration) {
 }
 
 // Check returns an error when guarded work has outlived its lease by more than
-// maxTolerableExpiredLease: OnStartedLeading has not returned although another
-// may lead. The process should then be killed, which is what a liveness probe
-// does.
+// maxTolerableExpiredLease, by the fastest of the machine's clocks:
+// OnStartedLeading has not returned although another may lead. The process
+// should then be killed, which is what a liveness probe does. While a machine
+// has just been resumed and the term is in doubt, a renewal is tried at once,
+// and a later check passes where it has succeeded.
 func (le *LeaderElector) Check(maxTolerableExpiredLease time.Duration) error {
 	le.mu.Lock()
 	w := le.work
@@ -160,7 +166,8 @@ func (le *LeaderElector) Check(maxTolerableExpiredLease time.Duration) error {
 		return nil
 	default:
 	}
-	outlived := le.clock.now().steady(w.term.lastSent()) - le.timing.lease
+	_ = w.term.Err() // asks for a renewal if the term is in doubt
+	outlived := le.clock.now().fastest(w.term.lastSent()) - le.timing.lease
 	if outlived > maxTolerableExpiredLease {
 		return workOutlivedLease{lock: le.lock.Describe(), name: le.config.Name, by: outlived}
 	}

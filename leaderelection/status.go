@@ -9,14 +9,15 @@ type Status struct {
 	// InDoubt says that a term has not ended, but that its time is over by some
 	// clock of the machine.
 	InDoubt bool
-	// Rest is what is left of the term unless it is renewed; zero where none
-	// lasts.
+	// Rest is what is left of the term unless it is renewed, by the fastest of the
+	// machine's clocks; zero where none lasts.
 	Rest time.Duration
 	// Holder is the last holder that was seen, empty if nobody held the lease.
 	Holder string
 	// Leaderless is for how long no leader has been seen: since the lease of the
 	// last holder ran out or was released or, before any was seen, since the
-	// contender joined. Zero while there is one, and before Run.
+	// contender joined. The last holder may be this elector, whose renewals count
+	// as seen. Zero while there is a leader, and while Run does not run.
 	Leaderless time.Duration
 }
 
@@ -24,19 +25,33 @@ type Status struct {
 func (le *LeaderElector) Status() Status {
 	s := Status{Holder: le.GetLeader()}
 	now := le.clock.now()
-	if term := le.Term(); term != nil {
+	term := le.Term()
+	if term != nil {
 		s.Leading = term.Err() == nil
 		s.InDoubt = !s.Leading && term.lasts()
 		if s.Leading {
-			s.Rest = max(0, term.rest(now))
+			s.Rest = max(0, term.left(now))
 		}
 	}
 	if !s.Leading {
-		le.mu.Lock()
-		s.Leaderless = le.seen.leaderless(now)
-		le.mu.Unlock()
+		s.Leaderless = le.lastSighting(term).leaderless(now)
 	}
 	return s
+}
+
+// lastSighting returns when which holder was seen last, be it this elector by
+// its own last renewal in term.
+func (le *LeaderElector) lastSighting(term *Term) sighting {
+	le.mu.Lock()
+	seen := le.seen
+	le.mu.Unlock()
+	if term == nil || !seen.joined() {
+		return seen
+	}
+	if sent := term.lastSent(); sent.steady(seen.at) > 0 {
+		return sighting{at: sent, holder: term.holder, lease: le.timing.lease}
+	}
+	return seen
 }
 
 // sighting is when which holder was seen last. The zero sighting is of a
@@ -47,10 +62,12 @@ type sighting struct {
 	lease  time.Duration
 }
 
+func (s sighting) joined() bool { return !s.at.mono.IsZero() }
+
 // leaderless returns for how long nobody has led as far as a sighting tells.
 func (s sighting) leaderless(now instant) time.Duration {
 	switch {
-	case s.at.mono.IsZero():
+	case !s.joined():
 		return 0
 	case s.holder == "":
 		return now.steady(s.at)
@@ -59,13 +76,16 @@ func (s sighting) leaderless(now instant) time.Duration {
 	}
 }
 
-// await notes that the contender has joined, if it has seen nothing yet.
-func (le *LeaderElector) await() {
+// joins notes that the contender has joined and has seen nothing yet.
+func (le *LeaderElector) joins() { le.see(sighting{at: le.clock.now()}) }
+
+// leaves notes that the contender sees nothing any more.
+func (le *LeaderElector) leaves() { le.see(sighting{}) }
+
+func (le *LeaderElector) see(s sighting) {
 	le.mu.Lock()
 	defer le.mu.Unlock()
-	if le.seen.at.mono.IsZero() {
-		le.seen.at = le.clock.now()
-	}
+	le.seen = s
 }
 
 // inDoubt returns why the term is in doubt, nil where it is not or there is
@@ -90,3 +110,6 @@ func (t *Term) lasts() bool {
 		return true
 	}
 }
+
+// left returns what is left of the term by the clock that ran fastest.
+func (t *Term) left(now instant) time.Duration { return t.length - now.fastest(t.lastSent()) }
