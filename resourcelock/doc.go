@@ -14,7 +14,10 @@
 // [NewFromKubeconfigWithOptions] has a transport of its own (package dialer):
 // each call returns one answer or one error within its bound, a request that
 // is slow is repeated on a new connection before it fails, and nothing that
-// failed is used again.
+// failed is used again. The bound is that of the whole call (the wait for other
+// locks' requests, every redirect and retry, the whole answer), and it holds for
+// every caller: client-go's elector and controller-runtime's set none themselves.
+// A write that was repeated is one write: what its own repetition did is success.
 //
 // # Limits
 //

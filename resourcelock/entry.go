@@ -1,7 +1,11 @@
 package resourcelock
 
 import (
+	"crypto/rand"
 	"encoding/json"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -50,6 +54,15 @@ func (s Statement) Describes(record LeaderElectionRecord) bool {
 	return s != Statement{} && s.Holder == record.HolderIdentity &&
 		s.RenewTime.Truncate(time.Microsecond).Equal(record.RenewTime.Truncate(time.Microsecond))
 }
+
+// thisProcess begins the marks of this process, and marks counts them.
+var (
+	thisProcess = sync.OnceValue(rand.Text)
+	marks       atomic.Uint64
+)
+
+// newMark returns a mark for a write of the lock's own, through Interface.
+func newMark() string { return thisProcess() + ".lock." + strconv.FormatUint(marks.Add(1), 36) }
 
 // statementJSON is a Statement as the value of WriteAnnotation.
 type statementJSON struct {

@@ -1,12 +1,12 @@
 package resourcelock
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
@@ -36,11 +36,11 @@ type Factory struct {
 	client  *coordinationv1.CoordinationV1Client
 	labels  map[string]string
 	watches *watches
+	bound   time.Duration // of a call
 
 	mu sync.Mutex
-	// lone holds, for each namespace, the name that all locks there were made
-	// for, empty once there were two.
-	lone map[string]string
+	// names counts, for each namespace, the locks there are on each Lease.
+	names map[string]map[string]int
 }
 
 // NewFactory returns a Factory whose locks reach the API the way config (not
@@ -66,29 +66,42 @@ func (f *Factory) Lock(lockType string, ns string, name string, rlc ResourceLock
 }
 
 func (f *Factory) lock(ns, name string, rlc ResourceLockConfig, labels map[string]string) *LeaseLock {
-	f.mu.Lock()
-	if known, any := f.lone[ns]; !any {
-		f.lone[ns] = name
-	} else if known != name {
-		f.lone[ns] = ""
-	}
-	f.mu.Unlock()
-	return &LeaseLock{
+	l := &LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: ns, Name: name},
 		Client:     f.client,
 		LockConfig: rlc,
 		Labels:     labels,
 		factory:    f,
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.names[ns] == nil {
+		f.names[ns] = map[string]int{}
+	}
+	f.names[ns][name]++
+	runtime.AddCleanup(l, f.forget, scope{ns, name})
+	return l
 }
 
-// many reports whether the factory made locks on several Leases of a namespace.
-// For a single one, a watch that selects it by name costs the API less than one
-// on the whole namespace, which may be full of Leases of others.
+// forget notes that a lock has gone.
+func (f *Factory) forget(lease scope) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	names := f.names[lease.namespace]
+	if names[lease.name]--; names[lease.name] > 0 {
+		return
+	}
+	delete(names, lease.name)
+	if len(names) == 0 {
+		delete(f.names, lease.namespace)
+	}
+}
+
+// many reports whether there are locks on several Leases of a namespace.
 func (f *Factory) many(ns string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.lone[ns] == ""
+	return len(f.names[ns]) > 1
 }
 
 // budgetFor checks what a client is to be made from.
@@ -121,8 +134,9 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	f := &Factory{
 		client:  client,
 		labels:  labels,
-		watches: newWatches(client, budget.Connect),
-		lone:    map[string]string{},
+		watches: newWatches(client, budget),
+		bound:   budget.Answer,
+		names:   map[string]map[string]int{},
 	}
 	if config.Transport == nil { // a transport of the user's own is theirs to close
 		runtime.AddCleanup(f, closeIdleConnections, transportOf(client))
@@ -143,16 +157,4 @@ func queue(hardened *restclient.Config, budget dialer.Budget) {
 		keepIdle(rt, mostIdle)
 		return newTurns(wrap(rt), budget)
 	}
-}
-
-// watch is LeaseLock.Watch for a lock of this factory.
-func (f *Factory) watch(ctx context.Context, l *LeaseLock, from Snapshot, seen func(Snapshot)) error {
-	if !f.many(l.LeaseMeta.Namespace) {
-		return l.watchAlone(ctx, from, seen)
-	}
-	err := f.watches.watch(ctx, l, from, seen)
-	if errors.Is(err, errNotTogether) {
-		return l.watchAlone(ctx, from, seen)
-	}
-	return err
 }

@@ -2,9 +2,20 @@ package resourcelock
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +25,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/internal/leaseapi"
 )
 
 func madeFrom(t *testing.T, config *rest.Config, options Options) *LeaseLock {
@@ -29,7 +41,7 @@ func madeFrom(t *testing.T, config *rest.Config, options Options) *LeaseLock {
 func TestLocksOfEqualConfigurationsShareTheirTransport(t *testing.T) {
 	full := func() *rest.Config {
 		return &rest.Config{
-			Host: "https://198.18.0.1", BearerToken: "a", BearerTokenFile: "/token",
+			Host: "https://198.18.0.1", BearerToken: "a",
 			Impersonate:     rest.ImpersonationConfig{UserName: "x", Groups: []string{"g"}, Extra: map[string][]string{"k": {"v"}}},
 			TLSClientConfig: rest.TLSClientConfig{Insecure: true, ServerName: "n"},
 			WarningHandler:  rest.NoWarnings{},
@@ -89,6 +101,110 @@ func TestAConfigurationChangedLaterIsAnother(t *testing.T) {
 	assert.NotSame(t, before.factory, madeFrom(t, config, Options{}).factory)
 }
 
+func TestAConfigurationWhoseFilesWereRotatedIsAnother(t *testing.T) {
+	ca, cert, key := pairIn(t, "one")
+	other, otherCert, otherKey := pairIn(t, "two")
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("a"), 0o600))
+	for name, c := range map[string]struct {
+		config rest.Config
+		rotate func()
+	}{
+		"CA":    {rest.Config{TLSClientConfig: rest.TLSClientConfig{CAFile: ca}}, func() { overwrite(t, ca, other) }},
+		"token": {rest.Config{BearerTokenFile: token}, func() { require.NoError(t, os.WriteFile(token, []byte("b"), 0o600)) }},
+		"certificate": {rest.Config{TLSClientConfig: rest.TLSClientConfig{CertFile: cert, KeyFile: key}}, func() {
+			overwrite(t, cert, otherCert)
+			overwrite(t, key, otherKey)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sums := func() fileSums {
+				sums, err := sumsOf(&c.config)
+				require.NoError(t, err)
+				return sums
+			}
+			before := sums()
+			assert.Equal(t, before, sums())
+			c.rotate()
+			assert.NotEqual(t, before, sums())
+		})
+	}
+}
+
+// A CA that was rotated verifies the server's new certificate in locks made since.
+func TestALockMadeAfterTheCAFileWasRotatedTrustsTheNewOne(t *testing.T) {
+	config := api(t)
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	stranger := api(t)
+	require.NoError(t, os.WriteFile(file, stranger.CAData, 0o600))
+	of := &rest.Config{Host: config.Host, TLSClientConfig: rest.TLSClientConfig{CAFile: file}}
+	before := madeFrom(t, of, Options{RenewDeadline: time.Second})
+	t.Cleanup(func() { closeIdle(before) })
+	_, err := before.Read(t.Context())
+	require.ErrorContains(t, err, "certificate")
+	require.NoError(t, os.WriteFile(file, config.CAData, 0o600))
+	after := madeFrom(t, of, Options{RenewDeadline: time.Second})
+	t.Cleanup(func() { closeIdle(after) })
+	_, err = after.Read(t.Context())
+	assert.NoError(t, err)
+	assert.Same(t, after.factory, madeFrom(t, of, Options{RenewDeadline: time.Second}).factory)
+	runtime.KeepAlive(before)
+}
+
+func TestAFactoryKeepsNothingOfLocksThatAreGone(t *testing.T) {
+	f, err := NewFactory(&rest.Config{Host: "https://198.18.0.1"}, Options{RenewDeadline: time.Second})
+	require.NoError(t, err)
+	one := f.lock("default", "one", ResourceLockConfig{}, nil)
+	for i := range 100 {
+		f.lock("default", "two", ResourceLockConfig{}, nil)
+		f.lock("n"+strconv.Itoa(i), "it", ResourceLockConfig{}, nil)
+	}
+	assert.True(t, f.many("default"))
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.names) == 1
+	}, 10*time.Second, 10*time.Millisecond)
+	assert.False(t, f.many("default"), "a single Lease is left, which is watched by name")
+	runtime.KeepAlive(one)
+}
+
+// What a process that makes a lock again and again has at the end.
+func TestLocksThatWereUsedAndDroppedLeaveNothingBehind(t *testing.T) {
+	config := api(t)
+	use := func(i int) {
+		of := *config
+		of.UserAgent = "lock-" + strconv.Itoa(i) // no two are equal
+		l := madeFrom(t, &of, Options{RenewDeadline: 2 * time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		_, err := l.Read(t.Context())
+		require.NoError(t, err)
+		_ = l.Watch(ctx, Snapshot{}, func(Snapshot) {})
+	}
+	left := func() (goroutines, entries int) {
+		shared.mu.Lock()
+		defer shared.mu.Unlock()
+		for _, e := range shared.entries {
+			if e.config.Host == config.Host {
+				entries++
+			}
+		}
+		return runtime.NumGoroutine(), entries
+	}
+	use(0)
+	before, _ := left()
+	for i := range 30 {
+		use(i + 1)
+	}
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		goroutines, entries := left()
+		return entries == 0 && goroutines <= before+5
+	}, 20*time.Second, 20*time.Millisecond, "connections are closed and entries forgotten")
+}
+
 func TestWhatIsSharedGoesWithTheLastLock(t *testing.T) {
 	config := &rest.Config{Host: "https://198.18.0.77"}
 	entries := func() (n int) {
@@ -134,20 +250,72 @@ func TestAFactoryMakesLocksOnOneTransport(t *testing.T) {
 }
 
 func TestTheWaitForATurnIsPartOfTheBound(t *testing.T) {
-	next := roundTripperFunc(func(r *http.Request) (*http.Response, error) {
-		<-r.Context().Done()
-		return nil, context.Cause(r.Context())
-	})
-	turns := &turns{next: next, bound: 500 * time.Millisecond, gate: newGate(200 * time.Millisecond)}
-	for range mostInside {
-		_, _, err := turns.gate.enter(t.Context())
-		require.NoError(t, err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://198.18.0.1", nil)
+	endpoint, err := leaseapi.NewStore(leaseapi.Options{
+		Admit: func(ctx context.Context, _ leaseapi.Request) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}).Serve("a")
 	require.NoError(t, err)
-	start := time.Now()
-	response, err := turns.RoundTrip(request)
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.Nil(t, response)
-	assert.GreaterOrEqual(t, time.Since(start), 490*time.Millisecond)
+	t.Cleanup(func() { require.NoError(t, endpoint.Close()) })
+	const bound = 500 * time.Millisecond
+	f, err := NewFactory(endpoint.Config(), Options{RenewDeadline: bound})
+	require.NoError(t, err)
+	turn := chainTurns(t, f)
+	turn.gate.mu.Lock()
+	turn.gate.stay = time.Now().Add(time.Hour) // it does not widen
+	turn.gate.mu.Unlock()
+	var all sync.WaitGroup
+	for i := range 100 {
+		l := f.lock("default", strconv.Itoa(i), ResourceLockConfig{Identity: "me"}, nil)
+		all.Go(func() {
+			start := time.Now()
+			_, err := l.Read(context.Background())
+			assert.Error(t, err)
+			assert.LessOrEqual(t, time.Since(start), bound+patience)
+		})
+	}
+	all.Wait()
+	turn.gate.mu.Lock()
+	defer turn.gate.mu.Unlock()
+	assert.Empty(t, turn.gate.waiting)
+	assert.Zero(t, turn.gate.inside)
+}
+
+// pairIn writes a certificate that signs itself and its key to files.
+func pairIn(t *testing.T, name string) (ca, cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	require.NoError(t, err)
+	bytes, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	ca, cert, key = filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	for file, block := range map[string]*pem.Block{ca: {Type: "CERTIFICATE", Bytes: der}, cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: bytes}} {
+		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+	}
+	return ca, cert, key
+}
+
+// overwrite makes a file what another is.
+func overwrite(t *testing.T, file, with string) {
+	t.Helper()
+	content, err := os.ReadFile(with)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+}
+
+// chainTurns finds the gate of a factory's client.
+func chainTurns(t *testing.T, f *Factory) *turns {
+	t.Helper()
+	for link := range chain(transportOf(f.client)) {
+		if found, is := link.(*turns); is {
+			return found
+		}
+	}
+	require.FailNow(t, "no gate")
+	return nil
 }

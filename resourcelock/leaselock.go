@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -14,6 +15,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
+
+	"github.com/holdfast-go/holdfast/dialer"
 )
 
 // LeaseLock is a lock on a Lease object. The exported fields are those of
@@ -36,9 +39,15 @@ type LeaseLock struct {
 	// factory is what made the lock and shares its watches; nil for none.
 	factory *Factory
 
-	// leases is the Client's part for the Lease's namespace, once client has made it.
-	once   sync.Once
-	leases coordinationv1client.LeaseInterface
+	// What client has made, once: leases is the Client's part for the Lease's
+	// namespace, limit bounds a call (zero: nothing does), and watches are the
+	// factory's or the lock's own.
+	once    sync.Once
+	leases  coordinationv1client.LeaseInterface
+	limit   time.Duration
+	watches *watches
+	// deaf counts the calls that go on although they were given up.
+	deaf atomic.Int32
 
 	mu sync.Mutex
 	// last is what Get, Create or Update saw last: Interface has no argument for
@@ -56,12 +65,13 @@ var _ Versioned = (*LeaseLock)(nil)
 // form has changed, and its own lock gives it whole seconds, in which a renewal
 // within the same second is lost. A Lease that does not exist is an error for
 // which apierrors.IsNotFound is true.
+//
+// Like every call it returns within Bound.
 func (l *LeaseLock) Get(ctx context.Context) (*LeaderElectionRecord, []byte, error) {
-	lease, err := l.client().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	snapshot, err := inTime(ctx, l, l.get)
 	if err != nil {
 		return nil, nil, err
 	}
-	snapshot := l.snapshot(lease)
 	l.remember(snapshot)
 	raw, err := json.Marshal(fineRecord{
 		LeaderElectionRecord: snapshot.Record,
@@ -83,14 +93,17 @@ type fineRecord struct {
 }
 
 // Create creates the Lease with record. It fails with an error for which
-// apierrors.IsAlreadyExists is true when the Lease exists.
+// apierrors.IsAlreadyExists is true when the Lease exists, unless that Lease is
+// the one that this very call has created: a request that is slow is sent twice
+// (package dialer), and the second may be answered by what the first has done.
 func (l *LeaseLock) Create(ctx context.Context, record LeaderElectionRecord) error {
 	return l.replace(ctx, Snapshot{}, record)
 }
 
 // Update replaces the record that the last Get, Create or Update saw. It fails
 // with an error for which apierrors.IsConflict is true when the Lease has
-// changed since, and with an error of its own when none of them came before.
+// changed since, but not by this very call (see Create), and with an error of its
+// own when none of them came before.
 func (l *LeaseLock) Update(ctx context.Context, record LeaderElectionRecord) error {
 	l.mu.Lock()
 	base := l.last
@@ -102,7 +115,14 @@ func (l *LeaseLock) Update(ctx context.Context, record LeaderElectionRecord) err
 }
 
 func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderElectionRecord) error {
-	written, err := l.Write(ctx, base, Entry{Record: record, Duration: time.Duration(record.LeaseDurationSeconds) * time.Second})
+	entry := Entry{Record: record, Duration: time.Duration(record.LeaseDurationSeconds) * time.Second, Mark: newMark()}
+	written, err := inTime(ctx, l, func(ctx context.Context) (Snapshot, error) {
+		written, err := l.write(ctx, base, entry)
+		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+			return l.settle(ctx, entry, err)
+		}
+		return written, err
+	})
 	if err != nil {
 		return err
 	}
@@ -110,20 +130,56 @@ func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderEle
 	return nil
 }
 
-// Read implements Versioned.
-func (l *LeaseLock) Read(ctx context.Context) (Snapshot, error) {
-	lease, err := l.client().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+// settle finds out whether a write that was refused since base is not the
+// current state has itself, sent a second time, changed that state.
+func (l *LeaseLock) settle(ctx context.Context, entry Entry, refused error) (Snapshot, error) {
+	standing, err := l.read(ctx)
 	switch {
-	case apierrors.IsNotFound(err):
-		return Snapshot{}, nil
 	case err != nil:
+		return Snapshot{}, fmt.Errorf("%w; whose write stands there could not be read: %w", refused, err)
+	case standing.Stated.Mark == entry.Mark && standing.Stated.Describes(standing.Record):
+		return standing, nil
+	}
+	return Snapshot{}, refused
+}
+
+// Read implements Versioned.
+func (l *LeaseLock) Read(ctx context.Context) (Snapshot, error) { return inTime(ctx, l, l.read) }
+
+// Write implements Versioned.
+func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next Entry) (Snapshot, error) {
+	return inTime(ctx, l, func(ctx context.Context) (Snapshot, error) { return l.write(ctx, base, next) })
+}
+
+// inTime makes a call to the API within the lock's bound.
+func inTime[T any](ctx context.Context, l *LeaseLock, call func(context.Context) (T, error)) (T, error) {
+	l.client()
+	value, err := within(ctx, l.limit, &l.deaf, call)
+	if errors.Is(err, ErrDeaf) {
+		err = fmt.Errorf("lease %s: %w", l.Describe(), err)
+	}
+	return value, err
+}
+
+// get returns the Lease as it is; one that does not exist is an error.
+func (l *LeaseLock) get(ctx context.Context) (Snapshot, error) {
+	lease, err := l.client().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	if err != nil {
 		return Snapshot{}, err
 	}
 	return l.snapshot(lease), nil
 }
 
-// Write implements Versioned.
-func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next Entry) (Snapshot, error) {
+// read is get for whom a Lease that does not exist is none.
+func (l *LeaseLock) read(ctx context.Context) (Snapshot, error) {
+	snapshot, err := l.get(ctx)
+	if apierrors.IsNotFound(err) {
+		return Snapshot{}, nil
+	}
+	return snapshot, err
+}
+
+func (l *LeaseLock) write(ctx context.Context, base Snapshot, next Entry) (Snapshot, error) {
 	lease, err := l.based(base)
 	if err != nil {
 		return Snapshot{}, err
@@ -195,7 +251,15 @@ func (l *LeaseLock) Identity() string { return l.LockConfig.Identity }
 
 // client returns the Client's part for the Lease's namespace, made once.
 func (l *LeaseLock) client() coordinationv1client.LeaseInterface {
-	l.once.Do(func() { l.leases = l.Client.Leases(l.LeaseMeta.Namespace) })
+	l.once.Do(func() {
+		l.leases = l.Client.Leases(l.LeaseMeta.Namespace)
+		if l.factory != nil {
+			l.limit, l.watches = l.factory.bound, l.factory.watches
+			return
+		}
+		budget, _ := dialer.Hardened(transportOf(l.Client))
+		l.limit, l.watches = budget.Answer, newWatches(l.Client, budget)
+	})
 	return l.leases
 }
 

@@ -16,43 +16,78 @@ import (
 // about. Seeing a state late only makes it wait longer. A release or a deletion
 // is left out only when the Lease has been taken or created anew since, and
 // then it is the new state that counts.
+//
+// Which state is the newest is a matter of order, and versions only help to tell
+// it: an API that was restored from a backup goes on with lower ones. States that
+// come by the watch are in order among themselves. A read shows the truth as of
+// some moment after it began, so it is newer than whatever had come before that.
+// Only where a read and the watch overlap do versions decide.
 type mailbox struct {
 	// news is written when there is something to take.
 	news chan struct{}
 
-	mu     sync.Mutex
-	full   bool
-	lease  *coordinationv1.Lease // nil: the Lease does not exist
-	newest uint64                // version of the newest state ever posted
+	mu    sync.Mutex
+	full  bool
+	lease *coordinationv1.Lease // nil: the Lease does not exist
+	// newest is the version of the newest state, posts how many that were news the
+	// watch has brought.
+	newest uint64
+	posts  int
+	// floor is the version that a read has seen and the watch may not have come
+	// to yet: what it brings until then is old. Zero for none.
+	floor uint64
 }
 
-func newMailbox() *mailbox { return &mailbox{news: make(chan struct{}, 1)} }
+// newMailbox returns a mailbox whose reader knows the state from.
+func newMailbox(from Snapshot) *mailbox {
+	version := versionOf(from.ResourceVersion)
+	return &mailbox{news: make(chan struct{}, 1), newest: version, floor: version}
+}
 
-// post leaves a state, lease being nil when it was deleted at version, unless it
-// is no newer than one that was posted before. Version 0 cannot be compared and
-// counts as newer.
+// post leaves a state that the watch has brought, lease being nil when it was
+// deleted at version. Version 0 cannot be compared.
 func (m *mailbox) post(version uint64, lease *coordinationv1.Lease) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if version != 0 && version <= m.newest {
+	if version != 0 && version < m.floor {
 		return
 	}
-	m.newest = max(m.newest, version)
-	m.full, m.lease = true, lease
+	known := version != 0 && version == m.floor
+	m.floor = 0
+	if !known {
+		m.posts++
+		m.put(version, lease)
+	}
+}
+
+func (m *mailbox) put(version uint64, lease *coordinationv1.Lease) {
+	m.newest, m.full, m.lease = version, true, lease
 	select {
 	case m.news <- struct{}{}:
 	default:
 	}
 }
 
-// postAbsent leaves what a read found: no Lease. What the watch has posted in
-// the meantime may be newer and stays.
-func (m *mailbox) postAbsent() {
+// reading begins a read and returns what takes in its answer, lease being nil
+// when there is no Lease. That reports whether the versions of this Lease have
+// gone backwards.
+func (m *mailbox) reading() (read func(version uint64, lease *coordinationv1.Lease) (backwards bool)) {
 	m.mu.Lock()
-	untouched := m.newest == 0
-	m.mu.Unlock()
-	if untouched {
-		m.post(0, nil)
+	defer m.mu.Unlock()
+	before := m.posts
+	return func(version uint64, lease *coordinationv1.Lease) bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		switch {
+		case m.posts != before && (version == 0 || version <= m.newest):
+			return false // what the watch has brought meanwhile may be newer
+		case version != 0 && version == m.newest:
+			return false
+		}
+		backwards := version != 0 && version < m.newest
+		m.floor = version
+		m.put(version, lease)
+		return backwards
 	}
 }
 

@@ -2,7 +2,9 @@ package resourcelock
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"maps"
+	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -24,6 +26,13 @@ import (
 // WrapTransport, Proxy), a Transport, or an AuthProvider. For those, share
 // explicitly, by a Factory.
 //
+// Files that a configuration names (CA, certificate, key, token) belong to its
+// content: a client keeps what it has read of them, so once one was written anew,
+// a lock made then is not to get the transport of an earlier one. Nothing else
+// changes behind an equal configuration: client-go shares the credentials of equal
+// exec plugins among all clients and asks for new ones itself, and a process reads
+// the proxies of its environment once.
+//
 // What a hardened client does not take from the configuration (rate limits,
 // Timeout, NextProtos, the group and its codec) does not tell them apart.
 //
@@ -35,6 +44,7 @@ type sharing struct {
 
 type sharedFactory struct {
 	config  *restclient.Config
+	files   fileSums
 	budget  dialer.Budget
 	meter   *dialer.Meter
 	factory weak.Pointer[Factory]
@@ -48,11 +58,15 @@ func (s *sharing) factoryFor(config *restclient.Config, budget dialer.Budget, me
 	if !shareable(config) {
 		return newFactory(config, budget, meter, nil)
 	}
+	files, err := sumsOf(config)
+	if err != nil { // a client cannot be made of it, or one that says more
+		return newFactory(config, budget, meter, nil)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	content := contentOf(config)
 	for _, entry := range s.entries {
-		if entry.budget != budget || entry.meter != meter || !equalContent(entry.config, content) {
+		if entry.files != files || entry.budget != budget || entry.meter != meter || !equalContent(entry.config, content) {
 			continue
 		}
 		if f := entry.factory.Value(); f != nil {
@@ -64,7 +78,7 @@ func (s *sharing) factoryFor(config *restclient.Config, budget dialer.Budget, me
 		return nil, err
 	}
 	pointer := weak.Make(f)
-	s.entries = append(s.entries, sharedFactory{config: content, budget: budget, meter: meter, factory: pointer})
+	s.entries = append(s.entries, sharedFactory{config: content, files: files, budget: budget, meter: meter, factory: pointer})
 	runtime.AddCleanup(f, s.forget, pointer)
 	return f, nil
 }
@@ -74,6 +88,25 @@ func (s *sharing) forget(gone weak.Pointer[Factory]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries = slices.DeleteFunc(s.entries, func(e sharedFactory) bool { return e.factory == gone })
+}
+
+// fileSums are the contents of the files that a configuration names, in the order
+// of sumsOf, as checksums: keys and tokens are not kept in memory once more.
+type fileSums [4][sha256.Size]byte
+
+func sumsOf(config *restclient.Config) (fileSums, error) {
+	var sums fileSums
+	for i, name := range []string{config.CAFile, config.CertFile, config.KeyFile, config.BearerTokenFile} {
+		if name == "" {
+			continue
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return fileSums{}, err
+		}
+		sums[i] = sha256.Sum256(content)
+	}
+	return sums, nil
 }
 
 // shareable reports whether the content of config says all there is to know.

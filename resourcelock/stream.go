@@ -3,6 +3,8 @@ package resourcelock
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -10,69 +12,116 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/holdfast-go/holdfast/dialer"
 )
 
-// errSilent says that a read has seen what a watch should have delivered and
-// did not.
-var errSilent = errors.New("the watch had fallen silent: it did not deliver what a read has seen")
+var (
+	// errSilent says that a read has seen what a watch should have delivered and
+	// did not.
+	errSilent = errors.New("the watch had fallen silent: it did not deliver what a read has seen")
+	// errBackwards says that a read has seen an older version than the watch has
+	// delivered: the API was restored from a backup, or its servers disagree.
+	errBackwards = errors.New("the versions of the Lease have gone backwards")
+	// errNotReached says that client-go has given up opening a watch, which it
+	// reports as a watch that has ended well.
+	errNotReached = errors.New("the API could not be reached")
+)
 
-// stream is one watch on all Leases of a namespace and those who listen to it.
+// scope is what one watch is on: all Leases of a namespace, or the one of that name.
+type scope struct{ namespace, name string }
+
+func (s scope) String() string {
+	if s.name == "" {
+		return "the leases of namespace " + s.namespace
+	}
+	return "lease " + s.namespace + "/" + s.name
+}
+
+// options are those of the watch. It begins with the present states, whatever
+// their versions: one that begins at a version which the API has forgotten would
+// be refused for as long as the Lease does not change.
+func (s scope) options() metav1.ListOptions {
+	options := metav1.ListOptions{AllowWatchBookmarks: true}
+	if s.name != "" { // what RBAC by resourceNames permits
+		options.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, s.name).String()
+	}
+	return options
+}
+
+// stream is one watch and those who listen to it.
 type stream struct {
-	watches   *watches
-	namespace string
-	cancel    context.CancelCauseFunc
-	opened    chan struct{} // closed when the API has accepted the watch
-	ended     chan struct{} // closed when it is over; err is why
-	err       error
+	watches *watches
+	scope   scope
+	cancel  context.CancelCauseFunc
+	opened  chan struct{} // closed when the API has accepted the watch
+	ended   chan struct{} // closed when it is over; err is why
+	err     error
 
 	mu          sync.Mutex
 	subscribers map[string][]*mailbox
 	count       int
+	// since is when the API accepted the watch, zero before.
+	since time.Time
 	// delivered is the highest version that came, expected the highest that a
-	// read has seen. silence runs while the first is behind the second; events
-	// counts what came, to tell a stream that lags from a silent one.
+	// read has seen. silence runs while the first is behind the second.
 	delivered, expected uint64
-	events              int
 	silence             *time.Timer
 }
 
-func newStream(w *watches, namespace string) *stream {
+func newStream(w *watches, scope scope) *stream {
 	return &stream{
-		watches: w, namespace: namespace,
+		watches: w, scope: scope,
 		opened: make(chan struct{}), ended: make(chan struct{}),
 		subscribers: map[string][]*mailbox{},
 	}
 }
 
-// start watches in the background. The watch begins with the present states,
-// which makes a version too old for the API impossible.
+// start watches in the background. The stream ends within the bound of the
+// watches if the API does not accept it, however deaf the client is.
 func (s *stream) start(ctx context.Context, fresh bool) {
 	ctx, s.cancel = context.WithCancelCause(ctx)
 	if fresh {
 		ctx = dialer.FreshConnection(ctx)
 	}
-	go func() {
-		err := s.run(ctx)
-		s.mu.Lock()
-		if s.silence != nil {
-			s.silence.Stop()
+	go func() { s.finish(ctx, s.run(ctx)) }()
+}
+
+// open opens the watch within the bound.
+func (s *stream) open(ctx context.Context) (watch.Interface, error) {
+	return within(ctx, s.watches.bound, &s.watches.deaf, func(bounded context.Context) (watch.Interface, error) {
+		// The end of the bound ends the opening, but not what has been opened.
+		life, end := context.WithCancelCause(ctx)
+		stop := context.AfterFunc(bounded, func() { end(context.Cause(bounded)) })
+		source, err := s.watches.client.Leases(s.scope.namespace).Watch(life, s.scope.options())
+		if err == nil && reflect.TypeOf(source) == reflect.TypeOf(watch.NewEmptyWatch()) {
+			err = errNotReached
 		}
-		s.mu.Unlock()
-		s.err = s.watches.over(ctx, s, err)
-		s.cancel(nil)
-		close(s.ended)
-	}()
+		if stop() && err == nil {
+			return source, nil
+		}
+		if source != nil {
+			source.Stop()
+		}
+		end(nil)
+		if why := context.Cause(bounded); why != nil {
+			err = fmt.Errorf("%w: %v", why, err) // the end of a context, but not of the caller's
+		}
+		return nil, err
+	})
 }
 
 func (s *stream) run(ctx context.Context) error {
-	source, err := s.watches.client.Leases(s.namespace).Watch(ctx, metav1.ListOptions{AllowWatchBookmarks: true})
+	source, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer source.Stop()
+	s.mu.Lock()
+	s.since = time.Now()
+	s.mu.Unlock()
 	close(s.opened)
 	for {
 		select {
@@ -90,6 +139,22 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
+// finish ends the stream and tells everyone why.
+func (s *stream) finish(ctx context.Context, err error) {
+	s.mu.Lock()
+	if s.silence != nil {
+		s.silence.Stop()
+	}
+	var lived time.Duration
+	if !s.since.IsZero() {
+		lived = time.Since(s.since)
+	}
+	s.mu.Unlock()
+	s.err = s.watches.over(ctx, s, err, lived)
+	s.cancel(nil)
+	close(s.ended)
+}
+
 // take passes an event on to those who listen for its Lease.
 func (s *stream) take(event watch.Event) {
 	lease, isLease := event.Object.(*coordinationv1.Lease)
@@ -100,7 +165,6 @@ func (s *stream) take(event watch.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delivered = max(s.delivered, version)
-	s.events++
 	if event.Type == watch.Bookmark {
 		return
 	}
@@ -114,7 +178,7 @@ func (s *stream) take(event watch.Event) {
 }
 
 // expect notes that a read has seen a version, which the stream must deliver. A
-// stream that delivers nothing within the grace while it is behind is given up.
+// stream that comes no nearer to it within the grace is given up.
 func (s *stream) expect(version uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,12 +191,12 @@ func (s *stream) attend() {
 	if s.silence != nil || s.delivered >= s.expected {
 		return
 	}
-	before := s.events
+	before := s.delivered
 	s.silence = time.AfterFunc(s.watches.grace, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.silence = nil
-		if s.delivered < s.expected && s.events == before {
+		if s.delivered < s.expected && s.delivered == before {
 			s.cancel(errSilent)
 			return
 		}
@@ -140,10 +204,11 @@ func (s *stream) attend() {
 	})
 }
 
-func (s *stream) subscribe(name string) *mailbox {
+// subscribe adds a reader of the Lease of that name, who knows the state from.
+func (s *stream) subscribe(name string, from Snapshot) *mailbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	box := newMailbox()
+	box := newMailbox(from)
 	s.subscribers[name] = append(s.subscribers[name], box)
 	s.count++
 	return box

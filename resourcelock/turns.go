@@ -1,24 +1,20 @@
 package resourcelock
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/holdfast-go/holdfast/dialer"
 )
 
-// turns is a round tripper whose requests pass a gate. The wait for a turn is
-// part of the time in which a call returns. Watches do not wait: each is a
-// connection for as long as it lasts anyway.
+// turns is a round tripper whose requests pass a gate. A request waits for its
+// turn for as long as its context lasts, which is that of a call of a lock and
+// ends with the lock's bound. Watches do not wait: each is a connection for as
+// long as it lasts anyway.
 type turns struct {
-	next  http.RoundTripper
-	gate  *gate
-	bound time.Duration
+	next http.RoundTripper
+	gate *gate
 }
 
 func newTurns(next http.RoundTripper, budget dialer.Budget) *turns {
@@ -26,7 +22,7 @@ func newTurns(next http.RoundTripper, budget dialer.Budget) *turns {
 	if slow <= 0 { // no hedging: then what a hedge would have waited
 		slow = dialer.Budget{Answer: budget.Answer}.WithDefaults().Hedge
 	}
-	return &turns{next: next, bound: budget.Answer, gate: newGate(slow)}
+	return &turns{next: next, gate: newGate(slow)}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -38,9 +34,7 @@ func (t *turns) RoundTrip(request *http.Request) (*http.Response, error) {
 		defer p.end()
 		return t.next.RoundTrip(request)
 	}
-	bounded, cancel := context.WithTimeout(request.Context(), t.bound)
-	waited, leave, err := t.gate.enter(bounded)
-	cancel()
+	waited, leave, err := t.gate.enter(request.Context())
 	if err != nil {
 		if request.Body != nil {
 			_ = request.Body.Close()
@@ -48,26 +42,7 @@ func (t *turns) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s %s: waited %v for its turn among the requests of other leases: %w", request.Method, request.URL.Host, waited, err)
 	}
 	defer leave()
-	if waited == 0 {
-		return t.next.RoundTrip(request)
-	}
-	return t.roundTripWithin(t.bound-waited, request)
-}
-
-// roundTripWithin bounds the round trip, but not the reading of a body that is
-// a stream.
-func (t *turns) roundTripWithin(rest time.Duration, request *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(request.Context())
-	timer := time.AfterFunc(rest, func() { cancel(context.DeadlineExceeded) })
-	response, err := t.next.RoundTrip(request.WithContext(ctx))
-	timer.Stop()
-	if err != nil {
-		cancel(nil)
-		return nil, err
-	}
-	response.Request = request
-	response.Body = &endingBody{ReadCloser: response.Body, end: func() { cancel(nil) }}
-	return response, nil
+	return t.next.RoundTrip(request)
 }
 
 // WrappedRoundTripper gives way to what is below.
@@ -75,16 +50,3 @@ func (t *turns) WrappedRoundTripper() http.RoundTripper { return t.next }
 
 // CloseIdleConnections closes the connections that no request is using.
 func (t *turns) CloseIdleConnections() { closeIdleConnections(t.next) }
-
-// endingBody frees the context of its request when it is closed.
-type endingBody struct {
-	io.ReadCloser
-	once sync.Once
-	end  func()
-}
-
-func (b *endingBody) Close() error {
-	err := b.ReadCloser.Close()
-	b.once.Do(b.end)
-	return err
-}

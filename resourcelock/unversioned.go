@@ -41,19 +41,6 @@ func (l *LeaseLock) updateUnversioned(ctx context.Context, base, next *coordinat
 	return l.client().Update(ctx, next, metav1.UpdateOptions{})
 }
 
-// catchUpUnversioned tells what came between from and the opening of a watch,
-// which nothing but a read can show without resource versions.
-func (l *LeaseLock) catchUpUnversioned(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
-	current, err := l.Read(ctx)
-	if err != nil {
-		return err
-	}
-	if !current.Exists() || !sameLease(current.lease, from.lease) {
-		seen(current)
-	}
-	return nil
-}
-
 // sameLease reports whether two Leases say the same.
 func sameLease(a, b *coordinationv1.Lease) bool {
 	return a.UID == b.UID && maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations) &&

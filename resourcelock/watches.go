@@ -5,54 +5,98 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/klog/v2"
+
+	"github.com/holdfast-go/holdfast/dialer"
 )
 
-// askAgain is how long a watch on a namespace that was forbidden is not tried
-// again: rights are granted rarely.
-const askAgain = 10 * time.Minute
+// A watch that fails is tried again after firstPause, and each time that it fails
+// once more after twice as long, up to longestPause. One that lives for as long
+// as longestPause begins again with the first.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+// A watch on a namespace that was forbidden is tried again after firstAsk, since
+// an API server that has just been started may forbid for a moment what it will
+// permit, and at last only every lastAsk, since rights are granted rarely. In
+// the meantime each Lease is watched by itself.
+const (
+	firstAsk = time.Second
+	lastAsk  = 10 * time.Minute
+)
+
+// graceUnknown is the grace where the client is not known to be hardened.
+const graceUnknown = 2500 * time.Millisecond
 
 // errNotTogether says that the Leases of a namespace may not be watched as one.
 var errNotTogether = errors.New("the namespace may not be watched")
 
-// watches are the watches on whole namespaces of one client, at most one for
-// each. A watch starts with its first subscriber and ends with its last.
+// errEndsAtOnce is what to tell of watches that end well as soon as they have begun.
+var errEndsAtOnce = errors.New("the API ends the watch as soon as it has begun")
+
+// watches are the watches of one client, at most one for each scope. A watch
+// starts with its first subscriber and ends with its last.
 type watches struct {
 	client coordinationv1client.LeasesGetter
-	// grace is how long a watch may deliver nothing while it is behind a read,
-	// before it counts as dead.
+	// bound is how long opening a watch may take, zero for as long as it takes.
+	bound time.Duration
+	// grace is how long a watch may come no nearer to what a read has seen, before
+	// it counts as dead.
 	grace time.Duration
+	// deaf counts the openings that go on although they were given up.
+	deaf atomic.Int32
 
-	mu      sync.Mutex
-	streams map[string]*stream
-	refused map[string]time.Time // when a namespace was forbidden
-	silent  map[string]bool      // the last watch fell silent: the next is to have a new connection
+	mu       sync.Mutex
+	streams  map[scope]*stream
+	failures map[scope]failure
 }
 
-func newWatches(client coordinationv1client.LeasesGetter, grace time.Duration) *watches {
+// failure is how the last watch of a scope has failed.
+type failure struct {
+	times  int       // in a row
+	until  time.Time // no other before that
+	silent bool      // the next is to have a new connection
+	err    error
+}
+
+// pause returns how long to wait after a failure that came for the n-th time.
+func pause(n int, first, longest time.Duration) time.Duration {
+	for ; n > 1 && first < longest; n-- {
+		first *= 2
+	}
+	return min(first, longest)
+}
+
+func newWatches(client coordinationv1client.LeasesGetter, budget dialer.Budget) *watches {
+	grace := budget.Connect
+	if grace <= 0 {
+		grace = graceUnknown
+	}
 	return &watches{
-		client: client, grace: grace,
-		streams: map[string]*stream{}, refused: map[string]time.Time{}, silent: map[string]bool{},
+		client: client, bound: budget.Answer, grace: grace,
+		streams: map[scope]*stream{}, failures: map[scope]failure{},
 	}
 }
 
 // watch tells seen the newest state of l's Lease whenever it is another, until
 // ctx or the stream ends. It returns errNotTogether, and has told nothing, when
-// the namespace may not be watched.
+// the scope is a namespace that may not be watched.
 //
 // What happened between the read that from comes from and the beginning of the
 // subscription is found by reading once the subscription stands. If the stream
 // does not deliver what that read has seen within the grace, it is dead, and
 // every subscriber is told so.
-func (w *watches) watch(ctx context.Context, l *LeaseLock, from Snapshot, seen func(Snapshot)) error {
-	s, box := w.join(ctx, l.LeaseMeta.Namespace, l.LeaseMeta.Name)
-	if s == nil {
-		return errNotTogether
+func (w *watches) watch(ctx context.Context, l *LeaseLock, scope scope, from Snapshot, seen func(Snapshot)) error {
+	s, box, err := w.join(ctx, scope, l.LeaseMeta.Name, from)
+	if err != nil {
+		return err
 	}
 	defer w.leave(s, l.LeaseMeta.Name, box)
 	select {
@@ -83,44 +127,70 @@ func (w *watches) watch(ctx context.Context, l *LeaseLock, from Snapshot, seen f
 }
 
 func catchUp(ctx context.Context, s *stream, box *mailbox, l *LeaseLock, from Snapshot) error {
-	lease, err := l.client().Get(ctx, l.LeaseMeta.Name, metav1.GetOptions{})
+	found := box.reading()
+	state, err := l.Read(ctx)
 	switch {
-	case apierrors.IsNotFound(err):
-		if from.Exists() {
-			box.postAbsent()
-		}
-		return nil
 	case err != nil:
 		return err
+	case !state.Exists():
+		if from.Exists() {
+			found(0, nil)
+		}
+		return nil
+	case state.unversioned() && from.lease != nil && sameLease(state.lease, from.lease):
+		return nil
 	}
-	version := versionOf(lease.ResourceVersion)
+	version := versionOf(state.ResourceVersion)
+	if found(version, state.lease) {
+		s.cancel(errBackwards)
+		return nil
+	}
 	s.expect(version)
-	if lease.ResourceVersion != from.ResourceVersion {
-		box.post(version, lease)
-	}
 	return nil
 }
 
-// join subscribes to a namespace's stream, which it starts if there is none. It
-// returns nil where that is not allowed.
-func (w *watches) join(ctx context.Context, namespace, name string) (*stream, *mailbox) {
+// join subscribes to the stream of a scope, which it starts if there is none. If
+// the last one has failed, it waits before that, but not beyond the bound.
+func (w *watches) join(ctx context.Context, scope scope, name string, from Snapshot) (*stream, *mailbox, error) {
+	bound := w.bound
+	if bound <= 0 {
+		bound = longestPause
+	}
+	for deadline := time.Now().Add(bound); ; {
+		s, box, failed := w.tryJoin(ctx, scope, name, from)
+		left := time.Until(deadline)
+		switch {
+		case s != nil:
+			return s, box, nil
+		case left <= 0 || errors.Is(failed.err, errNotTogether):
+			return nil, nil, failed.err
+		}
+		timer := time.NewTimer(min(time.Until(failed.until), left))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+}
+
+// tryJoin is join for whom does not wait: then it returns how the last stream
+// has failed.
+func (w *watches) tryJoin(ctx context.Context, scope scope, name string, from Snapshot) (*stream, *mailbox, failure) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if refused, ever := w.refused[namespace]; ever {
-		if time.Since(refused) < askAgain {
-			return nil, nil
-		}
-		delete(w.refused, namespace)
-	}
-	s := w.streams[namespace]
+	s, failed := w.streams[scope], w.failures[scope]
 	if s == nil {
-		s = newStream(w, namespace)
-		w.streams[namespace] = s
+		if time.Now().Before(failed.until) {
+			return nil, nil, failed
+		}
+		s = newStream(w, scope)
+		w.streams[scope] = s
 		// The stream is everyone's: it must not end with who came first.
-		s.start(context.WithoutCancel(ctx), w.silent[namespace])
-		delete(w.silent, namespace)
+		s.start(context.WithoutCancel(ctx), failed.silent)
 	}
-	return s, s.subscribe(name)
+	return s, s.subscribe(name, from), failure{}
 }
 
 // leave ends a subscription, and the stream with the last one.
@@ -134,29 +204,58 @@ func (w *watches) leave(s *stream, name string, box *mailbox) {
 }
 
 // over takes an ended stream off the list, so that the next subscriber starts
-// another. It returns what to tell the subscribers.
-func (w *watches) over(ctx context.Context, s *stream, err error) error {
+// another, and notes whether it has failed. It returns what to tell the
+// subscribers.
+func (w *watches) over(ctx context.Context, s *stream, err error, lived time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	current := w.streams[s.scope] == s
 	w.drop(s)
+	forbidden := s.scope.name == "" && (apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err))
+	told := err
 	switch {
-	case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err):
-		if _, known := w.refused[s.namespace]; !known {
-			klog.FromContext(ctx).Info("The Leases of the namespace may not be watched together, so each is watched by name, on a connection of its own", "namespace", s.namespace, "err", err)
+	case forbidden:
+		told = errNotTogether
+	case err != nil:
+		told = fmt.Errorf("watching %s: %w", s.scope, err)
+	}
+	known := told
+	if known == nil {
+		known = fmt.Errorf("watching %s: %w", s.scope, errEndsAtOnce)
+	}
+	if lived >= longestPause {
+		delete(w.failures, s.scope)
+	}
+	if !current { // the last subscriber has gone, which ended it
+		return told
+	}
+	last := w.failures[s.scope]
+	now := time.Now()
+	next := failure{times: last.times + 1, silent: errors.Is(err, errSilent), err: known}
+	next.until = now.Add(pause(next.times, firstPause, longestPause))
+	if forbidden {
+		next.until = now.Add(pause(next.times, firstAsk, lastAsk))
+		if !errors.Is(last.err, errNotTogether) {
+			klog.FromContext(ctx).Info("The Leases of the namespace may not be watched together, so each is watched by name, on a connection of its own", "namespace", s.scope.namespace, "err", err)
 		}
-		w.refused[s.namespace] = time.Now()
-		return errNotTogether
-	case errors.Is(err, errSilent):
-		w.silent[s.namespace] = true
 	}
-	if err != nil {
-		return fmt.Errorf("watching the leases of namespace %s: %w", s.namespace, err)
+	w.forget(now)
+	w.failures[s.scope] = next
+	return told
+}
+
+// forget drops the failures that are too old to matter, so that those of
+// namespaces which nobody watches any more do not gather.
+func (w *watches) forget(now time.Time) {
+	for scope, f := range w.failures {
+		if now.Sub(f.until) > lastAsk {
+			delete(w.failures, scope)
+		}
 	}
-	return nil
 }
 
 func (w *watches) drop(s *stream) {
-	if w.streams[s.namespace] == s {
-		delete(w.streams, s.namespace)
+	if w.streams[s.scope] == s {
+		delete(w.streams, s.scope)
 	}
 }
