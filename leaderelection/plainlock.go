@@ -32,7 +32,11 @@ type plainLock struct {
 }
 
 func versioned(lock rl.Interface) rl.Versioned {
-	if v, ok := lock.(rl.Versioned); ok {
+	v, ok := lock.(rl.Versioned)
+	if _, hardened := boundOf(lock); ok && !hardened {
+		return limitedLock{v}
+	}
+	if ok {
 		return v
 	}
 	return &plainLock{Interface: lock, turn: make(chan struct{}, 1)}
@@ -40,7 +44,7 @@ func versioned(lock rl.Interface) rl.Versioned {
 
 // Read implements Versioned.
 func (p *plainLock) Read(ctx context.Context) (rl.Snapshot, error) {
-	return p.take(ctx, func() (rl.Snapshot, error) {
+	return p.take(ctx, func(ctx context.Context) (rl.Snapshot, error) {
 		record, raw, err := p.Get(ctx)
 		switch {
 		case apierrors.IsNotFound(err):
@@ -57,7 +61,7 @@ func (p *plainLock) Read(ctx context.Context) (rl.Snapshot, error) {
 
 // Write implements Versioned.
 func (p *plainLock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
-	return p.take(ctx, func() (rl.Snapshot, error) {
+	return p.take(ctx, func(ctx context.Context) (rl.Snapshot, error) {
 		if base.ResourceVersion != p.last.ResourceVersion {
 			return rl.Snapshot{}, apierrors.NewConflict(schema.GroupResource{Resource: "locks"}, p.Describe(),
 				errors.New("the lock has read another state since"))
@@ -95,8 +99,9 @@ func (p *plainLock) state(record rl.LeaderElectionRecord, raw string) rl.Snapsho
 }
 
 // take runs call when its turn has come and returns its answer, or the end of
-// ctx, whichever is first.
-func (p *plainLock) take(ctx context.Context, call func() (rl.Snapshot, error)) (rl.Snapshot, error) {
+// ctx, whichever is first: a lock that never returns costs its caller no more
+// than the bound of the call, and those after it theirs.
+func (p *plainLock) take(ctx context.Context, call func(context.Context) (rl.Snapshot, error)) (rl.Snapshot, error) {
 	select {
 	case p.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -109,13 +114,22 @@ func (p *plainLock) take(ctx context.Context, call func() (rl.Snapshot, error)) 
 	answers := make(chan answer, 1)
 	go func() {
 		defer func() { <-p.turn }()
-		state, err := call()
+		state, err := toldWhy(ctx, call)
 		answers <- answer{state, err}
 	}()
 	select {
 	case a := <-answers:
 		return a.state, a.err
 	case <-ctx.Done():
+	}
+	select { // a call that heard of the end tells more of it
+	case a := <-answers:
+		return a.state, a.err
+	case <-time.After(moment):
 		return rl.Snapshot{}, context.Cause(ctx)
 	}
 }
+
+// moment is how long a call that has heard of the end of its context may take to
+// say what it was waiting for.
+const moment = 5 * time.Millisecond

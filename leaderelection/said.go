@@ -23,7 +23,7 @@ func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
 	bound, hardened := boundOf(le.config.Lock)
 	switch {
 	case !hardened:
-		logger.Info("The lock's client was not hardened: terms end on time all the same, but a dead connection may cost the lease or delay a takeover. Make the lock with resourcelock.NewFromKubeconfig, or its client from a configuration changed by dialer.Harden")
+		logger.Info("The lock's client was not hardened: terms end on time all the same, but a dead connection, or other traffic that uses up the client's rate limit, may cost the lease or delay a takeover. Make the lock with resourcelock.NewFromKubeconfig, or its client from a configuration changed by dialer.Harden")
 	case bound >= le.timing.lease:
 		logger.Info("A call to the lock may take as long as the lease, so the elector gives each up after RenewDeadline. A lock that was made with RenewDeadline finds dead connections sooner",
 			"callBound", bound, "leaseDuration", le.timing.lease, "renewDeadline", le.timing.deadline)
