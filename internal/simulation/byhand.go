@@ -92,7 +92,7 @@ func (w *World) restore(random *rand.Rand) {
 		return
 	}
 	for _, h := range w.hosts {
-		if h.process != nil && !h.process.dead() && h.process.sight.state.record == earlier.record {
+		if h.process != nil && !h.process.dead() && h.process.sight.state.position <= earlier.position {
 			return // who has seen nothing newer cannot know that there was
 		}
 	}
@@ -137,10 +137,14 @@ func (w *World) change(what string, change func(*state)) {
 // editField edits any field.
 func (w *World) editField(random *rand.Rand) {
 	current := w.store.current()
-	if !current.held() || current.emptied || current.author == nil {
+	if !current.held() || current.emptied || current.author == nil || current.vague {
 		return
 	}
-	switch random.IntN(8) {
+	kind := random.IntN(8)
+	if current.edited && (kind == 4 || kind == 7) {
+		return // without the annotations, nobody knows what was edited
+	}
+	switch kind {
 	case 0, 1:
 		seconds := 1 + random.IntN(60)
 		if random.IntN(5) == 0 {
@@ -173,8 +177,7 @@ func (w *World) editField(random *rand.Rand) {
 		})
 	case 7:
 		w.change("the duration and the annotations", func(s *state) {
-			s.Record.LeaseDurationSeconds = 1 + random.IntN(60)
-			s.lease = min(s.lease, whole(s.Record)) // nothing tells how long it was
+			s.Record.LeaseDurationSeconds += 1 + random.IntN(60) // nothing tells how long it was
 			s.dubious = true
 			w.strip(s)
 		})
@@ -231,6 +234,10 @@ const (
 	toUpper
 	rewritings
 )
+
+func (r rewriting) String() string {
+	return [...]string{"the renew time to whole seconds", "the renew time to its own", "the duration to a longer one", "the identity to upper case"}[r]
+}
 
 func drawRewriting(random *rand.Rand) rewriting { return rewriting(random.IntN(int(rewritings))) }
 

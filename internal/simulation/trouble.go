@@ -155,6 +155,9 @@ func (w *World) edit() {
 // delete removes the Lease if everyone knows of its holder (limits in the
 // package comment).
 func (w *World) delete() {
+	if w.has(Coordinated) { // the API server creates it at once, for anyone
+		return
+	}
 	if !w.store.current().Exists() || w.now() < w.lastCreate+3*w.timing.Lease || w.now() < w.fresh {
 		return
 	}

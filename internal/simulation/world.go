@@ -156,6 +156,9 @@ func (w *World) populate(random *rand.Rand) {
 	}
 	w.describe("world", "seed %d: L = %v, D = %v, R = %v; clocks differ by at most %.2f %%; features: %v",
 		w.options.Seed, w.timing.Lease, w.timing.Deadline, w.timing.Retry, float64(span)/10000, w.features)
+	if w.has(Webhook) {
+		w.describe("world", "a webhook rewrites %v", w.rewrites)
+	}
 	for _, h := range w.hosts {
 		w.describe("host "+h.name, "clock rate %.6f; %s", float64(h.clock.ppm)/million, h.traits())
 	}
