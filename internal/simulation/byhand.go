@@ -141,8 +141,8 @@ func (w *World) editField(random *rand.Rand) {
 		return
 	}
 	kind := random.IntN(8)
-	if current.edited && (kind == 4 || kind == 7) {
-		return // without the annotations, nobody knows what was edited
+	if current.edited && (kind == 4 || kind >= 6) {
+		return // without the annotations, or the holder, nobody knows what was edited
 	}
 	switch kind {
 	case 0, 1:

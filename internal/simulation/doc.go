@@ -45,7 +45,9 @@
 // none is started for the length of a lease thereafter: a contender that knows
 // of no leader cannot respect it. For the same reason a backup that is restored
 // is one in which someone holds the lease, for no shorter than the present holder
-// does. Work that loses its term stops within what the lease leaves it, (L at the
+// does, and which no contender knows as the newest; the fencing tokens go back with
+// it. What a hand has shortened is not stripped of the annotations that tell how
+// long it was. Work that loses its term stops within what the lease leaves it, (L at the
 // fastest rate) - (T at the slowest): longer cannot be promised. What a stopped
 // process does in the first 100 ms after it goes on is excused. Plain locks, which
 // have no place for what tells whose write it is, are in no world whose Lease is

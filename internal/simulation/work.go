@@ -144,7 +144,7 @@ func (w *World) enter(p *Process, tenure Tenure) *occupant {
 		}
 	}
 	if token, err := strconv.ParseUint(tenure.Token, 10, 64); err == nil {
-		if token <= w.token {
+		if token <= w.token && !w.has(Restores) {
 			w.violated("fencing", p, "its fencing token %d is not greater than %d, that of an earlier term", token, w.token)
 		}
 		w.token = token
