@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -63,6 +64,9 @@ func program(args []string) int {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "contender %s: kubeconfig %s: %v\n", o.Identity, o.Kubeconfig, err)
 		return ExitSetup
+	}
+	if o.OwnDial {
+		config.Dial = new(net.Dialer).DialContext
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()

@@ -13,7 +13,7 @@ import (
 )
 
 // Options say what one contender does. All but Etcd, Mode, ReleaseOnCancel,
-// WorkStop and ContendAgain must be set.
+// WorkStop, ContendAgain and OwnDial must be set.
 type Options struct {
 	// Peer is the implementation that contends, one of Peers.
 	Peer string
@@ -41,6 +41,8 @@ type Options struct {
 	// ContendAgain makes a contender that lost the lease contend again with a
 	// new elector, instead of exiting as most controllers do.
 	ContendAgain bool
+	// OwnDial gives the configuration a Dial function, as a user may.
+	OwnDial bool
 }
 
 // Parse reads Options from command line arguments. Its error names the flag
@@ -62,6 +64,7 @@ func Parse(args []string, usage io.Writer) (Options, error) {
 	flags.BoolVar(&o.ReleaseOnCancel, "release-on-cancel", false, "release the lease when told to stop")
 	flags.DurationVar(&o.WorkStop, "work-stop", 0, "how long the guarded work takes to stop")
 	flags.BoolVar(&o.ContendAgain, "contend-again", false, "contend again after the lease was lost, instead of exiting")
+	flags.BoolVar(&o.OwnDial, "own-dial", false, "give the configuration a Dial function")
 	if err := flags.Parse(args); err != nil {
 		return Options{}, err
 	}
@@ -108,6 +111,7 @@ func (o Options) Args() []string {
 		[]string{
 			"-release-on-cancel=" + strconv.FormatBool(o.ReleaseOnCancel),
 			"-contend-again=" + strconv.FormatBool(o.ContendAgain),
+			"-own-dial=" + strconv.FormatBool(o.OwnDial),
 		},
 	)
 }

@@ -65,6 +65,9 @@ func BoundsOf(c Column, w Weather, t scenario.Timing) (Bounds, error) {
 	if err != nil {
 		return Bounds{}, fmt.Errorf("bounds of %s at %v: %w", c, t, err)
 	}
+	if w.HTTP2 && c.Mode != traffic {
+		w = Weather{}
+	}
 	switch c.Role {
 	case Leader:
 		if !w.reachable(t.RenewDeadline) {
@@ -118,7 +121,7 @@ func answerBound(w Weather, b dialer.Budget) time.Duration {
 	if w.New == NoHandshake || w.Late > 0 {
 		pace = b.Hedge
 	}
-	return b.Hedge + time.Duration(tries(w.share()))*pace
+	return b.Hedge + time.Duration(w.tries())*pace
 }
 
 // refusedBound is for how long requests may be refused: as long as the trouble

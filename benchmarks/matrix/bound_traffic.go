@@ -19,7 +19,7 @@ const (
 // reconnectBound is how long it takes to be connected anew, and after how many
 // failures in between, each of which a reflector follows with a pause.
 func reconnectBound(w Weather, within time.Duration) (took time.Duration, failures int) {
-	n := tries(w.share())
+	n := w.tries()
 	pace := min(trafficDialHedge, within/4)
 	switch {
 	case n == 0 || w.New == Fine:
@@ -90,6 +90,9 @@ func longestPauseAfter(trouble time.Duration) time.Duration {
 // or handshakes hang, until the virtual IP stops naming the victim.
 func writerBounds(w Weather, within time.Duration) (write, again time.Duration) {
 	switch {
+	case w.Late > 0 && w.Lasts > 0:
+		// All that is late is answered when the trouble ends.
+		return w.Lasts + machine, w.Lasts + 2*writePause + machine
 	case w.Late > 0:
 		return w.Late + machine, 2*w.Late + writePause + machine // the read after an error may be late too
 	case w.Answered && w.Lasts == 0:
@@ -99,6 +102,10 @@ func writerBounds(w Weather, within time.Duration) (write, again time.Duration) 
 		write = within
 		if w.RetryAfter > 0 {
 			write = w.Lasts + w.RetryAfter
+		}
+		if w.HTTP2 {
+			// What no server has executed net/http sends again until one does.
+			write = w.Lasts
 		}
 		return write + machine, w.Lasts + w.RetryAfter + 2*writePause + machine
 	}

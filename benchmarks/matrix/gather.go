@@ -126,9 +126,9 @@ func (p *play) awaitAll(ctx context.Context, what string, cond func([]event.Even
 // contend starts a contender of the column's.
 func (p *play) contend(c *contestant, host *lab.Host, identity string) (*lab.Process, error) {
 	path, args, env, err := contender.Command(contender.Options{
-		Peer: p.peer, Identity: identity, Namespace: namespace, Lease: c.object, Kubeconfig: p.kubeconfig(),
+		Peer: p.peer, Identity: identity, Namespace: namespace, Lease: c.object, Kubeconfig: p.fault.by.kubeconfig(p.stage),
 		LeaseDuration: p.timing.LeaseDuration, RenewDeadline: p.timing.RenewDeadline, RetryPeriod: p.timing.RetryPeriod,
-		Mode: c.mode(),
+		Mode: c.mode(), OwnDial: p.fault.by.ownDial,
 	})
 	if err != nil {
 		return nil, err
@@ -137,26 +137,19 @@ func (p *play) contend(c *contestant, host *lab.Host, identity string) (*lab.Pro
 }
 
 func (p *play) probe(c *contestant) (*lab.Process, error) {
-	path, args, env, err := probeCommand(probeOptions{column: c.Column, kubeconfig: p.kubeconfig(), object: c.object, timing: p.timing, plain: p.peer != ours})
+	path, args, env, err := probeCommand(probeOptions{
+		column: c.Column, kubeconfig: p.fault.by.kubeconfig(p.stage), object: c.object, timing: p.timing,
+		plain: p.peer != ours, ownDial: p.fault.by.ownDial,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return p.start(c.host, c.name(), path, args, env)
 }
 
-func (p *play) kubeconfig() string {
-	switch p.fault.by {
-	case tokens:
-		return p.stage.byToken
-	case names:
-		return p.stage.byName
-	}
-	return p.stage.byVIP
-}
-
 // start starts a process whose words and exit are in the log.
 func (p *play) start(host *lab.Host, who, path string, args, env []string) (*lab.Process, error) {
-	if p.fault.by == names {
+	if p.fault.by.names {
 		env = append(env, nameserverVariable+"="+p.stage.namesAt.String())
 	}
 	process, err := host.Start(lab.Command{Path: path, Args: args, Env: env, Stdout: p.log.Lines(who), Stderr: p.stderr})

@@ -15,12 +15,7 @@ import (
 // What faults are made of.
 
 // backendsOf are the addresses that the virtual IP may name in this play.
-func (p *play) backendsOf() []netip.AddrPort {
-	if p.fault.by == fronts || p.fault.by == tokens {
-		return p.stage.frontAddrs
-	}
-	return p.stage.servers
-}
+func (p *play) backendsOf() []netip.AddrPort { return p.fault.by.backends(p.stage) }
 
 // name says what the virtual IP names for the columns from now on.
 func (p *play) name(to ...netip.AddrPort) error {
@@ -51,14 +46,24 @@ func (p *play) dropLater(d time.Duration, from []netip.AddrPort) {
 	p.later(d, func() error { return p.name(others(from, 1)...) })
 }
 
-// refuse makes the first front hang up and do this for as long as the fault
-// lasts.
-func (p *play) refuse(t front.Trouble) error {
-	victim := p.stage.fronts[0]
-	victim.Set(t)
-	victim.HangUp(false)
+// answer makes the first front, or all of them, hang up, and answer like this for
+// as long as the fault lasts.
+func (p *play) answer(t front.Trouble) error {
+	victims := p.stage.fronts[:1]
+	if p.fault.Weather.Everyone {
+		victims = p.stage.fronts
+	}
+	set := func(t front.Trouble) {
+		for _, f := range victims {
+			f.Set(t)
+		}
+	}
+	set(t)
+	for _, f := range victims {
+		f.HangUp(false)
+	}
 	p.later(p.fault.Weather.Lasts, func() error {
-		victim.Set(front.Trouble{})
+		set(front.Trouble{})
 		return nil
 	})
 	return nil

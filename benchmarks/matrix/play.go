@@ -189,7 +189,7 @@ func (p *play) run() error {
 // in which a lost lease would show.
 func (p *play) await() error {
 	t := p.timing
-	least := max(t.LeaseDuration+t.RenewDeadline, p.fault.Weather.Lasts+t.LeaseDuration, p.fault.Weather.Named+t.RenewDeadline)
+	least, late := shows(p.fault.Weather, t)
 	longest := least
 	for _, c := range p.contestants {
 		b := c.bounds
@@ -202,10 +202,23 @@ func (p *play) await() error {
 	// A figure that does not come is no error of the play: the cell says so.
 	for _, c := range p.contestants {
 		_ = p.log.Await(ctx, c.String()+" to recover", func(events []event.Event) bool {
-			return recovered(c.Column, c.object, c.bounds, p.fault.Weather.Late, events, time.Now())
+			return recovered(c.Column, c.object, c.bounds, late, events, time.Now())
 		})
 	}
 	return p.ctx.Err()
+}
+
+// shows returns how long after the fault a lease that was lost has shown, and by
+// how much answers are still late then.
+func shows(w Weather, t scenario.Timing) (least, late time.Duration) {
+	least = max(t.LeaseDuration+t.RenewDeadline, w.Named+t.RenewDeadline)
+	switch {
+	case w.Lasts == 0:
+		return least, w.Late
+	case w.Late > 0: // what was unanswered all the time
+		return max(least, w.Lasts+t.RetryPeriod), 0
+	}
+	return max(least, w.Lasts+t.LeaseDuration), 0
 }
 
 // clear ends all processes and mends the laboratory, whatever became of the

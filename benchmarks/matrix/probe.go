@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -42,6 +43,8 @@ type probeOptions struct {
 	timing scenario.Timing
 	// plain leaves client-go's traffic as it is.
 	plain bool
+	// ownDial gives the configuration a Dial function, as a user may.
+	ownDial bool
 }
 
 // args are the command line arguments that parseProbe reads as o.
@@ -49,7 +52,7 @@ func (o probeOptions) args() []string {
 	return []string{
 		"-role", string(o.column.Role), "-mode", o.column.Mode, "-kubeconfig", o.kubeconfig, "-object", o.object,
 		"-lease", o.timing.LeaseDuration.String(), "-renew", o.timing.RenewDeadline.String(), "-retry", o.timing.RetryPeriod.String(),
-		"-plain=" + strconv.FormatBool(o.plain),
+		"-plain=" + strconv.FormatBool(o.plain), "-own-dial=" + strconv.FormatBool(o.ownDial),
 	}
 }
 
@@ -66,6 +69,7 @@ func parseProbe(args []string, usage io.Writer) (probeOptions, error) {
 	flags.DurationVar(&o.timing.RenewDeadline, "renew", 0, "renew deadline")
 	flags.DurationVar(&o.timing.RetryPeriod, "retry", 0, "retry period")
 	flags.BoolVar(&o.plain, "plain", false, "do not harden client-go's traffic")
+	flags.BoolVar(&o.ownDial, "own-dial", false, "give the configuration a Dial function")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -115,6 +119,9 @@ func probeProgram(args []string) int {
 	defer stop()
 	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
 	if err == nil {
+		if o.ownDial {
+			config.Dial = new(net.Dialer).DialContext
+		}
 		err = probes[o.column.Role](ctx, o, config, &voice{who: o.column.name(), out: event.NewWriter(os.Stdout), broken: stop})
 	}
 	if err != nil {

@@ -28,12 +28,12 @@ const (
 	namespace = "matrix"
 	// user is who all columns are; its role allows what they need and no more.
 	user = "matrix"
-	// frontPort is where fronts listen, nameserverPort where the nameserver does.
-	frontPort, nameserverPort = 6443, 53
+	// The ports where fronts, proxies and the nameserver listen.
+	frontPort, proxyPort, nameserverPort = 6443, 3128, 53
 )
 
-// Stage is what all faults share: a host for each column, the fronts, the
-// nameserver, and the observer at the last API server, which nothing harms. It
+// Stage is what all faults share: a host for each column, the fronts, the proxies,
+// the nameserver, and the observer at the last API server, which nothing harms. It
 // is for one goroutine at a time.
 type Stage struct {
 	lab      *lab.Lab
@@ -43,14 +43,16 @@ type Stage struct {
 
 	fronts     []*front.Front
 	frontAddrs []netip.AddrPort
+	proxies    []*front.Proxy
+	proxyAddrs []netip.AddrPort
 	names      *nameserver
 	namesAt    netip.AddrPort
 
-	// The kubeconfigs: by the virtual IP, by name, and by the virtual IP with the
-	// token in tokenFile.
-	byVIP, byName, byToken string
-	tokenFile              string
-	plays                  int
+	// The kubeconfigs: by the virtual IP, by name, by the virtual IP with the token
+	// in tokenFile, and by name through a proxy at the virtual IP.
+	byVIP, byName, byToken, byProxy, bySOCKS string
+	tokenFile                                string
+	plays                                    int
 }
 
 // NewStage prepares l, which needs three API servers. Close ends what it added.
@@ -77,7 +79,7 @@ func NewStage(ctx context.Context, l *lab.Lab) (_ *Stage, err error) {
 		return nil, err
 	}
 	for i := range s.servers {
-		if err := s.addFront(ctx, i); err != nil {
+		if err := errors.Join(s.addFront(ctx, i), s.addProxy(ctx, i)); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +111,7 @@ func (s *Stage) permit(ctx context.Context) error {
 	return nil
 }
 
-// writeKubeconfigs writes the three ways to the API.
+// writeKubeconfigs writes the ways to the API.
 func (s *Stage) writeKubeconfigs() (err error) {
 	if s.byVIP, err = s.lab.Kubeconfig(user); err != nil {
 		return err
@@ -126,12 +128,21 @@ func (s *Stage) writeKubeconfigs() (err error) {
 		}
 		return path, nil
 	}
-	s.byName, err = write("by-name", func(c *clientcmdapi.Config) {
-		for _, cluster := range c.Clusters {
-			cluster.Server = fmt.Sprintf("https://%s:%d", serverName, s.servers[0].Port())
+	byName := func(proxy string) func(*clientcmdapi.Config) {
+		return func(c *clientcmdapi.Config) {
+			for _, cluster := range c.Clusters {
+				cluster.Server = fmt.Sprintf("https://%s:%d", serverName, s.servers[0].Port())
+				cluster.ProxyURL = proxy
+			}
 		}
-	})
-	if err != nil {
+	}
+	if s.byName, err = write("by-name", byName("")); err != nil {
+		return err
+	}
+	if s.byProxy, err = write("by-proxy", byName("http://"+lab.VirtualIP.String())); err != nil {
+		return err
+	}
+	if s.bySOCKS, err = write("by-socks", byName("socks5://"+lab.VirtualIP.String())); err != nil {
 		return err
 	}
 	s.byToken, err = write("by-token", func(c *clientcmdapi.Config) {
@@ -187,6 +198,22 @@ func (s *Stage) addFront(ctx context.Context, i int) error {
 	return nil
 }
 
+// addProxy puts a proxy before the i-th API server.
+func (s *Stage) addProxy(ctx context.Context, i int) error {
+	host, err := s.host(fmt.Sprintf("proxy-%d", i))
+	if err != nil {
+		return err
+	}
+	at := netip.AddrPortFrom(host.Addr(), proxyPort)
+	l, err := host.Listen(ctx, "tcp", at.String())
+	if err != nil {
+		return err
+	}
+	dial := func() (net.Conn, error) { return host.Dial(ctx, "tcp", s.servers[i].String()) }
+	s.proxies, s.proxyAddrs = append(s.proxies, front.NewProxy(l, dial)), append(s.proxyAddrs, at)
+	return nil
+}
+
 func (s *Stage) addNameserver(ctx context.Context) error {
 	host, err := s.host("names")
 	if err != nil {
@@ -221,6 +248,9 @@ func (s *Stage) mend(ctx context.Context, harmed bool) error {
 		errs = append(errs, f.Mend())
 		f.HangUp(true)
 	}
+	for _, p := range s.proxies {
+		p.Mend()
+	}
 	if harmed {
 		errs = append(errs, s.lab.Mend(ctx))
 		for i := range s.servers[:backends-1] {
@@ -238,6 +268,9 @@ func (s *Stage) Close() error {
 	var errs []error
 	for _, f := range s.fronts {
 		errs = append(errs, f.Close())
+	}
+	for _, p := range s.proxies {
+		errs = append(errs, p.Close())
 	}
 	if s.names != nil {
 		errs = append(errs, s.names.close())

@@ -9,9 +9,9 @@ import "slices"
 func Subset(faults []Fault) [][]Column {
 	modes := [...]string{userTimeout, fresh}
 	var chosen [][]Column
-	for i := range faults {
+	for i, f := range faults {
 		columns := []Column{{Leader, modes[i%2]}, {Candidate, modes[i/2%2]}, {Writer, traffic}}
-		if i%2 == 1 {
+		if i%2 == 1 && !f.by.tokens { // an informer would wait for a new token for minutes
 			columns = []Column{{Leader, modes[i%2]}, {Watch, modes[i/2%2]}, {Informer, traffic}}
 		}
 		chosen = append(chosen, columns)

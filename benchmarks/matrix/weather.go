@@ -24,6 +24,9 @@ type Weather struct {
 	// Victims is how many of the three backends, which the virtual IP goes on
 	// naming, are victims; zero where it stops naming the victim at once.
 	Victims int
+	// Turns is that new connections take turns among the backends instead of being
+	// drawn, as they do among the addresses of a name.
+	Turns bool
 	// Named is how long it goes on naming them; zero is for good.
 	Named time.Duration
 	// New is what new connections to a victim meet.
@@ -39,10 +42,12 @@ type Weather struct {
 	Answered bool
 	// RetryAfter is what such an answer asks to wait.
 	RetryAfter time.Duration
-	// Late is by how much each answer of a victim is late.
+	// Late is by how much each answer of a victim is late at most.
 	Late time.Duration
 	// Everyone is that all backends are victims of what Answered or Late says.
 	Everyone bool
+	// HTTP2 is that clients of HTTP/1.1, such as a lock, meet nothing of it.
+	HTTP2 bool
 }
 
 // backends is how many backends the virtual IP names.
@@ -55,6 +60,14 @@ func (w Weather) reachable(within time.Duration) bool {
 		return true
 	}
 	return w.Lasts > 0 && w.Lasts < within
+}
+
+// tries is how many new connections it takes until one does not go to a victim.
+func (w Weather) tries() int {
+	if w.Turns {
+		return w.Victims + 1
+	}
+	return tries(w.share())
 }
 
 // share is the share of new connections that go to a victim.

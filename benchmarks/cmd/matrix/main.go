@@ -39,7 +39,7 @@ func (c command) action() program.Action {
 // list prints the faults and columns there are.
 func list(out io.Writer) error {
 	for _, f := range matrix.Faults() {
-		if _, err := fmt.Fprintf(out, "%-18s %s\n", f.Name, f.Text); err != nil {
+		if _, err := fmt.Fprintf(out, "%-24s %s\n", f.Name, f.Text); err != nil {
 			return err
 		}
 	}

@@ -90,15 +90,28 @@ func (l *listener) Accept() (net.Conn, error) {
 
 type socketKey struct{}
 
+// socket is what is below a request: the connection as its protocol sees it, and
+// the TCP connection.
+type socket struct {
+	net.Conn
+	tcp *net.TCPConn
+}
+
 // withSocket lets a handler reach the socket below its request.
-func withSocket(ctx context.Context, c net.Conn) context.Context {
-	for range 4 {
+func withSocket(ctx context.Context, top net.Conn) context.Context {
+	for c := top; ; {
 		switch this := c.(type) {
 		case *conn:
-			return context.WithValue(ctx, socketKey{}, this.TCPConn)
+			return context.WithValue(ctx, socketKey{}, socket{Conn: top, tcp: this.TCPConn})
 		case interface{ NetConn() net.Conn }:
 			c = this.NetConn()
+		default:
+			return ctx
 		}
 	}
-	return ctx
+}
+
+func socketOf(ctx context.Context) (socket, bool) {
+	s, ok := ctx.Value(socketKey{}).(socket)
+	return s, ok
 }

@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,11 +15,11 @@ const (
 // delivered returns when the client's kernel has acknowledged all that was
 // written on the request's connection, or a second has passed.
 func delivered(ctx context.Context) {
-	tcp, ok := ctx.Value(socketKey{}).(*net.TCPConn)
+	s, ok := socketOf(ctx)
 	if !ok {
 		return
 	}
-	raw, err := tcp.SyscallConn()
+	raw, err := s.tcp.SyscallConn()
 	if err != nil {
 		return
 	}

@@ -40,12 +40,17 @@ type Trouble struct {
 	// Late is by how much each part of an answer, also of one that has begun, is
 	// late.
 	Late time.Duration
-	// Status, where it is not zero, answers every request instead of the API
-	// server.
-	Status int
-	// RetryAfter is what such an answer asks to wait; zero asks nothing.
-	RetryAfter time.Duration
+	// Answer, where it is not nil, answers every request that arrives from now on.
+	Answer Answer
+	// NoWindow gives the requests of new HTTP/2 connections a flow-control window
+	// of zero, for good.
+	NoWindow bool
 }
+
+// An Answer answers one request in a way of its own. pass has it answered by the
+// API server; over is closed when the trouble ends, and what is still under way
+// then goes on as if there had been none.
+type Answer func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc, over <-chan struct{})
 
 // Front is what New returns. All its methods are safe for concurrent use.
 type Front struct {
@@ -57,6 +62,7 @@ type Front struct {
 	mu       sync.Mutex
 	listener net.Listener // nil while connections are refused
 	trouble  Trouble
+	over     chan struct{} // closed when the trouble ends
 	tokens   map[string]string
 	traps    map[netip.Addr]*Trap
 	err      error // why serving ended, if not by Refuse or Close
@@ -64,7 +70,7 @@ type Front struct {
 
 // New returns a front that serves until Close.
 func New(o Options) (*Front, error) {
-	f := &Front{options: o, tokens: o.Tokens, traps: map[netip.Addr]*Trap{}}
+	f := &Front{options: o, tokens: o.Tokens, traps: map[netip.Addr]*Trap{}, over: make(chan struct{})}
 	f.server = &http.Server{
 		Handler: f,
 		TLSConfig: &tls.Config{
@@ -76,6 +82,9 @@ func New(o Options) (*Front, error) {
 		// Handshakes that faults have broken off are no news.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
+	if err := f.speakHTTP2(); err != nil {
+		return nil, err
+	}
 	return f, f.Accept()
 }
 
@@ -85,6 +94,8 @@ func New(o Options) (*Front, error) {
 func (f *Front) Set(t Trouble) {
 	f.mu.Lock()
 	f.trouble = t
+	close(f.over)
+	f.over = make(chan struct{})
 	f.mu.Unlock()
 	if !t.NoHandshake {
 		f.conns.releaseHeld()
@@ -153,6 +164,7 @@ func (f *Front) Mend() error {
 // before, if it had.
 func (f *Front) Close() error {
 	err := f.Refuse()
+	f.Set(Trouble{}) // nobody waits for the end of what there is
 	// The server closes the listener again if it has not noticed yet.
 	if closed := f.server.Close(); !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)
@@ -165,9 +177,15 @@ func (f *Front) Close() error {
 }
 
 func (f *Front) now() Trouble {
+	t, _ := f.nowUntil()
+	return t
+}
+
+// nowUntil returns the trouble there is, and what is closed when it ends.
+func (f *Front) nowUntil() (Trouble, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.trouble
+	return f.trouble, f.over
 }
 
 // sleep waits for d or until ctx ends, and reports whether it waited out.

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -205,12 +206,12 @@ func TestAnAnswerThatHasBegunIsLateFromThenOn(t *testing.T) {
 func TestARefusalNamesItsStatusAndWhenToComeBack(t *testing.T) {
 	r := newRig(t, tellsWho)
 	c := r.client(t, true, true)
-	r.front.Set(Trouble{Status: http.StatusTooManyRequests, RetryAfter: 2 * time.Second})
+	r.front.Set(Trouble{Answer: Refuse(http.StatusTooManyRequests, 2*time.Second)})
 	answer, body := r.get(t, c)
 	assert.Equal(t, http.StatusTooManyRequests, answer.StatusCode)
 	assert.Equal(t, "2", answer.Header.Get("Retry-After"))
 	assert.Contains(t, body, `"code":429`)
-	r.front.Set(Trouble{Status: http.StatusServiceUnavailable})
+	r.front.Set(Trouble{Answer: Refuse(http.StatusServiceUnavailable, 0)})
 	answer, _ = r.get(t, c)
 	assert.Empty(t, answer.Header.Get("Retry-After"))
 	require.NoError(t, r.front.Mend())
@@ -239,15 +240,15 @@ func TestAHandshakeIsLeftUnansweredUntilTheTroubleEnds(t *testing.T) {
 	require.NoError(t, err)
 	defer held.Close()
 	require.NoError(t, held.SetDeadline(time.Now().Add(soon)))
-	require.Eventually(t, func() bool { // the front has accepted it
+	require.Eventually(t, func() bool { // the front has accepted both
 		r.front.conns.mu.Lock()
 		defer r.front.conns.mu.Unlock()
-		return len(r.front.conns.open) >= 1
+		return len(r.front.conns.open) == 2
 	}, soon, time.Millisecond)
 	r.front.Set(Trouble{})
 	_, err = held.Read(make([]byte, 1))
 	assert.Error(t, err)
-	assert.NotErrorIs(t, err, context.DeadlineExceeded)
+	assert.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 	r.get(t, r.client(t, false, true))
 }
 

@@ -2,36 +2,37 @@ package front
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ServeHTTP implements http.Handler: it passes one request on.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, known := f.userOf(r)
 	if !known {
-		f.refuse(w, http.StatusUnauthorized, 0)
+		refuse(w, http.StatusUnauthorized)
 		return
 	}
-	if t := f.now(); t.Status != 0 {
-		f.refuse(w, t.Status, t.RetryAfter)
+	pass := func(w http.ResponseWriter, r *http.Request) { f.ask(w, r, user) }
+	if t, over := f.nowUntil(); t.Answer != nil {
+		t.Answer(w, r, pass, over)
 		return
 	}
+	pass(w, r)
+}
+
+// ask has the API server answer.
+func (f *Front) ask(w http.ResponseWriter, r *http.Request, user string) {
 	client := clientOf(r)
 	if trap := f.take(client, AtRequest); trap != nil {
 		trap.Do()
 	}
 	answer, err := f.options.Upstream.RoundTrip(f.outward(r, user))
 	if err != nil {
-		f.refuse(w, http.StatusBadGateway, 0)
+		refuse(w, http.StatusBadGateway)
 		return
 	}
 	defer answer.Body.Close()
@@ -72,25 +73,6 @@ func (f *Front) outward(r *http.Request, user string) *http.Request {
 		out.Body = http.NoBody
 	}
 	return out
-}
-
-// refuse answers in the API server's stead.
-func (f *Front) refuse(w http.ResponseWriter, code int, retryAfter time.Duration) {
-	status := metav1.Status{
-		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-		Status:   metav1.StatusFailure, Code: int32(code), Message: fmt.Sprintf("front: %d %s", code, http.StatusText(code)),
-	}
-	body, err := json.Marshal(status)
-	if err != nil { // a struct of strings and numbers always marshals
-		body = nil
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	if retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
-	}
-	w.WriteHeader(code)
-	_, _ = w.Write(body) // the client may have gone
 }
 
 // part is what was read of an answer at once, and when it is to be passed on.
