@@ -74,6 +74,12 @@ func BoundsOf(c Column, w Weather, t scenario.Timing) (Bounds, error) {
 			return Bounds{StopAfter: term(t) + timer}, nil
 		}
 		return Bounds{RenewalLate: term(t) - t.RetryPeriod}, nil
+	case ClientGoLeader:
+		// client-go's elector tries to renew for D, and begins R after the last renewal.
+		if !w.reachable(t.RenewDeadline) {
+			return Bounds{StopAfter: t.RetryPeriod + t.RenewDeadline + timer + machine}, nil
+		}
+		return Bounds{RenewalLate: t.RenewDeadline}, nil
 	case Candidate:
 		return Bounds{Takeover: takeoverBound(w, t, budget)}, nil
 	case Watch:

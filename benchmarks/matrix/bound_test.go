@@ -56,7 +56,7 @@ func TestTheDerivedTakeoverBoundsAgreeWithThoseOfTheREADME(t *testing.T) {
 
 func TestABoundGrowsWithWhatIsDead(t *testing.T) {
 	for _, c := range Columns() {
-		if c.Role == Leader {
+		if c.Role.leads() {
 			continue
 		}
 		total := func(w Weather) time.Duration {
@@ -75,7 +75,7 @@ func TestATokenIsWaitedForAsLongAsClientGoKeepsIt(t *testing.T) {
 	w := Weather{Answered: true, Everyone: true}
 	for _, c := range Columns() {
 		b := boundsOf(t, c.Role, c.Mode, w, scenario.Short)
-		if c.Role != Leader {
+		if !c.Role.leads() {
 			assert.GreaterOrEqual(t, max(b.Takeover, b.Unseen, b.WriteAgain), tokenAge, c.String())
 		}
 	}
@@ -132,31 +132,33 @@ func TestBoundsAreTheSumOfTheirParts(t *testing.T) {
 		weather Weather
 		want    Bounds
 	}{
-		"watch, heartbeat and hedge":          {Watch, silent, Bounds{Unseen: 625*ms + 100*ms + machine}},
-		"watch, eight siblings":               {Watch, Weather{Victims: 1, New: NoSYN, Silent: true}, Bounds{Unseen: 625*ms + 100*ms + 8*50*ms + machine}},
-		"watch, eight hedges":                 {Watch, Weather{Victims: 1, Late: time.Second}, Bounds{Unseen: 625*ms + 100*ms + 8*100*ms + machine}},
-		"watch, refused and a pause":          {Watch, refusing, Bounds{Unseen: 625*ms + 3500*ms + 100*ms + machine}},
-		"watch, asked to wait":                {Watch, asking, Bounds{Unseen: 625*ms + 4000*ms + 100*ms + machine}},
-		"candidate, late sight and claim":     {Candidate, silent, Bounds{Takeover: 125*ms + 100*ms + 10*ms + 100*ms + machine}},
-		"candidate, refused by everyone":      {Candidate, Weather{Answered: true, Everyone: true}, Bounds{Takeover: 125*ms + tokenAge + 500*ms + 3*time.Second + 210*ms + machine}},
-		"informer, reset":                     {Informer, Weather{}, Bounds{Unseen: 1600*ms + machine}},
-		"informer, ping and pause":            {Informer, silent, Bounds{Unseen: pingBound(2*time.Second) + 1600*ms + machine}},
-		"informer, late":                      {Informer, Weather{Victims: 1, Late: 3 * time.Second}, Bounds{Unseen: 3*time.Second + machine}},
-		"informer, refused and two pauses":    {Informer, refusing, Bounds{Unseen: 3*time.Second + 6400*ms + machine}},
-		"writer, a connection that has died":  {Writer, silent, Bounds{Write: 2700*ms + machine, WriteAgain: 2700*ms + 2*writePause + machine}},
-		"writer, late":                        {Writer, Weather{Victims: 1, Late: 3 * time.Second}, Bounds{Write: 3*time.Second + machine, WriteAgain: 6*time.Second + writePause + machine}},
-		"writer, asked to wait":               {Writer, asking, Bounds{Write: 4*time.Second + machine, WriteAgain: 4*time.Second + 2*writePause + machine}},
-		"watch, two siblings":                 {Watch, turns, Bounds{Unseen: 625*ms + 100*ms + 2*50*ms + machine}},
-		"candidate, two siblings":             {Candidate, turns, Bounds{Takeover: 125*ms + 200*ms + 10*ms + 200*ms + machine}},
-		"informer, ping, pause and a sibling": {Informer, turns, Bounds{Unseen: pingBound(2*time.Second) + 1600*ms + 500*ms + machine}},
-		"leader, answers that do not end":     {Leader, unanswered, Bounds{RenewalLate: 2 * time.Second}},
-		"candidate, sixteen hedges":           {Candidate, unanswered, Bounds{Takeover: 125*ms + 900*ms + 10*ms + 900*ms + machine}},
-		"informer, when the trouble ends":     {Informer, unanswered, Bounds{Unseen: 6*time.Second + machine}},
-		"writer, when the trouble ends":       {Writer, unanswered, Bounds{Write: 6*time.Second + machine, WriteAgain: 6*time.Second + 2*writePause + machine}},
-		"leader, trouble of HTTP/2":           {Leader, goingAway, Bounds{RenewalLate: 2 * time.Second}},
-		"watch, trouble of HTTP/2":            {Watch, goingAway, Bounds{Unseen: 625*ms + 100*ms + machine}},
-		"informer, trouble of HTTP/2":         {Informer, goingAway, Bounds{Unseen: 3*time.Second + 6400*ms + machine}},
-		"writer, trouble of HTTP/2":           {Writer, goingAway, Bounds{Write: 3*time.Second + machine, WriteAgain: 3*time.Second + 2*writePause + machine}},
+		"watch, heartbeat and hedge":           {Watch, silent, Bounds{Unseen: 625*ms + 100*ms + machine}},
+		"watch, eight siblings":                {Watch, Weather{Victims: 1, New: NoSYN, Silent: true}, Bounds{Unseen: 625*ms + 100*ms + 8*50*ms + machine}},
+		"watch, eight hedges":                  {Watch, Weather{Victims: 1, Late: time.Second}, Bounds{Unseen: 625*ms + 100*ms + 8*100*ms + machine}},
+		"watch, refused and a pause":           {Watch, refusing, Bounds{Unseen: 625*ms + 3500*ms + 100*ms + machine}},
+		"watch, asked to wait":                 {Watch, asking, Bounds{Unseen: 625*ms + 4000*ms + 100*ms + machine}},
+		"candidate, late sight and claim":      {Candidate, silent, Bounds{Takeover: 125*ms + 100*ms + 10*ms + 100*ms + machine}},
+		"candidate, refused by everyone":       {Candidate, Weather{Answered: true, Everyone: true}, Bounds{Takeover: 125*ms + tokenAge + 500*ms + 3*time.Second + 210*ms + machine}},
+		"informer, reset":                      {Informer, Weather{}, Bounds{Unseen: 1600*ms + machine}},
+		"informer, ping and pause":             {Informer, silent, Bounds{Unseen: pingBound(2*time.Second) + 1600*ms + machine}},
+		"informer, late":                       {Informer, Weather{Victims: 1, Late: 3 * time.Second}, Bounds{Unseen: 3*time.Second + machine}},
+		"informer, refused and two pauses":     {Informer, refusing, Bounds{Unseen: 3*time.Second + 6400*ms + machine}},
+		"writer, a connection that has died":   {Writer, silent, Bounds{Write: 2700*ms + machine, WriteAgain: 2700*ms + 2*writePause + machine}},
+		"writer, late":                         {Writer, Weather{Victims: 1, Late: 3 * time.Second}, Bounds{Write: 3*time.Second + machine, WriteAgain: 6*time.Second + writePause + machine}},
+		"writer, asked to wait":                {Writer, asking, Bounds{Write: 4*time.Second + machine, WriteAgain: 4*time.Second + 2*writePause + machine}},
+		"watch, two siblings":                  {Watch, turns, Bounds{Unseen: 625*ms + 100*ms + 2*50*ms + machine}},
+		"candidate, two siblings":              {Candidate, turns, Bounds{Takeover: 125*ms + 200*ms + 10*ms + 200*ms + machine}},
+		"informer, ping, pause and a sibling":  {Informer, turns, Bounds{Unseen: pingBound(2*time.Second) + 1600*ms + 500*ms + machine}},
+		"leader, answers that do not end":      {Leader, unanswered, Bounds{RenewalLate: 2 * time.Second}},
+		"candidate, sixteen hedges":            {Candidate, unanswered, Bounds{Takeover: 125*ms + 900*ms + 10*ms + 900*ms + machine}},
+		"informer, when the trouble ends":      {Informer, unanswered, Bounds{Unseen: 6*time.Second + machine}},
+		"writer, when the trouble ends":        {Writer, unanswered, Bounds{Write: 6*time.Second + machine, WriteAgain: 6*time.Second + 2*writePause + machine}},
+		"client-go's leader":                   {ClientGoLeader, silent, Bounds{RenewalLate: 2 * time.Second}},
+		"client-go's leader, where all refuse": {ClientGoLeader, Weather{Answered: true, Everyone: true}, Bounds{StopAfter: 2500*ms + timer + machine}},
+		"leader, trouble of HTTP/2":            {Leader, goingAway, Bounds{RenewalLate: 2 * time.Second}},
+		"watch, trouble of HTTP/2":             {Watch, goingAway, Bounds{Unseen: 625*ms + 100*ms + machine}},
+		"informer, trouble of HTTP/2":          {Informer, goingAway, Bounds{Unseen: 3*time.Second + 6400*ms + machine}},
+		"writer, trouble of HTTP/2":            {Writer, goingAway, Bounds{Write: 3*time.Second + machine, WriteAgain: 3*time.Second + 2*writePause + machine}},
 		"writer, a handshake that hangs": {Writer, Weather{Victims: 1, New: NoHandshake, Silent: true, Named: 4 * time.Second},
 			Bounds{Write: 2700*ms + machine, WriteAgain: 6*time.Second + 2*writePause + machine + 2700*ms}},
 	} {

@@ -84,7 +84,7 @@ func TestSelectingKeepsTheOrderAndNamesWhatIsUnknown(t *testing.T) {
 	assert.Equal(t, []Column{{Leader, fresh}, {Watch, fresh}}, columns)
 	columns, err = Select(nil, nil)
 	require.NoError(t, err)
-	assert.Len(t, columns, 8)
+	assert.Len(t, columns, 10)
 	_, err = Select([]string{"follower"}, nil)
 	assert.ErrorContains(t, err, `role "follower"`)
 	_, err = Select(nil, []string{"http3"})

@@ -15,6 +15,9 @@ type Role string
 const (
 	// Leader renews a lease.
 	Leader Role = "leader"
+	// ClientGoLeader renews a lease by client-go's elector, as controller-runtime
+	// runs it, with this library's lock: nothing bounds its calls but the lock.
+	ClientGoLeader Role = "client-go-leader"
 	// Candidate waits for the lease of a leader that is killed when the fault
 	// comes.
 	Candidate Role = "candidate"
@@ -33,6 +36,9 @@ const (
 	traffic     = "http2"
 )
 
+// leads reports whether the role is that of a leader when the fault comes.
+func (r Role) leads() bool { return r == Leader || r == ClientGoLeader }
+
 // Column is a role in a mode.
 type Column struct {
 	Role Role
@@ -45,6 +51,7 @@ type Column struct {
 func Columns() []Column {
 	return []Column{
 		{Leader, userTimeout}, {Leader, fresh},
+		{ClientGoLeader, userTimeout}, {ClientGoLeader, fresh},
 		{Candidate, userTimeout}, {Candidate, fresh},
 		{Watch, userTimeout}, {Watch, fresh},
 		{Informer, traffic}, {Writer, traffic},
@@ -67,7 +74,7 @@ func (c Column) mode() dialer.Mode {
 
 // keeps reports whether the column holds a connection between its requests, so
 // that it can be connected to the victim when the fault comes.
-func (c Column) keeps() bool { return c.Role != Leader || c.Mode != fresh }
+func (c Column) keeps() bool { return !c.Role.leads() || c.Mode != fresh }
 
 // Select returns the columns of these roles and modes; none named means all. A
 // name that is unknown is an error that says which there are.

@@ -23,7 +23,7 @@ func silences() []Fault {
 			Name: "silence-request", Text: "silence with a request in flight: it has arrived, and no byte of its answer ever does", by: toFronts,
 			Weather: silent,
 			toEach: func(p *play, c *contestant) error {
-				if c.Role != Leader && c.Role != Writer { // their request in flight is the watch
+				if !c.Role.leads() && c.Role != Writer { // their request in flight is the watch
 					return p.silence(c)
 				}
 				p.stage.fronts[0].Trap(c.host.Addr(), front.Trap{At: front.AtRequest, Do: func() { p.try(p.silence(c)) }})

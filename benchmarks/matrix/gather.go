@@ -70,7 +70,7 @@ func (p *play) gather() error {
 	for _, c := range p.contestants {
 		var err error
 		switch c.Role {
-		case Leader:
+		case Leader, ClientGoLeader:
 			c.process, err = p.contend(c, c.host, c.name())
 		case Candidate:
 			c.doomed, err = p.contend(c, c.leaderHost, c.doomedName())
@@ -123,10 +123,18 @@ func (p *play) awaitAll(ctx context.Context, what string, cond func([]event.Even
 	return err
 }
 
+// contender is the peer that a role is played by.
+func (p *play) contender(r Role) string {
+	if r == ClientGoLeader {
+		return oursUnderClientGo
+	}
+	return p.peer
+}
+
 // contend starts a contender of the column's.
 func (p *play) contend(c *contestant, host *lab.Host, identity string) (*lab.Process, error) {
 	path, args, env, err := contender.Command(contender.Options{
-		Peer: p.peer, Identity: identity, Namespace: namespace, Lease: c.object, Kubeconfig: p.fault.by.kubeconfig(p.stage),
+		Peer: p.contender(c.Role), Identity: identity, Namespace: namespace, Lease: c.object, Kubeconfig: p.fault.by.kubeconfig(p.stage),
 		LeaseDuration: p.timing.LeaseDuration, RenewDeadline: p.timing.RenewDeadline, RetryPeriod: p.timing.RetryPeriod,
 		Mode: c.mode(), OwnDial: p.fault.by.ownDial,
 	})

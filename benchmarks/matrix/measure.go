@@ -28,7 +28,7 @@ func count(events []event.Event, who string, what event.What) (n int) {
 // ready reports whether a column does what it is to do.
 func ready(c Column, object string, events []event.Event) bool {
 	switch c.Role {
-	case Leader:
+	case Leader, ClientGoLeader:
 		return says(c.name(), event.Leading)(events) && renewals(events, object, time.Time{}) > 2
 	case Candidate:
 		for _, e := range events {
@@ -58,7 +58,7 @@ func renewals(events []event.Event, lease string, after time.Time) (n int) {
 func recovered(c Column, object string, b Bounds, late time.Duration, events []event.Event, now time.Time) bool {
 	recent := late + time.Second
 	switch c.Role {
-	case Leader:
+	case Leader, ClientGoLeader:
 		return b.StopAfter == 0 || says(c.name(), event.Stopping)(events)
 	case Candidate:
 		return says(c.name(), event.Leading)(events)
@@ -137,7 +137,7 @@ func measure(f Fault, c Column, object string, b Bounds, steered bool, events []
 		cell.Checks = append(cell.Checks, Check{Name: name, Bound: bound, Measured: measured})
 	}
 	switch c.Role {
-	case Leader:
+	case Leader, ClientGoLeader:
 		measureLeader(&cell, b, part, t, add)
 	case Candidate:
 		figures, err := scenario.Measure(part, t.RetryPeriod)

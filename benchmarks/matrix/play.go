@@ -18,6 +18,9 @@ import (
 // ours is the peer that the matrix is of.
 const ours = "holdfast"
 
+// oursUnderClientGo is its lock under another elector.
+const oursUnderClientGo = "controller-runtime-holdfast-lock"
+
 // narrator is whose words the faults are.
 const narrator = "matrix"
 
@@ -41,7 +44,7 @@ type Options struct {
 	Timing scenario.Timing
 	// Peer is who contends, one of Peers; empty is "holdfast". With
 	// "client-go" informers and writers are not hardened either, and there are no
-	// columns of fresh connections and none of a watch, which it does not have.
+	// columns of fresh connections, of a watch and of this library's lock.
 	Peer string
 	// Stderr takes what the columns log; nil sends it to their hosts' log files.
 	Stderr io.Writer
@@ -130,7 +133,7 @@ func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Optio
 	p := &play{stage: s, fault: f, timing: o.Timing, peer: o.Peer, stderr: o.Stderr}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for _, c := range columns {
-		if o.Peer != ours && (c.Mode == fresh || c.Role == Watch) {
+		if o.Peer != ours && (c.Mode == fresh || c.Role == Watch || c.Role == ClientGoLeader) {
 			return Result{Fault: f}, fmt.Errorf("column %s: peer %s has none", c, o.Peer)
 		}
 		bounds, err := BoundsOf(c, f.Weather, o.Timing)

@@ -3,16 +3,16 @@ package matrix
 import "slices"
 
 // Subset is the part of the matrix that spans it: every fault, every role and
-// every mode, each fault in three columns. A leader is in every fault, its modes
-// in turns; a candidate and a writer are in one, a watch and an informer in the
+// every mode, each fault in four columns. A leader is in every fault, its modes
+// in turns, and one of client-go's elector in the other mode; a candidate and a writer are in one, a watch and an informer in the
 // next.
 func Subset(faults []Fault) [][]Column {
 	modes := [...]string{userTimeout, fresh}
 	var chosen [][]Column
 	for i, f := range faults {
-		columns := []Column{{Leader, modes[i%2]}, {Candidate, modes[i/2%2]}, {Writer, traffic}}
+		columns := []Column{{Leader, modes[i%2]}, {ClientGoLeader, modes[1-i%2]}, {Candidate, modes[i/2%2]}, {Writer, traffic}}
 		if i%2 == 1 && !f.by.tokens { // an informer would wait for a new token for minutes
-			columns = []Column{{Leader, modes[i%2]}, {Watch, modes[i/2%2]}, {Informer, traffic}}
+			columns = []Column{{Leader, modes[i%2]}, {ClientGoLeader, modes[1-i%2]}, {Watch, modes[i/2%2]}, {Informer, traffic}}
 		}
 		chosen = append(chosen, columns)
 	}
