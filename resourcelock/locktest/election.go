@@ -1,0 +1,223 @@
+package locktest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/client-go/rest"
+	upstream "k8s.io/client-go/tools/leaderelection"
+	upstreamlock "k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/holdfast-go/holdfast/leaderelection"
+	"github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// The durations of the elections.
+const (
+	LeaseDuration = 2 * time.Second
+	RenewDeadline = 1400 * time.Millisecond
+	RetryPeriod   = 350 * time.Millisecond
+)
+
+// outage is how long a fault lasts that happens to everyone.
+const outage = 450 * time.Millisecond
+
+// Elector contends with the lock and the durations above, calls led when it leads,
+// and returns when it leads no more or ctx has ended.
+type Elector func(ctx context.Context, lock resourcelock.Interface, led func()) error
+
+// ClientGo is client-go's elector.
+func ClientGo(ctx context.Context, lock resourcelock.Interface, led func()) error {
+	elector, err := upstream.NewLeaderElector(upstream.LeaderElectionConfig{
+		Lock: lock, LeaseDuration: LeaseDuration, RenewDeadline: RenewDeadline, RetryPeriod: RetryPeriod,
+		Callbacks: upstream.LeaderCallbacks{OnStartedLeading: func(context.Context) { led() }, OnStoppedLeading: func() {}},
+	})
+	if err == nil {
+		elector.Run(ctx)
+	}
+	return err
+}
+
+// Holdfast is the elector of package leaderelection.
+func Holdfast(ctx context.Context, lock resourcelock.Interface, led func()) error {
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: lock, LeaseDuration: LeaseDuration, RenewDeadline: RenewDeadline, RetryPeriod: RetryPeriod,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(ctx context.Context) { led(); <-ctx.Done() },
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err == nil {
+		elector.Run(ctx)
+	}
+	return err
+}
+
+// clientGoLock makes client-go's own lock.
+func clientGoLock(config *rest.Config, identity string, bound time.Duration) (resourcelock.Interface, error) {
+	return upstreamlock.NewFromKubeconfig(upstreamlock.LeasesResourceLock, "default", "it",
+		upstreamlock.ResourceLockConfig{Identity: identity}, rest.CopyConfig(config), bound)
+}
+
+// role is what a contender does when the fault comes.
+type role string
+
+const (
+	leader    role = "leader"    // holds the lease
+	candidate role = "candidate" // waits for the lease of one that is dead
+)
+
+// cell is a fault in a role.
+type cell struct {
+	fault  Fault
+	extent Extent
+	role   role
+}
+
+func (c cell) String() string { return fmt.Sprintf("%s/%s/%s", c.fault.Name, c.extent, c.role) }
+
+func cells() []cell {
+	var all []cell
+	for _, fault := range Faults() {
+		all = append(all, cell{fault, Once, leader}, cell{fault, Once, candidate})
+		switch fault.Name {
+		case "silence":
+			all = append(all, cell{fault, Old, leader}, cell{fault, Old, candidate}, cell{fault, Everyone, leader}, cell{fault, Everyone, candidate})
+		case "reset", "internal-error", "body-silent-unknown-length", "retry-after-with-endless-body":
+			all = append(all, cell{fault, Everyone, leader})
+		}
+	}
+	return all
+}
+
+const (
+	// atOnce is how many elections run at once.
+	atOnce = 16
+	// chances is how often a cell is played, the further times by itself, before it
+	// is judged: a machine that does other things too may starve an election, while
+	// a lock that cannot bear a fault fails each time.
+	chances = 3
+)
+
+// Elections tests the elector with the lock in every cell in which client-go's
+// elector with client-go's own lock does well: it loses no lease there, and takes
+// one over.
+func Elections(t *testing.T, elector Elector, newLock Make) {
+	all := cells()
+	theirs, ours := make([]error, len(all)), make([]error, len(all))
+	var running sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for i, c := range all {
+		run := func(into *error, elector Elector, newLock Make) {
+			s := newStage(t)
+			running.Go(func() {
+				places <- struct{}{}
+				defer func() { <-places }()
+				*into = c.play(s, elector, newLock)
+			})
+		}
+		run(&theirs[i], ClientGo, clientGoLock)
+		run(&ours[i], elector, newLock)
+	}
+	running.Wait()
+	well := 0
+	for i, c := range all {
+		if theirs[i] != nil {
+			t.Logf("%s: client-go's own lock: %v; this one: %v", c, theirs[i], ours[i])
+			continue
+		}
+		well++
+		for n := 1; ours[i] != nil && n < chances; n++ {
+			t.Logf("%s: %v; once more", c, ours[i])
+			ours[i] = c.play(newStage(t), elector, newLock)
+		}
+		assert.NoError(t, ours[i], "%s: client-go's own lock does well", c)
+	}
+	t.Logf("client-go's own lock does well in %d of %d cells", well, len(all))
+	assert.Positive(t, well, "what nothing bears proves nothing")
+}
+
+// play runs one election. Its error says what did not go well.
+func (c cell) play(s *stage, elector Elector, newLock Make) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if c.role == candidate {
+		client, err := coordinationv1.NewForConfig(s.observer)
+		if err != nil {
+			return err
+		}
+		dead := &upstreamlock.LeaseLock{LeaseMeta: metav1.ObjectMeta{Namespace: "default", Name: "it"}, Client: client}
+		if err := dead.Create(ctx, record("dead", LeaseDuration)); err != nil {
+			return fmt.Errorf("before the fault: %w", err)
+		}
+	}
+	lock, err := newLock(s.config, "me", RenewDeadline)
+	if err != nil {
+		return err
+	}
+	led, ended := make(chan struct{}), make(chan error, 1)
+	var leads atomic.Bool
+	go func() {
+		ended <- elector(ctx, lock, func() {
+			if leads.CompareAndSwap(false, true) {
+				close(led)
+			}
+		})
+	}()
+	within := func(d time.Duration) error {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-led:
+			return nil
+		case err := <-ended:
+			return fmt.Errorf("it ended before it led: %w", err)
+		case <-timer.C:
+			return fmt.Errorf("it did not lead within %v", d)
+		}
+	}
+	if c.role == leader {
+		if err := within(3 * LeaseDuration); err != nil {
+			return fmt.Errorf("before the fault: %w", err)
+		}
+	}
+	if lost := sleep(ended, RetryPeriod); lost {
+		return fmt.Errorf("it ended before the fault")
+	}
+	s.strike(c.fault, c.extent)
+	if c.extent == Everyone {
+		healing := time.AfterFunc(outage, s.mend)
+		defer healing.Stop()
+	}
+	if c.role == candidate {
+		if err := within(3 * LeaseDuration); err != nil {
+			return err
+		}
+	}
+	if lost := sleep(ended, LeaseDuration+RetryPeriod); lost {
+		return fmt.Errorf("it lost the lease")
+	}
+	if idle := time.Since(s.lastWrite()); idle > RenewDeadline {
+		return fmt.Errorf("the lease was renewed %v ago", idle)
+	}
+	return nil
+}
+
+// sleep waits for d, and reports whether the election ended before.
+func sleep(ended <-chan error, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
