@@ -89,7 +89,7 @@ func (p *Process) claims(base string) {
 	if p.clock.Since(p.sight.first) < s.lease && s.held() {
 		w.violated("patience", p, "claims the lease %v after it saw the record first, which may be taken after %v", p.clock.Since(p.sight.first), s.lease)
 	}
-	if !again && w.store.current().record == s.record && p.unhindered(s) {
+	if now := w.store.current(); !again && now.record == s.record && !now.edited && p.unhindered(s) {
 		w.result.Prompt++
 		w.result.Worst = max(w.result.Worst, w.now()-p.sight.may)
 	}
