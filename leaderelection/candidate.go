@@ -5,13 +5,16 @@ import (
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 
 	"github.com/holdfast-go/holdfast/dialer"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// candidacy is a contender's time as a candidate.
+// candidacy is a contender's time as a candidate. It waits for nothing but its
+// own timer and what is told to it: calls to the lock are made in the
+// background, at most one read and one claim at a time.
 type candidacy struct {
 	*lookout
 	le     *LeaderElector
@@ -25,12 +28,37 @@ type candidacy struct {
 	joined     instant
 	warned     bool
 	complaints complaints
-	// refused counts the claims in a row that failed though nobody was faster.
-	refused int
-	// how is what the last claim followed on, unanswered that it may have
-	// succeeded for all that is known.
-	how        Succession
-	unanswered bool
+
+	// readings receives the outcome of the read under way; reading says whether
+	// one is.
+	reading  bool
+	readings chan error
+
+	// last is the last claim, until it is known what has become of it; nil if that
+	// is known of all.
+	last *sentClaim
+	// how is what the last claim followed on.
+	how Succession
+}
+
+// sentClaim is a claim that was sent.
+type sentClaim struct {
+	on      rl.Snapshot
+	entry   rl.Entry
+	sent    instant
+	learned int // what the lookout had learned when it was sent
+	cancel  context.CancelFunc
+	answers chan claimAnswer
+	// err is what it was answered with; nil while it is under way. Whether it was
+	// refused or its answer was lost, the record knows: it was asked for since, and
+	// read.
+	err         error
+	asked, read bool
+}
+
+type claimAnswer struct {
+	state rl.Snapshot
+	err   error
 }
 
 // won is what a candidate begins its term with.
@@ -52,110 +80,137 @@ const (
 // campaign contends until the lease is won, or returns nil when ctx ends.
 // Others go first for as long as aside.
 func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won {
-	ctx, stop := context.WithCancel(ctx)
+	watchCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	c := &candidacy{
 		le: le, logger: klog.FromContext(ctx), writes: le.writes,
 		aside: aside, joined: le.clock.now(), spread: le.timing.spread(le.random()),
+		readings: make(chan error, 1),
 	}
 	c.lookout = le.newLookout(func(state rl.Snapshot) { le.report(c.logger, state) })
 	c.observation.snapshot.Record.HolderIdentity = le.GetLeader()
+	defer c.close()
 
 	for following := false; ctx.Err() == nil; {
-		seen := c.observed()
-		now := c.clock.now()
+		seen, now := c.observed(), c.clock.now()
 		if seen.known && !following {
 			following = true
-			go c.follow(ctx)
+			go c.follow(watchCtx)
 		}
-		if seen.known {
-			if w := c.recognise(seen, now); w != nil {
-				return w
-			}
+		if w := c.recognise(seen, now); w != nil {
+			c.leaveAnswer(ctx)
+			return w
 		}
+		c.settle(seen)
 		switch what, pause := c.next(seen, now); what {
 		case write:
-			if w := c.claim(ctx, seen); w != nil {
+			c.claim(ctx, seen)
+		case read:
+			c.ask(watchCtx)
+		case wait:
+			if w := c.pause(ctx, pause); w != nil {
 				return w
 			}
-		case read:
-			c.ask(ctx, seen, now)
-		case wait:
-			c.pause(ctx, pause)
 		}
 	}
+	stop()
 	c.disclaim(ctx)
 	return nil
 }
 
-// disclaim releases a lease that was won by a claim whose answer did not come
-// before ctx ended. Without it nobody would lead for a whole lease. It takes no
-// longer than the retry period, and leaves a lease alone that is not ours.
-func (c *candidacy) disclaim(ctx context.Context) {
-	if !c.unanswered || !c.le.config.ReleaseOnCancel {
-		return
+// pause waits for d, or until something was learned: that a claim has won, which
+// it returns, or anything else.
+func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
+	timer := c.clock.NewTimer(d)
+	defer timer.Stop()
+	var answers <-chan claimAnswer
+	if c.underway() {
+		answers = c.last.answers
 	}
-	ctx, cancel := c.clock.within(context.WithoutCancel(ctx), c.timing.retry)
-	defer cancel()
-	state, err := c.lock.Read(dialer.FreshConnection(ctx))
-	if err == nil {
-		if _, ours := c.writes.find(state); !ours {
-			return
-		}
-		_, err = c.lock.Write(ctx, state, c.le.writes.release(state.Record, c.clock.now()))
+	select {
+	case <-ctx.Done():
+	case <-c.news:
+	case <-timer.C():
+	case err := <-c.readings:
+		c.looked(ctx, err)
+	case got := <-answers:
+		return c.answered(got)
 	}
-	if err != nil {
-		c.logger.Error(explain(ctx, err), "Could not release the lease; it runs out")
-		return
-	}
-	c.logger.Info("Released the lease")
+	return nil
 }
 
 // next decides what to do, given what was seen; the pause is how long nothing
 // is to be done.
 func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
-	if !seen.known {
-		if due := c.readDue(now); due > 0 {
-			return wait, due
+	opens, due := never, c.readDue(now)
+	switch {
+	case !seen.known:
+	case c.underway():
+		if c.unheard(c.last.sent) {
+			due = c.timing.retry - now.steady(c.last.sent) // it may have succeeded
 		}
-		return read, 0
+	case c.last != nil && !c.last.read:
+		due = c.readPause(now) // nothing else before it is known what became of it
+	default:
+		opens = c.opensIn(seen, now)
+		if pause, failing := c.claimPause(now); opens <= 0 && failing {
+			opens, due = pause, never // each claim that fails is looked into
+		}
+		if opens <= 0 && c.blind(now) {
+			opens, due = never, c.readPause(now)
+		}
 	}
-	opens := c.opensIn(seen, now)
-	if opens <= 0 {
-		if pausing := c.pausing(now); pausing > 0 {
-			return wait, pausing
-		}
+	switch {
+	case opens <= 0:
 		return write, 0
-	}
-	due := c.readDue(now)
-	if due <= 0 {
+	case c.reading:
+		return wait, opens
+	case due <= 0:
 		return read, 0
 	}
 	return wait, min(opens, due)
 }
 
 // never is later than anything that is waited for.
-const never = time.Duration(1<<63 - 1)
+const never = time.Duration(1 << 61)
 
 // opensIn returns how long it is until this candidate may write.
 func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
+	sent, ours := c.writes.find(seen.snapshot)
 	if c.le.config.Coordinated {
+		if ours && now.fastest(sent) >= c.timing.lease {
+			return never
+		}
 		return c.appointedIn(seen, now)
 	}
-	if _, ours := c.writes.find(seen.snapshot); ours {
+	if ours {
 		return 0 // our own write, too late to lead on: nobody can have led since
 	}
-	opens := seen.opens(c.timing) + c.spread - now.steady(seen.seen)
+	opens := seen.opens() + c.spread - now.steady(seen.seen)
 	if c.aside > 0 {
 		opens = max(opens, c.aside-now.steady(c.joined))
 	}
 	return opens
 }
 
+// appointedIn is opensIn where the API server chooses: now if it has named us
+// and not yet someone else, and the time that it has given us is not over; else
+// never.
+func (c *candidacy) appointedIn(seen observation, now instant) time.Duration {
+	record := seen.snapshot.Record
+	if record.HolderIdentity == c.lock.Identity() && record.PreferredHolder == "" && now.steady(seen.seen) < seen.opens() {
+		return 0
+	}
+	return never
+}
+
 // recognise returns the term that began with one of our own writes whose
 // outcome was unknown when it was sent, if the record shows it and its time is
 // not over.
 func (c *candidacy) recognise(seen observation, now instant) *won {
+	if !seen.known {
+		return nil
+	}
 	if holder := seen.snapshot.Record.HolderIdentity; holder != c.lock.Identity() {
 		c.warned = false
 		if holder != "" {
@@ -164,7 +219,10 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 		return nil
 	}
 	sent, ours := c.writes.find(seen.snapshot)
-	if ours && now.fastest(sent) < c.timing.term() {
+	if c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
+		ours = false // it is what the last claim was based on, however alike
+	}
+	if ours && c.mayLead(seen.snapshot, sent, now) {
 		c.writes.settle(seen.snapshot)
 		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, Resumption)}
 	}
@@ -175,84 +233,197 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 	return nil
 }
 
-// claim tries to take the lease.
-func (c *candidacy) claim(ctx context.Context, seen observation) *won {
+// mayLead reports whether a term may begin with the write of ours, sent at sent,
+// that state shows.
+func (c *candidacy) mayLead(state rl.Snapshot, sent, now instant) bool {
+	preferred := c.le.config.Coordinated && state.Record.PreferredHolder != ""
+	return now.fastest(sent) < c.timing.term() && !preferred
+}
+
+// claim sends a claim.
+func (c *candidacy) claim(ctx context.Context, seen observation) {
 	sent := c.clock.now()
 	record := claim(c.lock.Identity(), seen.snapshot, c.timing.lease, sent.wall)
 	if c.le.config.Coordinated {
 		record = renewal(seen.snapshot.Record, c.timing.lease, sent.wall)
 	}
 	c.how = succession(seen.snapshot)
-	entry := c.writes.enter(record, c.timing.lease, sent)
 	c.spread = c.timing.spread(c.random())
-
-	bounded, cancel := c.clock.within(ctx, c.le.callBound())
-	defer cancel()
-	c.unanswered = true
-	state, err := c.lock.Write(bounded, seen.snapshot, entry)
-	if err == nil {
-		c.unanswered = false
-		c.writes.confirm(state, entry.Mark, sent)
-		c.see(state)
-		if c.clock.now().fastest(sent) >= c.timing.term() {
-			return nil // too late to lead on; being our own, it can be written again at once
-		}
-		return &won{state: state, sent: sent, how: c.how}
+	// It does not end with ctx: what is on its way may arrive, and then it is to be
+	// known, and released.
+	bounded, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
+	l := &sentClaim{
+		on: seen.snapshot, entry: c.writes.enter(record, c.timing.lease, sent), sent: sent, learned: c.lessons(),
+		cancel: cancel, answers: make(chan claimAnswer, 1),
 	}
-	err = explain(bounded, err)
-	c.logger.V(2).Info("A claim was not confirmed; reading the record", "err", err)
-	// Whether it was refused or its answer was lost, the record knows.
-	if err := c.read(ctx, c.le.callBound()); err != nil {
-		c.fail(err)
-		if ctx.Err() == nil {
-			c.sayUnreadable(err)
-		}
-		return nil
-	}
-	_, c.unanswered = c.writes.find(c.observed().snapshot)
-	if !sameRecord(c.observed().snapshot, seen.snapshot) {
-		c.refused = 0
-		return nil
-	}
-	c.refused++ // nobody was faster: the API refuses
-	c.failAgain(err, c.refused)
-	c.sayUntakeable(err)
-	return nil
+	c.last = l
+	go func() {
+		defer cancel()
+		state, err := c.calls.run(bounded, func(ctx context.Context) (rl.Snapshot, error) { return c.lock.Write(ctx, l.on, l.entry) })
+		l.answers <- claimAnswer{state, err}
+	}()
 }
 
-// ask reads the record, but not past the moment at which it may be taken over.
-func (c *candidacy) ask(ctx context.Context, seen observation, now instant) {
-	bound := c.le.callBound()
-	opens := c.opensIn(seen, now)
-	cut := seen.known && opens < bound
-	if cut {
-		bound = opens
+// leaveAnswer gives the last claim, which is known to have succeeded, a tenth of
+// the retry period to be answered: cancelled at once it would take its
+// connection with it.
+func (c *candidacy) leaveAnswer(ctx context.Context) {
+	if c.underway() {
+		c.clock.AfterFunc(c.timing.retry/10, c.last.cancel)
+		context.AfterFunc(ctx, c.last.cancel)
 	}
-	err := c.read(ctx, bound)
-	if err == nil || ctx.Err() != nil || (cut && c.opensIn(c.observed(), c.clock.now()) <= 0) {
+}
+
+// underway reports whether a claim waits for its answer.
+func (c *candidacy) underway() bool { return c.last != nil && c.last.err == nil }
+
+// answered takes in the answer to a claim, and returns the term that it has won.
+func (c *candidacy) answered(got claimAnswer) *won {
+	l := c.last
+	if got.err != nil {
+		l.err = got.err
+		c.logger.V(2).Info("A claim was not confirmed; reading the record", "err", got.err)
+		return nil
+	}
+	c.last = nil
+	c.writes.confirm(got.state, l.entry.Mark, l.sent)
+	c.find(got.state, l.learned)
+	if now := c.clock.now(); !c.mayLead(got.state, l.sent, now) {
+		// Too late to lead on. Being our own, it can be written again.
+		c.failClaim(nil)
+		return nil
+	}
+	return &won{state: got.state, sent: l.sent, how: c.how}
+}
+
+// settle finds out whether the last claim can still have succeeded. What it was
+// based on is gone when the record is at another version.
+func (c *candidacy) settle(seen observation) {
+	l := c.last
+	if l == nil || seen.snapshot.ResourceVersion == l.on.ResourceVersion {
 		return
 	}
-	c.fail(err)
-	c.sayUnreadable(err)
-}
-
-// pause waits for d, or until something was seen.
-func (c *candidacy) pause(ctx context.Context, d time.Duration) {
-	timer := c.clock.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-c.news:
-	case <-timer.C():
+	if _, ours := c.writes.find(seen.snapshot); ours {
+		return
+	}
+	c.last = nil
+	if oneWrite(l.on, seen.snapshot) {
+		c.failClaim(l.err) // only labels, say, were edited
+	} else {
+		c.claimAgain() // somebody was faster
 	}
 }
 
-// appointedIn is opensIn where the API server chooses: now if it has named us
-// and not yet someone else, else never.
-func (c *candidacy) appointedIn(seen observation, now instant) time.Duration {
-	record := seen.snapshot.Record
-	if record.HolderIdentity == c.lock.Identity() && record.PreferredHolder == "" && now.steady(seen.seen) < seen.opens(c.timing) {
-		return 0
+// ask reads the record in the background.
+func (c *candidacy) ask(ctx context.Context) {
+	c.reading = true
+	if c.last != nil {
+		c.last.asked = c.last.err != nil
 	}
-	return never
+	go func() { c.readings <- c.read(ctx, c.le.callBound()) }()
+}
+
+// looked takes in how a read ended.
+func (c *candidacy) looked(ctx context.Context, err error) {
+	c.reading = false
+	l := c.last
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		c.fail(err)
+		c.sayUnreadable(err)
+	case l != nil && l.asked && !l.read:
+		l.read = true
+		if c.observed().snapshot.ResourceVersion == l.on.ResourceVersion {
+			c.failClaim(l.err) // nobody was faster: the API refuses
+			c.sayUntakeable(l.err)
+		}
+	}
+}
+
+// disclaim releases a lease that was won by a claim whose answer did not come
+// before ctx ended. Without it nobody would lead for a whole lease. It takes no
+// longer than the retry period, and leaves a lease alone that is not ours.
+func (c *candidacy) disclaim(ctx context.Context) {
+	l := c.last
+	if l != nil {
+		defer l.cancel()
+	}
+	_, ours := c.writes.find(c.observed().snapshot)
+	if !c.le.config.ReleaseOnCancel || (l == nil && !ours) {
+		return
+	}
+	ctx, cancel := c.clock.within(context.WithoutCancel(ctx), max(c.timing.retry-courtesy, c.timing.retry/2))
+	defer cancel()
+	state, ours, err := c.outcome(ctx)
+	if ours {
+		c.writes.disown() // nothing of it may be resumed once a release is on its way
+		err = c.release(ctx, state)
+	}
+	switch {
+	case err != nil:
+		c.logger.Error(err, "Could not release the lease; it runs out")
+	case ours:
+		c.logger.Info("Released the lease")
+	}
+}
+
+// outcome finds out whether the lease was won, and by which state of it. A claim
+// that is under way is given the time to arrive.
+func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, err error) {
+	late := c.underway()
+	if late {
+		patience := c.clock.NewTimer(c.timing.retry / 2)
+		defer patience.Stop()
+		select {
+		case got := <-c.last.answers:
+			if got.err == nil {
+				c.writes.confirm(got.state, c.last.entry.Mark, c.last.sent)
+				return got.state, true, nil
+			}
+			late = apierrors.ReasonForError(got.err) == "" // no answer, or none that says what became of it
+		case <-patience.C():
+		}
+		c.last.cancel()
+	}
+	for n := 1; ; n++ {
+		state, err = c.calls.run(dialer.FreshConnection(ctx), c.lock.Read)
+		if err == nil {
+			if _, ours = c.writes.find(state); ours {
+				return state, true, nil
+			}
+			if !late || state.ResourceVersion != c.last.on.ResourceVersion {
+				return state, false, nil
+			}
+		}
+		c.clock.sleep(ctx, c.timing.pause(min(n, 2), c.random(), 0))
+		if ctx.Err() != nil {
+			return state, false, err
+		}
+	}
+}
+
+// release gives up the lease that is ours by state. It returns nil when it is
+// known to be released, or to be no longer ours.
+func (c *candidacy) release(ctx context.Context, state rl.Snapshot) error {
+	for n := 1; ; n++ {
+		entry := c.writes.release(state.Record, c.clock.now())
+		_, err := c.calls.run(ctx, func(ctx context.Context) (rl.Snapshot, error) { return c.lock.Write(ctx, state, entry) })
+		if err == nil {
+			c.le.reportHolder("")
+			return nil
+		}
+		c.clock.sleep(ctx, c.timing.pause(n, c.random(), retryAfter(err)))
+		if ctx.Err() != nil {
+			return err
+		}
+		stands, readErr := c.calls.run(dialer.FreshConnection(ctx), c.lock.Read)
+		if readErr != nil {
+			continue
+		}
+		if !oneWrite(state, stands) || stands.Record.HolderIdentity != c.lock.Identity() {
+			return nil
+		}
+		state = stands
+	}
 }

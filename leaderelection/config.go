@@ -57,7 +57,8 @@ type LeaderElectionConfig struct {
 	// more than RetryPeriod × JitterFactor. Core components use 10s.
 	RenewDeadline time.Duration
 	// RetryPeriod (R) is the time between two renewals, and that between two
-	// polls of a candidate which may not watch. Core components use 2s.
+	// polls of a candidate which may not watch: at least 10ms. Core components use
+	// 2s.
 	RetryPeriod time.Duration
 
 	// Callbacks are called as leadership comes and goes; OnStartedLeading and

@@ -2,6 +2,8 @@ package leaderelection
 
 import (
 	"crypto/rand"
+	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -25,6 +27,11 @@ type ledger struct {
 
 func newLedger() *ledger { return &ledger{process: rand.Text()} }
 
+// mostRemembered bounds the writes that are remembered, of which the newest
+// matter: a write that arrives later than so many others is waited for like
+// anyone's.
+const mostRemembered = 256
+
 type sentWrite struct {
 	entry rl.Entry
 	sent  instant
@@ -37,6 +44,9 @@ func (l *ledger) enter(record rl.LeaderElectionRecord, duration time.Duration, s
 	defer l.mu.Unlock()
 	l.count++
 	entry := rl.Entry{Record: record, Duration: duration, Mark: l.process + "." + strconv.FormatUint(l.count, 36)}
+	if len(l.writes) == mostRemembered {
+		l.writes = slices.Delete(l.writes, 0, 1)
+	}
 	l.writes = append(l.writes, sentWrite{entry, sent})
 	return entry
 }
@@ -124,7 +134,8 @@ func claim(identity string, base rl.Snapshot, lease time.Duration, now time.Time
 		RenewTime:            at,
 	}
 	if base.Exists() {
-		record.LeaderTransitions = base.Record.LeaderTransitions + 1
+		// The API takes no more than an int32, and nothing negative.
+		record.LeaderTransitions = max(0, min(base.Record.LeaderTransitions, math.MaxInt32-1)) + 1
 	}
 	return record
 }

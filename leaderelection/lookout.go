@@ -13,15 +13,12 @@ import (
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// watchAgain is how long a lookout that may not watch waits before it asks
-// again: rights are granted rarely.
-const watchAgain = 10 * time.Minute
-
 // lookout keeps an observation of the lease up to date: by a watch where the
 // lock has one and RBAC allows it, by reads where not, and by a read on a new
 // connection when the watch has been silent for longer than renewals should be.
 type lookout struct {
 	lock   rl.Versioned
+	calls  *background
 	timing timing
 	clock  timepiece
 	random func() float64
@@ -36,20 +33,36 @@ type lookout struct {
 	observation observation
 	// restart ends the watch that is under way; nil while there is none.
 	restart context.CancelFunc
-	// heard is when the watch delivered something or a read was answered.
+	// heard is when something was last learned: by the watch or by a read.
 	heard instant
+	// learned counts what was heard.
+	learned int
+	// told is the write that the watch has told of last, at toldAt, and beat how
+	// long that was after the one before it, if that was the same holder's.
+	told   rl.Snapshot
+	toldAt instant
+	beat   time.Duration
 	// nextPoll is how long after heard to read, while there is no watch.
 	nextPoll time.Duration
-	failures int
-	failed   instant
-	wait     time.Duration
+	// reads paces what could not be read, and claims what could not be claimed
+	// though nobody was faster.
+	reads, claims pacer
+	// closed: nobody asks any more.
+	closed bool
 }
 
 func (le *LeaderElector) newLookout(changed func(rl.Snapshot)) *lookout {
 	return &lookout{
-		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
+		lock: le.lock, calls: newBackground(le.clock), timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
 		changed: changed, news: make(chan struct{}, 1),
 	}
+}
+
+// close makes the lookout deaf: what a watch or a read brings later is not told.
+func (l *lookout) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 }
 
 func (l *lookout) observed() observation {
@@ -58,22 +71,72 @@ func (l *lookout) observed() observation {
 	return l.observation
 }
 
-// see takes in a state at the moment it arrived, and reports whether it was new.
-func (l *lookout) see(state rl.Snapshot) bool {
+// deliver takes in what the watch tells. It may lag behind what a read has
+// shown; then it says nothing, not even that the watch lives.
+func (l *lookout) deliver(state rl.Snapshot) {
 	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := l.observation
+	next, changed := before.next(state, now, l.timing)
+	if before.known && older(state, before.snapshot) {
+		return
+	}
+	if !oneWrite(l.told, state) {
+		l.beat = 0
+		if l.told.Exists() && l.told.Record.HolderIdentity == state.Record.HolderIdentity {
+			l.beat = now.steady(l.toldAt)
+		}
+		l.told, l.toldAt = state, now
+	}
+	l.learn(next, changed, now)
+}
+
+// find takes in what a read or a write has shown that was sent when so much had
+// been learned. Unless more was learned since, that is the truth, also where it
+// is older than what was known: the storage may have been restored from a
+// backup.
+func (l *lookout) find(state rl.Snapshot, learned int) (changed bool) {
+	now := l.clock.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var next observation
+	if l.learned == learned {
+		next, changed = l.observation.after(state, now, l.timing)
+		changed = changed || older(state, l.observation.snapshot)
+	} else {
+		next, changed = l.observation.next(state, now, l.timing)
+	}
+	if next.still > 0 && !state.Exists() && now.steady(l.heard) > l.timing.blindness() {
+		next = next.anew(now) // somebody may have come and gone unseen
+	}
+	l.learn(next, changed, now)
+	return changed
+}
+
+// learn makes next what is observed; the mutex is held.
+func (l *lookout) learn(next observation, changed bool, now instant) {
+	if l.closed {
+		return
+	}
 	l.heard = now
-	next, changed := l.observation.next(state, now, l.timing)
+	l.learned++
 	l.observation = next
 	if changed {
-		l.changed(state)
+		l.changed(next.snapshot)
 		select {
 		case l.news <- struct{}{}:
 		default:
 		}
 	}
-	return changed
+}
+
+// blind reports whether so long nothing was seen that it cannot be said that
+// there was no Lease all the time. For a Lease that exists its version tells.
+func (l *lookout) blind(now instant) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.observation.snapshot.Exists() && now.steady(l.heard) > l.timing.blindness()
 }
 
 // readDue returns how long to wait before the next read. It is not positive
@@ -81,66 +144,97 @@ func (l *lookout) see(state rl.Snapshot) bool {
 func (l *lookout) readDue(now instant) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.failures > 0 {
-		return l.wait - now.steady(l.failed)
-	}
 	switch {
+	case l.reads.failures > 0:
+		return l.reads.due(now)
 	case !l.observation.known:
 		return 0
 	case l.restart != nil:
-		return l.timing.heartbeat() - now.steady(l.heard)
+		return l.timing.heartbeat(l.beat, l.observation.lease) - now.steady(l.heard)
 	default:
 		return l.nextPoll - now.steady(l.heard)
 	}
 }
 
-// pausing returns how long the last failure asks to wait.
-func (l *lookout) pausing(now instant) time.Duration {
+// readPause returns how long the last failure to read asks to wait.
+func (l *lookout) readPause(now instant) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.failures == 0 {
-		return 0
-	}
-	return l.wait - now.steady(l.failed)
+	return l.reads.due(now)
 }
 
-// fail notes that a call failed, so that the next waits a little.
-func (l *lookout) fail(err error) {
+// unheard reports whether nothing was heard since at, though no read has failed.
+func (l *lookout) unheard(at instant) bool {
 	l.mu.Lock()
-	failures := l.failures + 1
-	l.mu.Unlock()
-	l.failAgain(err, failures)
+	defer l.mu.Unlock()
+	return at.steady(l.heard) >= 0 && l.reads.failures == 0
 }
 
-// failAgain notes that a call failed for the n-th time in a row.
-func (l *lookout) failAgain(err error, n int) {
+// lessons returns how much was learned so far.
+func (l *lookout) lessons() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.learned
+}
+
+// troubled reports whether the last read or the last claim has failed, so that
+// others are to come first.
+func (l *lookout) troubled() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reads.failures > 0 || l.claims.failures > 0
+}
+
+// failClaim notes that a claim failed, so that the next waits a little.
+func (l *lookout) failClaim(err error) {
 	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.failures = n
-	l.failed = now
-	l.wait = l.timing.pause(n, l.random(), retryAfter(err))
+	l.claims.fail(now, l.timing, l.random(), err)
+}
+
+// claimAgain forgets that claims have failed: the lease has moved on.
+func (l *lookout) claimAgain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.claims = pacer{}
+}
+
+// claimPause returns how long the last failure to claim asks to wait, and whether
+// there was any.
+func (l *lookout) claimPause(now instant) (time.Duration, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.claims.due(now), l.claims.failures > 0
+}
+
+// fail notes that a read failed, so that the next waits a little.
+func (l *lookout) fail(err error) {
+	now := l.clock.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reads.fail(now, l.timing, l.random(), err)
 }
 
 // read asks for the record, for at most bound. With a watch it uses a new
 // connection, since it is to find out whether the watch's still lives; a record
-// that the watch should have delivered and did not ends that watch.
+// that the watch should have learned and did not ends that watch.
 func (l *lookout) read(ctx context.Context, bound time.Duration) error {
 	l.mu.Lock()
-	restart, first := l.restart, !l.observation.known
+	restart, first, learned := l.restart, !l.observation.known, l.learned
 	l.mu.Unlock()
 	ctx, cancel := l.clock.within(ctx, bound)
 	defer cancel()
 	if restart != nil {
 		ctx = dialer.FreshConnection(ctx)
 	}
-	state, err := l.lock.Read(ctx)
+	state, err := l.calls.run(ctx, l.lock.Read)
 	if err != nil {
-		return explain(ctx, err)
+		return err
 	}
-	changed := l.see(state)
+	changed := l.find(state, learned)
 	l.mu.Lock()
-	l.failures = 0
+	l.reads = pacer{}
 	l.nextPoll = l.timing.poll(l.random())
 	l.mu.Unlock()
 	if changed && !first && restart != nil {
@@ -153,33 +247,38 @@ func (l *lookout) read(ctx context.Context, bound time.Duration) error {
 // follow watches the lease until ctx ends. There must have been a read.
 func (l *lookout) follow(ctx context.Context) {
 	logger := klog.FromContext(ctx)
-	told := false
-	for failures := 0; ctx.Err() == nil; {
+	told, refusals, failures := false, 0, 0
+	afresh := false // begin with what is there, since the version known is too old
+	for ctx.Err() == nil {
+		var from rl.Snapshot
+		if !afresh {
+			from = l.observed().snapshot
+		}
 		began := l.clock.now()
-		err := l.watch(ctx, l.observed().snapshot)
+		err := l.watch(ctx, from)
 		if ctx.Err() != nil || errors.Is(err, errNoWatch) {
 			return
 		}
 		l.trace.watchEnded(err)
+		if l.clock.now().steady(began) > l.timing.retry {
+			refusals, failures = 0, 0 // it lived
+		}
 		if apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) {
 			if !told {
 				logger.Info("The lease may not be watched, so it is polled: takeovers and handovers come up to a poll later. Grant the verb watch on it to be told at once", "err", err)
 			}
 			told = true
-			l.clock.sleep(ctx, watchAgain)
+			refusals++
+			l.clock.sleep(ctx, l.timing.refused(refusals))
 			continue
 		}
 		sayWatchEnded(logger, err)
-		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-			if err := l.read(ctx, l.timing.deadline); err != nil {
-				l.fail(err)
-			}
-		}
-		if l.clock.now().steady(began) > l.timing.retry {
-			failures = 0 // it lived
-		}
+		afresh = apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
 		failures++
 		l.clock.sleep(ctx, l.timing.pause(failures, l.random(), retryAfter(err)))
+		for ctx.Err() == nil && l.troubled() { // what cannot be read or claimed need not be watched
+			l.clock.sleep(ctx, l.timing.retry/4)
+		}
 	}
 }
 
@@ -190,7 +289,14 @@ func (l *lookout) watch(ctx context.Context, from rl.Snapshot) error {
 	defer restart()
 	l.setRestart(restart)
 	defer l.setRestart(nil)
-	return l.lock.Watch(ctx, from, func(state rl.Snapshot) { l.see(state) })
+	_, err := l.calls.run(ctx, func(ctx context.Context) (rl.Snapshot, error) {
+		return rl.Snapshot{}, l.lock.Watch(ctx, from, func(state rl.Snapshot) {
+			if ctx.Err() == nil { // else another watch may tell newer things already
+				l.deliver(state)
+			}
+		})
+	})
+	return err
 }
 
 func (l *lookout) setRestart(restart context.CancelFunc) {

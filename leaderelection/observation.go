@@ -1,55 +1,156 @@
 package leaderelection
 
 import (
+	"math"
 	"strconv"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// observation is what a candidate knows of the lease: the record, and since
-// when it has seen it unchanged. The zero observation knows nothing; one that
-// is not known but names a holder knows only that there was one.
+// This file is what a candidate makes of the states it is shown: no clock, no
+// lock, no goroutine.
+
+// observation is what a candidate knows of the lease: its state, and since when
+// it has seen the write that the state shows. The zero observation knows
+// nothing; one that is not known but names a holder knows only that there was
+// one.
 type observation struct {
 	known    bool
 	snapshot rl.Snapshot
-	// seen is when this record was seen first.
-	seen instant
-	// vanished is the lease that a Lease which is gone may have been held for,
-	// also by someone who took it after it was last seen; zero for a Lease that
-	// was never seen.
-	vanished time.Duration
+	// seen is when the write that snapshot shows was seen first, and lease for how
+	// long after that it holds the lease. Whatever is edited by hand later moves
+	// neither.
+	seen  instant
+	lease time.Duration
+	// still is for how long after seen somebody may hold the lease whom the record
+	// does not name, since it was taken from him by hand: emptied, renamed,
+	// deleted, or restored from a backup.
+	still time.Duration
 }
 
-// next returns the observation after state was seen at the moment at, and
-// whether the record is another than before. A state older than the one known
-// (a watch that lags behind a read) changes nothing. Nor does an edit that
-// leaves the record alone, but for what the next write is based on.
+// next returns the observation after a watch has delivered state at the moment
+// at, and whether it says anything new. A state older than the one known (a
+// watch that lags behind a read) says nothing.
 func (o observation) next(state rl.Snapshot, at instant, t timing) (observation, bool) {
 	if o.known && older(state, o.snapshot) {
 		return o, false
 	}
-	if o.known && sameRecord(o.snapshot, state) {
+	return o.after(state, at, t)
+}
+
+// after returns the observation after state was found, at the moment at, to be
+// the present one, whatever was seen before, and whether it says anything new.
+func (o observation) after(state rl.Snapshot, at instant, t timing) (observation, bool) {
+	if o.known && oneWrite(o.snapshot, state) {
+		changed := !sameRecord(o.snapshot, state)
 		o.snapshot = state
-		return o, false
+		return o, changed
 	}
-	next := observation{known: true, snapshot: state, seen: at}
-	if !state.Exists() && (o.snapshot.Exists() || o.snapshot.Record.HolderIdentity != "") {
-		next.vanished = max(t.lease, o.snapshot.Duration)
+	next := observation{known: true, snapshot: state, seen: at, lease: t.heldFor(state)}
+	switch {
+	case !state.Exists():
+		if o.snapshot.Exists() || o.snapshot.Record.HolderIdentity != "" {
+			// Somebody may have taken it after it was last seen.
+			next.still = max(t.lease, o.lease)
+		}
+	case o.known && (older(state, o.snapshot) || !succeeds(o.snapshot, state)):
+		next.still = max(0, o.opens()-at.steady(o.seen))
 	}
 	return next, true
 }
 
-// opens returns how long after seen a candidate may write: rule 4 of the design.
-func (o observation) opens(t timing) time.Duration {
-	switch {
-	case !o.snapshot.Exists():
-		return o.vanished
-	case o.snapshot.Record.HolderIdentity == "":
-		return 0
-	default:
-		return t.takeoverAfter(o.snapshot.Duration)
+// anew returns an observation that counts from at: nothing can be said of the
+// time before.
+func (o observation) anew(at instant) observation {
+	o.seen = at
+	return o
+}
+
+// opens returns how long after seen a candidate may write: rules 4 and 11 of the
+// design.
+func (o observation) opens() time.Duration { return max(o.lease, o.still) }
+
+// oneWrite reports whether two states show one and the same write of a holder's,
+// whatever was edited by hand in between. The mark of a write tells. Where
+// there is none, the holder and the times do; of a record that was emptied, the
+// times.
+func oneWrite(before, now rl.Snapshot) bool {
+	switch b, n := markOf(before), markOf(now); {
+	case before.Exists() != now.Exists():
+		return false
+	case b != "" && n != "":
+		return b == n
 	}
+	holder := now.Record.HolderIdentity
+	return (holder == before.Record.HolderIdentity || holder == "") && sameMoment(before.Record, now.Record)
+}
+
+// markOf returns the mark of the write that a state shows, empty where its
+// writer has marked nothing. An edit that empties the holder, or all of the
+// record, leaves the write what it is; one that names another holder makes
+// something else of it.
+func markOf(state rl.Snapshot) string {
+	record, stated := state.Record, state.Stated
+	cleared := record.HolderIdentity == "" && record.RenewTime.IsZero()
+	switch {
+	case record.HolderIdentity != "" && record.HolderIdentity != stated.Holder:
+		return ""
+	case !cleared && !sameMicro(metav1.NewTime(stated.RenewTime), record.RenewTime):
+		return ""
+	}
+	return stated.Mark
+}
+
+// emptied reports whether the holder was taken out of a record by hand, as far
+// as the record itself tells.
+func emptied(state rl.Snapshot) bool {
+	record, stated := state.Record, state.Stated
+	switch {
+	case record.HolderIdentity != "":
+		return false
+	case markOf(state) != "":
+		return stated.Holder != "" // its last writer says that he holds the lease
+	case record.RenewTime.IsZero() && record.AcquireTime.IsZero():
+		return false // it was never held
+	default:
+		return record.LeaseDurationSeconds > 1 // a release says one second
+	}
+}
+
+// succeeds reports whether now is what a contender's write on a later state than
+// before leaves: a claim, a renewal or a release, which all move the renew time.
+// An edit by hand does not.
+func succeeds(before, now rl.Snapshot) bool {
+	switch {
+	case markOf(now) != "":
+		return now.Stated.Holder == now.Record.HolderIdentity
+	case now.Record.RenewTime.IsZero():
+		return false
+	case sameMoment(before.Record, now.Record):
+		return false
+	}
+	return now.Record.HolderIdentity != "" || !emptied(now)
+}
+
+// heldFor returns for how long a candidate must have seen the write that a state
+// shows: zero for a record that is free.
+func (t timing) heldFor(state rl.Snapshot) time.Duration {
+	lease := state.Duration
+	if markOf(state) != "" && state.Stated.Duration > 0 {
+		lease = state.Stated.Duration
+	} else if state.Record.LeaseDurationSeconds > math.MaxInt32 {
+		lease = longestLease // beyond what can be counted, whatever was made of it
+	}
+	switch {
+	case !state.Exists():
+		return 0
+	case state.Record.HolderIdentity == "" && !emptied(state):
+		return 0
+	}
+	return t.takeoverAfter(lease)
 }
 
 // succession says what a claim follows on that is based on a state.
@@ -57,7 +158,7 @@ func succession(on rl.Snapshot) Succession {
 	switch {
 	case !on.Exists():
 		return Founding
-	case on.Record.HolderIdentity == "":
+	case on.Record.HolderIdentity == "" && !emptied(on):
 		return Handover
 	default:
 		return Takeover
@@ -75,6 +176,19 @@ func sameRecord(a, b rl.Snapshot) bool {
 		a.Record.PreferredHolder == b.Record.PreferredHolder &&
 		a.Record.AcquireTime.Equal(&b.Record.AcquireTime) &&
 		a.Record.RenewTime.Equal(&b.Record.RenewTime)
+}
+
+// sameMoment reports whether two records were renewed at the same moment. Where
+// they carry whole seconds only, they must have been acquired at the same one,
+// too, if at any: a second is time enough for two terms.
+func sameMoment(a, b rl.LeaderElectionRecord) bool {
+	fine := b.RenewTime.Nanosecond() != 0 || b.AcquireTime.IsZero()
+	return sameMicro(a.RenewTime, b.RenewTime) && (fine || sameMicro(a.AcquireTime, b.AcquireTime))
+}
+
+// sameMicro compares two times to the microsecond, as the Lease API keeps them.
+func sameMicro(a, b metav1.Time) bool {
+	return a.Truncate(time.Microsecond).Equal(b.Truncate(time.Microsecond))
 }
 
 // older reports whether a is a state before b. It is false where resource

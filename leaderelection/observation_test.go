@@ -58,7 +58,7 @@ func TestACandidateCountsFromWhenItFirstSawTheRecord(t *testing.T) {
 				o, _ = o.next(sight.state, after(sight.at), of)
 			}
 			assert.Equal(t, c.since, o.seen.mono.Sub(epoch))
-			assert.Equal(t, c.opens, o.opens(of))
+			assert.Equal(t, c.opens, o.opens())
 			assert.Equal(t, c.base, o.snapshot.ResourceVersion)
 		})
 	}

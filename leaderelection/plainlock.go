@@ -87,7 +87,7 @@ func (p *plainLock) Watch(context.Context, rl.Snapshot, func(rl.Snapshot)) error
 func (p *plainLock) state(record rl.LeaderElectionRecord, raw string) rl.Snapshot {
 	state := rl.Snapshot{
 		Record:          record,
-		Duration:        time.Duration(record.LeaseDurationSeconds) * time.Second,
+		Duration:        secondsOf(record),
 		ResourceVersion: p.last.ResourceVersion,
 	}
 	if !p.last.Exists() || raw != p.raw || !sameRecord(p.last, state) {

@@ -168,7 +168,7 @@ func TestALeaseWonAsItsContextEndsIsReleased(t *testing.T) {
 		within(t, func(t *testing.T) {
 			m := newMemory()
 			lock := m.lock("a")
-			lock.with(func(l *memoryLock) { l.loseAnswers = true })
+			lock.with(func(l *memoryLock) { l.loseAnswers, l.deaf = true, true })
 			a := contend(t, lock, func(c *LeaderElectionConfig) { c.ReleaseOnCancel = releases })
 			sleep(s)
 			require.Equal(t, "a", m.now().Record.HolderIdentity, "the claim was committed, and its answer lost")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
 // This file is the arithmetic of a term: no clock, no lock, no goroutine.
@@ -11,6 +13,10 @@ import (
 // shortestLease is the shortest LeaseDuration that is supported. Below it, an
 // ordinary pause of a process or of etcd's disk is as long as the lease.
 const shortestLease = 500 * time.Millisecond
+
+// leastRetry is the shortest RetryPeriod that is supported: a hundred requests a
+// second are more than one lease is worth.
+const leastRetry = 10 * time.Millisecond
 
 // longestLease is the longest LeaseDuration that a Lease can carry
 // (leaseDurationSeconds is an int32).
@@ -36,17 +42,32 @@ func (t timing) term() time.Duration {
 // takeoverAfter returns how long a candidate must have seen a held record
 // unchanged before it may write: the record's own lease. A record that names no
 // usable duration gets the candidate's, so that a damaged Lease is no reason to
-// be hasty.
+// be hasty. One beyond what a Lease can carry gets the longest that it can.
 func (t timing) takeoverAfter(recorded time.Duration) time.Duration {
 	if recorded <= 0 {
 		return t.lease
 	}
-	return recorded
+	return min(recorded, longestLease)
+}
+
+// secondsOf returns the whole seconds of a record, of which a lock of one's own
+// may report more than a Lease can carry.
+func secondsOf(record rl.LeaderElectionRecord) time.Duration {
+	return time.Duration(max(math.MinInt32, min(record.LeaseDurationSeconds, math.MaxInt32))) * time.Second
 }
 
 // heartbeat returns how long a candidate with a watch waits for the next
-// renewal before it asks for itself whether the leader or the watch has died.
-func (t timing) heartbeat() time.Duration { return t.retry + t.retry/4 }
+// renewal before it asks for itself whether the leader or the watch has died:
+// a quarter longer than renewals are apart. That is beat, as far as it is known,
+// or the candidate's own retry period; it asks at least once in each lease.
+func (t timing) heartbeat(beat, lease time.Duration) time.Duration {
+	own := t.retry + t.retry/4
+	return max(own, min(beat+beat/4, lease/2))
+}
+
+// blindness returns how long a candidate may have seen nothing before it cannot
+// say any more what was the case in between.
+func (t timing) blindness() time.Duration { return max(t.lease, 3*t.retry) }
 
 // poll returns the pause between two reads of a candidate without a watch, as
 // client-go's elector takes it: the retry period stretched by up to
@@ -69,18 +90,48 @@ func (t timing) phase(random float64) time.Duration {
 	return t.retry - time.Duration(random*0.75*float64(t.retry))
 }
 
+// A call that fails is tried again at most every retry period, but not forever
+// at less than seldom: after many failures in a row the pause grows to that,
+// where the retry period is shorter.
+const (
+	many   = 20
+	seldom = 2 * time.Second
+)
+
 // pause returns how long to wait after the n-th failure in a row (n from 1),
 // doubling from an eighth of the retry period to the whole of it, less up to
-// half of that at random. A server that says how long (Retry-After) is obeyed
-// where it asks for more, but not past a quarter of the renew deadline: an
-// answer that comes too late is worth nothing.
+// half of that at random. After many failures it doubles on, up to seldom, less
+// up to a quarter: two calls each make no more than two requests a second. A
+// server that says how long (Retry-After) is obeyed where it asks for more, but
+// not past a quarter of the renew deadline: an answer that comes too late is
+// worth nothing.
 func (t timing) pause(failures int, random float64, asked time.Duration) time.Duration {
-	full := t.retry
+	full, part := t.retry, 2.0
 	if shift := 3 - (failures - 1); shift > 0 {
 		full = t.retry >> shift
+	} else if failures > many {
+		full, part = max(t.retry, min(seldom, doubled(t.retry, failures-many))), 4
 	}
-	own := full - time.Duration(random*float64(full)/2)
+	own := full - time.Duration(random*float64(full)/part)
 	return max(own, min(asked, t.deadline/4))
+}
+
+// refused returns how long a candidate that may not watch waits before it asks
+// again, after the n-th refusal in a row (n from 1): it doubles from the retry
+// period to longestRefusal. A right that was missing for a moment is used soon,
+// and one that is never granted is asked for now and then.
+func (t timing) refused(refusals int) time.Duration {
+	return max(t.retry, min(longestRefusal, doubled(t.retry, refusals-1)))
+}
+
+const longestRefusal = 10 * time.Minute
+
+// doubled returns d doubled n times, or more than anything that is waited for.
+func doubled(d time.Duration, n int) time.Duration {
+	for ; n > 0 && d < longestLease; n-- {
+		d *= 2
+	}
+	return d
 }
 
 // validate says which duration cannot work with which other, and why.
@@ -88,6 +139,8 @@ func (t timing) validate() error {
 	switch {
 	case t.retry <= 0:
 		return fmt.Errorf("RetryPeriod = %v: must be positive", t.retry)
+	case t.retry < leastRetry:
+		return fmt.Errorf("RetryPeriod = %v: must be at least %v", t.retry, leastRetry)
 	case t.deadline <= 0:
 		return fmt.Errorf("RenewDeadline = %v: must be positive", t.deadline)
 	case t.lease < shortestLease:

@@ -191,6 +191,9 @@ func (p *Process) mustLead(s state) {
 	if p.clock.fastest(s.sent) >= p.Timing.Term()-2*time.Millisecond {
 		return // too late
 	}
+	if p.leading {
+		return // its watch was faster than the answer
+	}
 	time.AfterFunc(time.Millisecond, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
