@@ -216,6 +216,34 @@ func TestRedirectsShareOneBound(t *testing.T) {
 	})
 }
 
+// A balancer that is wrong may lead back to itself. Its connection is not kept, so
+// that the next is another's.
+func TestARedirectIsFollowedOnANewConnection(t *testing.T) {
+	var first atomic.Pointer[string]
+	server, _ := newServer(t, false, func(w http.ResponseWriter, request *http.Request) {
+		if first.CompareAndSwap(nil, &request.RemoteAddr) || *first.Load() == request.RemoteAddr {
+			http.Redirect(w, request, request.URL.RequestURI(), http.StatusTemporaryRedirect)
+			return
+		}
+		hello(w, request)
+	})
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		first.Store(nil)
+		client := newClient(t, server, Budget{Answer: 20 * time.Second, Hedge: -1})
+		response, err := client.Do(newRequestTo(t, method, server.URL))
+		require.NoError(t, err, method)
+		assert.Equal(t, 200, response.StatusCode)
+		assert.NotEmpty(t, bodyOf(t, response))
+	}
+}
+
+func newRequestTo(t *testing.T, method, url string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader("body"))
+	require.NoError(t, err)
+	return request
+}
+
 func TestAnAnswerBeyondMaxBodyIsAnErrorAtOnce(t *testing.T) {
 	for name, length := range map[string]int64{"length known": 6, "length unknown": -1} {
 		t.Run(name, func(t *testing.T) {

@@ -381,9 +381,10 @@ func (c *call) win(o outcome) *http.Response {
 			"method", c.request.Method, "host", c.host(), "attempts", len(c.attempts),
 			"answered", o.attempt.number+1, "failed", c.failed, "elapsed", elapsed)
 	}
-	// Nothing that failed is used again.
+	// Nothing that failed is used again, and who redirects is not asked again: a
+	// balancer that leads back to itself would be for as long as the connection lasts.
 	after := func() {}
-	if gatewayFailed(o.response.StatusCode) {
+	if gatewayFailed(o.response.StatusCode) || redirects(o.response) {
 		after = c.transport.CloseIdleConnections
 	}
 	response := o.response
