@@ -159,11 +159,26 @@ func (d *Dialer) targets(network, address string, hedge time.Duration) func(cont
 			return nil, err
 		}
 		var targets []string
-		for _, a := range interleave(found) {
+		for _, a := range interleave(d.reachable(found)) {
 			targets = append(targets, net.JoinHostPort(a.String(), port))
 		}
 		return d.fortunes.order(targets, time.Now()), nil
 	}
+}
+
+// reachable returns the addresses that LocalAddr can reach, by their family; all
+// of them if it can reach none, so that the operating system says why.
+func (d *Dialer) reachable(addresses []netip.Addr) []netip.Addr {
+	local, ok := d.LocalAddr.(*net.TCPAddr)
+	if !ok || local == nil || local.IP == nil {
+		return addresses
+	}
+	four := local.IP.To4() != nil
+	same := slices.DeleteFunc(slices.Clone(addresses), func(a netip.Addr) bool { return a.Unmap().Is4() != four })
+	if len(same) == 0 {
+		return addresses
+	}
+	return same
 }
 
 // target returns what the n-th dial of a race, from 0, is made to.
@@ -176,12 +191,13 @@ func (r *race) remains() bool { return r.tries < len(r.targets) }
 // address had its try.
 func (r *race) enough() int { return max(maxRefused, len(r.targets)) }
 
-// abreast is how many dials may be under way at once.
-func (r *race) abreast() int { return max(maxSiblings, len(r.targets)) }
-
 // settle notes for the next race that the n-th dial has won, and who failed or
-// was started before it in vain.
+// was started before it in vain. A sibling that wins has shown that it was worth
+// what the race has spent.
 func (r *race) settle(n int) {
+	if n > 0 {
+		r.tokens.refund(r.spent)
+	}
 	if len(r.targets) < 2 {
 		return
 	}

@@ -102,7 +102,7 @@ func TestNameWithoutAReachableAddressNamesThemAll(t *testing.T) {
 	require.ErrorAs(t, err, &failure)
 	// Four failures end it; siblings that were under way by then count too.
 	assert.GreaterOrEqual(t, failure.Tries, maxRefused)
-	assert.Less(t, failure.Tries, maxRefused+maxSiblings)
+	assert.Less(t, failure.Tries, maxRefused+maxUnderway)
 }
 
 func TestUnknownNameEndsTheDialAtOnce(t *testing.T) {

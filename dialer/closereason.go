@@ -24,7 +24,8 @@ const (
 	LostDial
 	// GivenUp: it carried a request whose bound ran out or whose caller cancelled.
 	GivenUp
-	// Handshake: its TLS handshake did not succeed, for whatever reason.
+	// Handshake: its TLS handshake did not succeed, for whatever reason, or that
+	// with a proxy did not within its bound.
 	Handshake
 	// Failed: anything else, such as an error of the operating system or an
 	// attempt that failed before the first byte of its answer.

@@ -20,8 +20,11 @@ type conn struct {
 	opened  time.Time
 	sibling bool
 	lost    *atomic.Int64 // see closing.lost, in nanoseconds; nil where nothing pings
+	local   net.Addr      // what identifies the connection, see identity
 
 	mu          sync.Mutex
+	waits       *wait // for its first request, nil if it need not
+	late        error // the wait was too long: what every read and write returns
 	won         bool
 	closed      bool
 	handshaking bool
@@ -53,11 +56,18 @@ func (c *conn) counted() *conn { return c }
 // NetConn returns the connection within, as tls.Conn does.
 func (c *conn) NetConn() net.Conn { return c.Conn }
 
+// LocalAddr returns the local address of the connection within, always the same
+// value, by which the connection is found below wrappers that hide it.
+func (c *conn) LocalAddr() net.Addr { return c.local }
+
 // Read reads from the connection within.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err != nil && c.late != nil {
+		return n, c.late
+	}
 	if n > 0 {
 		c.heard = time.Now()
 		if errors.Is(c.failure, io.EOF) {
@@ -82,6 +92,9 @@ func (c *conn) Write(b []byte) (int, error) {
 	if err != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if c.late != nil {
+			return n, c.late
+		}
 		c.fail(err)
 	}
 	return n, err
@@ -103,6 +116,7 @@ func (c *conn) Close() error {
 	c.mu.Lock()
 	first := !c.closed
 	c.closed = true
+	c.settle()
 	reason, failure := c.closing(now).reason(), c.failure
 	c.mu.Unlock()
 	if !first {
@@ -118,7 +132,7 @@ func (c *conn) Close() error {
 
 func (c *conn) closing(now time.Time) closing {
 	k := closing{
-		won: c.won, handshaking: c.handshaking, failure: c.failure,
+		won: c.won, handshaking: c.handshaking || c.late != nil, failure: c.failure,
 		silent: now.Sub(c.heard),
 	}
 	if c.http2 && c.lost != nil {
@@ -136,6 +150,7 @@ func (c *conn) closing(now time.Time) closing {
 func (c *conn) taken(by *use, http2 bool) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.settle()
 	c.handshaking = false
 	c.http2 = c.http2 || http2
 	if !c.http2 {
@@ -153,11 +168,16 @@ func (c *conn) released(by *use) {
 	}
 }
 
-func (c *conn) handshake(begun, http2 bool) {
+// handshake notes that a TLS handshake has begun or has succeeded. last says that
+// nothing is left to agree on.
+func (c *conn) handshake(begun, http2, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.handshaking = begun
 	c.http2 = http2
+	if last {
+		c.settle()
+	}
 }
 
 // countedConn finds the counted connection below wrappers that give way to it.

@@ -23,6 +23,9 @@ func (d *Dialer) meterFor(ctx context.Context) *Meter {
 // have no connections to count and their sockets more methods than net.Conn.
 func (d *Dialer) count(ctx context.Context, r *race) (net.Conn, error) {
 	m := d.meterFor(ctx)
+	if m == nil && d.use > 0 {
+		m = &d.tally
+	}
 	if m == nil || !isTCP(r.network) && r.network != "unix" {
 		return r.run(ctx)
 	}
@@ -55,8 +58,12 @@ func (d *Dialer) count(ctx context.Context, r *race) (net.Conn, error) {
 		if c.sibling {
 			m.count(func(s *Stats) { s.SiblingsWon++ })
 		}
-		if u := useOf(ctx); u != nil {
+		u := useOf(ctx)
+		if u != nil {
 			u.dial(c)
+		}
+		if d.use > 0 && !u.straight() {
+			c.await(d.use, start, r.op(), u)
 		}
 	}
 	return won, nil

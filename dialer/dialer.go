@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -16,8 +18,9 @@ const (
 	defaultDialHedge = 250 * time.Millisecond
 	defaultSilence   = 15 * time.Second
 
-	// maxSiblings bounds the dials of one DialContext that are under way at once.
-	maxSiblings = 8
+	// seldom is how many times Hedge a dial goes unanswered before it gets a sibling
+	// that the budget has nothing left for.
+	seldom = 2
 	// maxRefused is how many failed dials it takes to believe a refusal. Behind
 	// a virtual IP the next source port may lead to a backend that is alive.
 	maxRefused = 4
@@ -27,9 +30,17 @@ const (
 // dials within 10s, with siblings every 250ms, connections that may be silent
 // for 15s. A Dialer is safe for concurrent use while its fields are not changed.
 // It must not be copied after first use.
+//
+// It makes no more load because there is load. Siblings and tries after a failure
+// are paid for from a budget of the Dialer's: ten at first, one more for every
+// ten dials, and what a dial has spent comes back when one of its siblings
+// connects. When it is used up, siblings come at half the pace. The first try at each address of a name is free. At most eight dials
+// of a Dialer are under way at once, unless more than eight callers wait for one.
 type Dialer struct {
-	// Connect bounds one DialContext, siblings included. Zero is 10s. Negative
-	// is an error.
+	// Connect bounds one DialContext, siblings and the lookup of the name
+	// included. Zero is 10s. Negative is an error. Harden, Transport and
+	// HardenTraffic let a Dial of the user's own take longer, up to their bound of
+	// the whole.
 	Connect time.Duration
 
 	// Hedge is how long a dial may go unanswered before a sibling is started
@@ -40,13 +51,28 @@ type Dialer struct {
 	// Silence is how long a peer may leave sent data, a SYN or a keepalive probe
 	// unacknowledged before the kernel drops the connection; roughly, and with
 	// differences between operating systems that the package comment lists.
-	// Zero is 15s; negative leaves sockets as the operating system has them.
+	// What a socket has that is tighter, by Control or by Dial, stays. Zero is
+	// 15s; negative leaves sockets as the operating system has them.
 	Silence time.Duration
 
+	// LocalAddr is the address to dial from, a *net.TCPAddr for TCP, as in
+	// net.Dialer. Of a host name only the addresses of its family are dialled. A
+	// port in it leaves room for one connection at a time. Nil: the operating
+	// system chooses. It is an error together with Dial.
+	LocalAddr net.Addr
+
+	// Control is called with each socket before it is connected, after the
+	// address of a name was found and before the socket options are set, as
+	// net.Dialer.ControlContext is. An error of it fails that try. It must be safe
+	// for concurrent use. Nil: nothing is called. It is an error together with Dial.
+	Control func(ctx context.Context, network, address string, c syscall.RawConn) error
+
 	// Dial is the dial underneath, for example through a tunnel or a proxy. It
-	// must be safe for concurrent use. The socket options are set on what it
-	// returns if that is a *net.TCPConn, or gives way to one through NetConn.
-	// Nil is net.Dialer, which also sets them before connect.
+	// gets the name as given, must be safe for concurrent use and should return
+	// when its context ends. The socket options are set on what it returns if that
+	// is a *net.TCPConn, or gives way to one through NetConn. Nil is net.Dialer,
+	// which also sets them before connect; LocalAddr and Control are its fields, so
+	// that they need no Dial.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Resolver finds the addresses of a host name, anew for each DialContext.
@@ -63,6 +89,13 @@ type Dialer struct {
 
 	fortunes fortunes      // which addresses to begin with
 	lost     *atomic.Int64 // see closing.lost
+	crowd    crowd         // the dials under way
+	tokens   bucket        // what siblings are paid for from
+
+	// use bounds the time from the dial until a request has the connection, which
+	// is closed if none has it by then. Zero: whoever dials takes what he gets.
+	use   time.Duration
+	tally Meter // counts where nobody else does and use is bounded
 }
 
 // DialContext connects to address, for example "192.0.2.1:443". The first dial
@@ -80,14 +113,16 @@ type Dialer struct {
 // chosen again, and addresses that lately failed come last. With a negative
 // Hedge net.Dialer tries one address after the other.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	if d.Connect < 0 {
-		return nil, fmt.Errorf("dialer: Dialer.Connect is %v, it must not be negative", d.Connect)
+	if err := d.validate(); err != nil {
+		return nil, err
 	}
 	r := &race{
 		network: network,
 		address: address,
-		bound:   orDefault(d.Connect, defaultConnect),
+		bound:   d.connect(),
 		hedge:   orDefault(d.Hedge, defaultDialHedge),
+		crowd:   &d.crowd,
+		tokens:  &d.tokens,
 		results: make(chan dialled),
 		over:    make(chan struct{}),
 	}
@@ -103,14 +138,17 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 // hardened returns the dial whose connections carry the options of silence.
 func (d *Dialer) hardened(silence time.Duration) dialFunc {
 	if d.Dial == nil {
-		return system(silence, d.Resolver)
+		return d.system(silence)
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.Dial(ctx, network, address)
-		if err != nil {
+		switch {
+		case err != nil && !missing(conn):
+			_ = conn.Close() // nobody else would
 			return nil, err
-		}
-		if conn == nil {
+		case err != nil:
+			return nil, err
+		case missing(conn):
 			return nil, errors.New("the user's own dial returned neither a connection nor an error")
 		}
 		if isTCP(network) {
@@ -118,6 +156,43 @@ func (d *Dialer) hardened(silence time.Duration) dialFunc {
 		}
 		return conn, nil
 	}
+}
+
+// missing reports whether there is no connection: none, or a nil pointer in the
+// guise of one.
+func missing(conn net.Conn) bool {
+	if conn == nil {
+		return true
+	}
+	switch value := reflect.ValueOf(conn); value.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return value.IsNil()
+	default:
+		return false
+	}
+}
+
+func (d *Dialer) validate() error {
+	switch {
+	case d.Connect < 0:
+		return fmt.Errorf("dialer: Dialer.Connect is %v, it must not be negative", d.Connect)
+	case d.Dial != nil && d.LocalAddr != nil:
+		return fmt.Errorf("dialer: Dialer.LocalAddr is %v and Dial is set, which dials from where it likes; one of them must be nil", d.LocalAddr)
+	case d.Dial != nil && d.Control != nil:
+		return errors.New("dialer: Dialer.Control and Dial are both set, and Dial makes its sockets itself; one of them must be nil")
+	}
+	return nil
+}
+
+// connect returns the bound of a dial. A dial of the user's own may have more to
+// do than to connect, such as to try one address of a name after the other or to
+// open a tunnel: it has all the time that there is for the connection.
+func (d *Dialer) connect() time.Duration {
+	bound := orDefault(d.Connect, defaultConnect)
+	if d.Dial != nil {
+		return max(bound, d.use)
+	}
+	return bound
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -134,19 +209,23 @@ type race struct {
 	dial             dialFunc
 	resolve          func(context.Context) ([]string, error)
 	fortunes         *fortunes
+	crowd            *crowd
+	tokens           *bucket
 	results          chan dialled
 	over             chan struct{} // closed when the race has ended: who comes now is late
 
-	targets                 []string // addresses in the order of their trying, never empty once resolved
-	tries, underway, failed int
-	lost                    []int // the dials that failed
-	causes                  []error
+	targets                        []string // addresses in the order of their trying, never empty once resolved
+	tries, underway, failed, spent int
+	latest                         time.Time // when the newest dial was started
+	lost                           []int     // the dials that failed
+	causes                         []error
 }
 
 type dialled struct {
-	number int // of the dial, from 0
-	conn   net.Conn
-	err    error
+	number  int // of the dial, from 0
+	conn    net.Conn
+	err     error
+	retired bool // it had to make room for another
 }
 
 func (r *race) run(caller context.Context) (net.Conn, error) {
@@ -157,6 +236,12 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 	defer cancelWithAttempt(ctx, cancel)()
 
 	fail := func(err error) (net.Conn, error) {
+		if u := useOf(caller); u != nil && u.alone && errors.Is(context.Cause(u), error(endedOutrun)) {
+			r.tokens.refund(r.spent) // another attempt was answered: the server is well
+		}
+		if err == nil {
+			err = errors.New("it made room for other dials") // each of its own did
+		}
 		return nil, &Error{Op: r.op(), Tries: r.tries, Elapsed: time.Since(start), Bound: r.bound, Err: err}
 	}
 	var err error
@@ -170,7 +255,11 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 	if r.hedge < 0 {
 		pace.Stop()
 	}
-	r.launch(ctx)
+	r.tokens.earn()
+	u := useOf(ctx)
+	if err := r.launch(ctx, u != nil && u.alone); err != nil {
+		return fail(ended(caller, nil))
+	}
 	for {
 		select {
 		case result := <-r.results:
@@ -182,19 +271,25 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 			if ctx.Err() != nil {
 				return fail(ended(caller, errors.Join(r.causes...)))
 			}
+			if result.retired {
+				continue // another has taken its place
+			}
 			r.failed++
 			r.lost = append(r.lost, result.number)
 			r.remember(result.err)
+			again := r.hedge >= 0 && !pointless(result.err)
 			switch {
-			case (r.failed == 1 || r.remains()) && r.hedge >= 0 && !pointless(result.err):
-				r.launch(ctx)
+			case again && (r.failed == 1 || r.remains()) && r.another(ctx):
 				pace.Reset(r.hedge)
-			case r.underway == 0 && (r.failed >= r.enough() || r.hedge < 0 || pointless(result.err)):
+			case r.underway == 0 && (!again || r.failed >= r.enough()):
 				return fail(errors.Join(r.causes...))
 			}
 		case <-pace.C:
-			if r.underway < r.abreast() && r.failed < r.enough() {
-				r.launch(ctx)
+			if ctx.Err() != nil {
+				return fail(ended(caller, errors.Join(r.causes...)))
+			}
+			if r.failed < r.enough() && !r.another(ctx) && r.underway == 0 {
+				return fail(errors.Join(r.causes...))
 			}
 			pace.Reset(r.hedge)
 		case <-ctx.Done():
@@ -203,20 +298,49 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 	}
 }
 
-func (r *race) launch(ctx context.Context) {
+// another launches a dial beside those that are unanswered, or after one that
+// failed, unless there are enough of them or the budget is used up.
+func (r *race) another(ctx context.Context) bool {
+	switch {
+	case r.remains(): // each address has its try
+	case r.underway > 0 && !r.crowd.room():
+		return false
+	case r.tokens.spend():
+		r.spent++
+	case r.underway > 0 && time.Since(r.latest) >= seldom*r.hedge:
+		// The budget is used up, and the host may be as dead as before.
+	default:
+		return false
+	}
+	return r.launch(ctx, false) == nil
+}
+
+// launch starts a dial. The error of one that is patient is that its context has
+// ended before there was room.
+func (r *race) launch(ctx context.Context, patient bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	place, err := r.crowd.enter(ctx, r, cancel, patient)
+	if err != nil {
+		cancel()
+		return err
+	}
 	number, target := r.tries, r.target(r.tries)
 	r.tries++
 	r.underway++
+	r.latest = time.Now()
 	go func() {
+		defer cancel()
 		conn, err := r.dial(ctx, r.network, target)
+		retired := r.crowd.leave(place)
 		select {
-		case r.results <- dialled{number, conn, err}:
+		case r.results <- dialled{number, conn, err, retired}:
 		case <-r.over:
 			if err == nil {
 				_ = conn.Close()
 			}
 		}
 	}()
+	return nil
 }
 
 // remember keeps the causes that differ in words, so that a dozen refusals read as one.

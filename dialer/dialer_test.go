@@ -82,9 +82,9 @@ func TestDialEndsWithinConnect(t *testing.T) {
 		var failure *Error
 		require.ErrorAs(t, err, &failure)
 		assert.True(t, failure.Timeout())
-		assert.Equal(t, maxSiblings, failure.Tries)
+		assert.Equal(t, maxUnderway, failure.Tries)
 		assert.EqualError(t, err, "dialer: dial tcp 192.0.2.1:443 failed after 8 attempts in 5s (bound 5s): i/o timeout")
-		assert.EqualValues(t, maxSiblings, most.Load())
+		assert.EqualValues(t, maxUnderway, most.Load())
 		synctest.Wait()
 		assert.Zero(t, underway.Load())
 	})

@@ -63,17 +63,17 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 	budget.Mode = budget.Mode.kept()
 
 	chosen := choose(opts)
-	meter := chosen.meter
 	hardened := rest.CopyConfig(config)
 	hardened.NextProtos = []string{"http/1.1"}
 	hardened.Timeout = 0
 	hardened.QPS, hardened.Burst, hardened.RateLimiter = -1, 0, nil
-	prepare, err := ownSockets(hardened, func(base dialFunc) dialFunc {
-		d := budget.dialer(base)
-		d.Meter = meter
-		return d.DialContext
-	}, func(clone, _ *http.Transport) { speakHTTP1(clone) }, func(t *http.Transport) {
-		tune(t, budget)
+	d := budget.dialer(nil)
+	d.use = budget.Answer
+	chosen.apply(d)
+	prepare, err := ownSockets(hardened, d, refit{
+		refuse: func(theirs *http.Transport) error { return limited(theirs, budget) },
+		adopt:  func(clone, _ *http.Transport) { speakHTTP1(clone) },
+		change: func(t *http.Transport) { tune(t, budget) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dialer: Harden: %w", err)
@@ -82,12 +82,13 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
 		prepare(rt)
 		t := &Transport{
-			Base: rt, Budget: budget, Hedgeable: chosen.hedgeable, Stream: chosen.stream, Meter: meter,
+			Base: rt, Budget: budget, Hedgeable: chosen.hedgeable, Stream: chosen.stream, Meter: chosen.meter,
 			sockets: rt, announce: true,
 		}
 		if wrap != nil {
 			t.Base = wrap(rt)
 		}
+		closeWith(t, rt)
 		return &unhurried{base: t}
 	}
 	return hardened, nil
@@ -110,12 +111,13 @@ func HardenTraffic(config *rest.Config, within time.Duration, opts ...Option) (*
 	if within <= 0 {
 		return nil, fmt.Errorf("dialer: HardenTraffic: within is %v, it must be positive", within)
 	}
-	meter, lost := choose(opts).meter, new(atomic.Int64)
+	chosen, lost := choose(opts), new(atomic.Int64)
 	hardened := rest.CopyConfig(config)
-	prepare, err := ownSockets(hardened, func(base dialFunc) dialFunc {
-		return (&Dialer{Connect: within, Hedge: min(defaultDialHedge, within/4), Silence: within, Dial: base, Meter: meter, lost: lost}).DialContext
-	}, keepHTTP2, func(t *http.Transport) {
-		lost.Store(int64(ping(t, within)))
+	d := &Dialer{Connect: within, Hedge: min(defaultDialHedge, within/4), Silence: within, lost: lost, use: within}
+	chosen.apply(d)
+	prepare, err := ownSockets(hardened, d, refit{
+		adopt:  keepHTTP2,
+		change: func(t *http.Transport) { lost.Store(int64(ping(t, within))) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dialer: HardenTraffic: %w", err)
@@ -123,52 +125,15 @@ func HardenTraffic(config *rest.Config, within time.Duration, opts ...Option) (*
 	wrap := config.WrapTransport
 	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
 		prepare(rt)
-		t := &traffic{base: rt, meter: meter}
+		t := &traffic{base: rt, meter: chosen.meter}
 		if wrap != nil {
 			t.base = wrap(rt)
 		}
+		closeWith(t, rt)
 		if t.meter == nil {
 			t.meter = new(Meter)
 		}
 		return t
 	}
 	return hardened, nil
-}
-
-// ownSockets gives config a dial of its own and returns what prepares the
-// transport that client-go builds around it, before its first request.
-//
-// client-go shares a transport among clients of equal configuration, but never
-// one with a Dial function: each client made from a config with a Dial has a
-// transport of its own, which may be changed while nothing has been sent on it.
-// A transport that the user brought is cloned here instead, made to speak the
-// protocol that adopt sets, and changed at once.
-func ownSockets(config *rest.Config, dial func(base dialFunc) dialFunc, adopt func(clone, theirs *http.Transport), change func(*http.Transport)) (prepare func(http.RoundTripper), err error) {
-	if config.Transport == nil {
-		config.Dial = dial(config.Dial)
-		return func(rt http.RoundTripper) {
-			if t := sockets(rt); t != nil {
-				change(t)
-			}
-		}, nil
-	}
-	theirs, ok := config.Transport.(*http.Transport)
-	if !ok || theirs == nil {
-		return nil, fmt.Errorf("config.Transport is a %T, it must be nil or an *http.Transport: %w", config.Transport, ErrOpaqueTransport)
-	}
-	//lint:ignore SA1019 a user's transport may still have the deprecated fields
-	oldDial, oldDialTLS := theirs.Dial, theirs.DialTLS
-	if theirs.DialTLSContext != nil || oldDialTLS != nil {
-		return nil, fmt.Errorf("config.Transport has a DialTLSContext or DialTLS of its own, it must have neither: %w", ErrOpaqueTransport)
-	}
-	clone := theirs.Clone()
-	adopt(clone, theirs)
-	change(clone)
-	base := theirs.DialContext
-	if base == nil && oldDial != nil {
-		base = ignoreContext(oldDial)
-	}
-	clone.DialContext = dial(base)
-	config.Transport = clone
-	return func(http.RoundTripper) {}, nil
 }

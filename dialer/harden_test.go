@@ -182,7 +182,7 @@ func TestIdleConnectionsAreClosedBehindAWrapperThatHidesThem(t *testing.T) {
 }
 
 func TestCallersConfigIsNotChanged(t *testing.T) {
-	theirs := &http.Transport{MaxConnsPerHost: 1}
+	theirs := &http.Transport{MaxConnsPerHost: 100}
 	config := &rest.Config{
 		Host: "https://192.0.2.1", Timeout: time.Minute, QPS: 3, Burst: 4, Transport: theirs,
 		RateLimiter:     flowcontrol.NewFakeAlwaysRateLimiter(),
@@ -195,7 +195,7 @@ func TestCallersConfigIsNotChanged(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, before, *config)
 	assert.Equal(t, []string{"h2"}, config.NextProtos)
-	assert.Equal(t, 1, theirs.MaxConnsPerHost)
+	assert.Equal(t, 100, theirs.MaxConnsPerHost)
 	assert.Nil(t, theirs.DialContext)
 
 	assert.Zero(t, hardened.Timeout)

@@ -14,27 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	var kept []goleak.Option
-	if !clientGoHas(letsGoOfTransports) {
-		kept = watchersOfCertificates()
-	}
-	goleak.VerifyTestMain(m, kept...)
-}
-
-// watchersOfCertificates are the goroutines of a client-go that watches the
-// certificate files of a client for ever, whoever made the client.
-func watchersOfCertificates() []goleak.Option {
-	var watchers []goleak.Option
-	for _, function := range []string{
-		"k8s.io/client-go/transport.(*dynamicClientCert).run",
-		"k8s.io/client-go/transport.(*dynamicClientCert).processNextWorkItem",
-		"k8s.io/client-go/util/workqueue.(*delayingType[...]).waitingLoop",
-		"k8s.io/apimachinery/pkg/util/wait.PollImmediateUntilWithContext",
-		"k8s.io/apimachinery/pkg/util/wait.PollImmediateUntilWithContext.poller.func1.1",
-	} {
-		watchers = append(watchers, goleak.IgnoreAnyFunction(function))
-	}
-	return watchers
+	goleak.VerifyTestMain(m)
 }
 
 // relay forwards TCP connections to a server and can go silent: what it has

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"net"
+	"reflect"
 	"sync"
 	"time"
 )
@@ -18,8 +19,8 @@ type Meter struct {
 	stats Stats
 	// open finds a counted connection below a wrapper that hides it, such as the
 	// one with which client-go closes connections when certificates change: the
-	// address that it reports is the very one of the socket.
-	open map[*net.TCPAddr]*conn
+	// address that it reports is the very one of the counted connection.
+	open map[net.Addr]*conn
 }
 
 // Trace holds functions that are called as things happen; those that are nil
@@ -61,15 +62,14 @@ func (m *Meter) connected(c *conn) net.Conn {
 	c.meter = m
 	c.opened = time.Now()
 	c.heard = c.opened
+	c.local = identity(c.Conn.LocalAddr())
 	m.mu.Lock()
 	m.stats.Opened++
 	m.stats.Open++
-	if key := addressOf(c.Conn); key != nil {
-		if m.open == nil {
-			m.open = map[*net.TCPAddr]*conn{}
-		}
-		m.open[key] = c
+	if m.open == nil {
+		m.open = map[net.Addr]*conn{}
 	}
+	m.open[c.local] = c
 	m.mu.Unlock()
 	if hook := m.Trace.Opened; hook != nil {
 		hook(c.RemoteAddr(), c.sibling)
@@ -86,15 +86,16 @@ func (m *Meter) forget(c *conn, reason CloseReason) {
 		m.stats.Closed = Closes{}
 	}
 	m.stats.Closed[reason]++
-	if key := addressOf(c.Conn); key != nil && m.open[key] == c {
-		delete(m.open, key)
-	}
+	delete(m.open, c.local)
 }
 
 // find returns the open connection that c is a wrapper of, nil if none is.
 func (m *Meter) find(c net.Conn) *conn {
-	key := addressOf(c)
-	if key == nil {
+	if c == nil {
+		return nil
+	}
+	key := c.LocalAddr()
+	if key == nil || reflect.TypeOf(key).Kind() != reflect.Pointer { // it is none of ours
 		return nil
 	}
 	m.mu.Lock()
@@ -118,12 +119,40 @@ func (m *Meter) serve(served Served, known bool) {
 	}
 }
 
-// addressOf returns the local address that identifies a TCP connection, by its
-// place in memory, and nil for other connections.
-func addressOf(c net.Conn) *net.TCPAddr {
-	if c == nil {
-		return nil
+// identity returns an address that says what the given one does and is equal to
+// no other. A connection may make its address anew at each call, and two of them
+// may have the same.
+func identity(address net.Addr) net.Addr {
+	switch a := address.(type) {
+	case *net.TCPAddr:
+		if a != nil {
+			own := *a
+			return &own
+		}
+	case *net.UnixAddr:
+		if a != nil {
+			own := *a
+			return &own
+		}
 	}
-	address, _ := c.LocalAddr().(*net.TCPAddr)
-	return address
+	return &unidentified{address}
+}
+
+// unidentified is the address of a connection of the user's own kind.
+type unidentified struct{ address net.Addr }
+
+// Network implements net.Addr.
+func (u *unidentified) Network() string {
+	if u.address == nil {
+		return ""
+	}
+	return u.address.Network()
+}
+
+// String implements net.Addr.
+func (u *unidentified) String() string {
+	if u.address == nil {
+		return ""
+	}
+	return u.address.String()
 }

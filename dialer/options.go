@@ -1,6 +1,11 @@
 package dialer
 
-import "net/http"
+import (
+	"context"
+	"net"
+	"net/http"
+	"syscall"
+)
 
 // Option changes what Harden and HardenTraffic do beyond their bounds.
 type Option func(*options)
@@ -9,6 +14,25 @@ type options struct {
 	meter     *Meter
 	hedgeable func(*http.Request) bool
 	stream    func(*http.Request) bool
+	localAddr net.Addr
+	control   func(ctx context.Context, network, address string, c syscall.RawConn) error
+}
+
+// WithLocalAddr makes the sockets of a hardened config dial from address, see
+// Dialer.LocalAddr. Together with a Dial of the user's own, in the config or in
+// its Transport, it is an error of Harden and HardenTraffic.
+func WithLocalAddr(address net.Addr) Option { return func(o *options) { o.localAddr = address } }
+
+// WithControl has control called with each socket of a hardened config before it
+// is connected, see Dialer.Control. Together with a Dial of the user's own, in the
+// config or in its Transport, it is an error of Harden and HardenTraffic.
+func WithControl(control func(ctx context.Context, network, address string, c syscall.RawConn) error) Option {
+	return func(o *options) { o.control = control }
+}
+
+// apply gives a Dialer what was chosen.
+func (o options) apply(d *Dialer) {
+	d.Meter, d.LocalAddr, d.Control = o.meter, o.localAddr, o.control
 }
 
 // WithMeter makes the clients of a hardened config count into m, which may

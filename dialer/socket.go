@@ -22,28 +22,46 @@ func isTCP(network string) bool { return strings.HasPrefix(network, "tcp") }
 
 // system returns the base dial for when the user brings none. Its sockets get
 // their options before connect, so that the user timeout bounds the SYN as well.
-func system(silence time.Duration, resolver *net.Resolver) dialFunc {
-	if silence < 0 {
-		return (&net.Dialer{Resolver: resolver}).DialContext
-	}
+// They are plain TCP even where GODEBUG has multipathtcp=1: a socket of multipath
+// TCP takes no user timeout.
+func (d *Dialer) system(silence time.Duration) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialer := net.Dialer{KeepAliveConfig: socket.KeepAlive(silence), Resolver: resolver}
-		if isTCP(network) {
-			dialer.Control = func(_, remote string, raw syscall.RawConn) error {
-				if err := socket.SetUserTimeout(raw, silence); err != nil {
-					complain(ctx, remote, silence, err)
+		dialer := net.Dialer{LocalAddr: d.LocalAddr, Resolver: d.Resolver, ControlContext: d.Control}
+		if silence < 0 || !isTCP(network) {
+			return dialer.DialContext(ctx, network, address)
+		}
+		dialer.SetMultipathTCP(false)
+		dialer.ControlContext = func(ctx context.Context, network, remote string, raw syscall.RawConn) error {
+			if d.Control != nil {
+				if err := d.Control(ctx, network, remote, raw); err != nil {
+					return err
 				}
-				return nil
+			}
+			if err := socket.SetUserTimeout(raw, silence); err != nil {
+				complain(ctx, remote, silence, err)
+			}
+			return nil
+		}
+		if d.Control == nil {
+			dialer.KeepAliveConfig = socket.KeepAlive(silence)
+			return dialer.DialContext(ctx, network, address)
+		}
+		// Control may have set probes of its own, which net.Dialer would undo.
+		dialer.KeepAlive = -1
+		conn, err := dialer.DialContext(ctx, network, address)
+		if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+			if err := socket.SetKeepAlive(tcp, silence); err != nil {
+				complain(ctx, conn.RemoteAddr().String(), silence, err)
 			}
 		}
-		return dialer.DialContext(ctx, network, address)
+		return conn, err
 	}
 }
 
 // harden sets the options on the socket below a connection that a dial of the
-// user's own has returned. A connection that is no TCP socket of this process
-// (a tunnel inside another program's connection) is left as it is: then only
-// the bounds of the round trip protect its users.
+// user's own has returned; what is tighter there stays. A connection that is no
+// TCP socket of this process (a tunnel inside another program's connection) is
+// left as it is: then only the bounds of the round trip protect its users.
 func harden(ctx context.Context, conn net.Conn, silence time.Duration) {
 	if silence < 0 {
 		return

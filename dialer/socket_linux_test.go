@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,4 +107,68 @@ func TestDialToAHostThatIsNotThereEndsWithinConnect(t *testing.T) {
 	assert.True(t, failure.Timeout())
 	assert.Greater(t, failure.Tries, 1)
 	assert.Less(t, time.Since(start), 3*time.Second)
+}
+
+// What the user has bounded more tightly stays, and what he has not is bounded.
+func TestTighterSocketOptionsStay(t *testing.T) {
+	address := listen(t)
+	set := func(fd uintptr, options map[int]int) {
+		for name, value := range options {
+			assert.NoError(t, unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, name, value))
+		}
+		assert.NoError(t, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
+	}
+	tight := map[int]int{unix.TCP_USER_TIMEOUT: 700, unix.TCP_KEEPIDLE: 1, unix.TCP_KEEPINTVL: 2, unix.TCP_KEEPCNT: 2}
+	loose := map[int]int{unix.TCP_USER_TIMEOUT: 70000, unix.TCP_KEEPIDLE: 100, unix.TCP_KEEPINTVL: 100, unix.TCP_KEEPCNT: 100}
+	ours := map[int]int{unix.TCP_USER_TIMEOUT: 30000, unix.TCP_KEEPIDLE: 10, unix.TCP_KEEPINTVL: 5, unix.TCP_KEEPCNT: 4}
+	for name, c := range map[string]struct{ theirs, want map[int]int }{
+		"tighter": {tight, tight},
+		"looser":  {loose, ours},
+		"none":    {nil, ours},
+	} {
+		control := func(_ context.Context, _, _ string, raw syscall.RawConn) error {
+			if c.theirs == nil {
+				return nil
+			}
+			return raw.Control(func(fd uintptr) { set(fd, c.theirs) })
+		}
+		for way, d := range map[string]*Dialer{
+			"Control": {Silence: 30 * time.Second, Control: control},
+			"Dial": {Silence: 30 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				return (&net.Dialer{KeepAlive: -1, ControlContext: control}).DialContext(ctx, network, address)
+			}},
+		} {
+			t.Run(name+" by "+way, func(t *testing.T) {
+				conn, err := d.DialContext(t.Context(), "tcp", address)
+				require.NoError(t, err)
+				defer func() { _ = conn.Close() }()
+				for name, value := range c.want {
+					assert.Equal(t, value, option(t, conn, name), "option %d", name)
+				}
+			})
+		}
+	}
+}
+
+func TestMultipathTCPDoesNotCostTheUserTimeout(t *testing.T) {
+	t.Setenv("GODEBUG", "multipathtcp=1")
+	address := listen(t)
+	for name, d := range map[string]*Dialer{
+		"plain":   {Silence: 1250 * ms},
+		"Control": {Silence: 1250 * ms, Control: func(context.Context, string, string, syscall.RawConn) error { return nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := d.DialContext(t.Context(), "tcp", address)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			assert.Equal(t, 1250, option(t, conn, unix.TCP_USER_TIMEOUT))
+			raw, err := tcpConn(conn).SyscallConn()
+			require.NoError(t, err)
+			require.NoError(t, socket.Control(raw, func(fd uintptr) error {
+				protocol, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
+				assert.Equal(t, unix.IPPROTO_TCP, protocol)
+				return err
+			}))
+		})
+	}
 }

@@ -3,8 +3,15 @@ package dialer
 import (
 	"crypto/tls"
 	"net/http"
+	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 )
+
+// defaultIdle is how long a transport of our own keeps a connection that nobody
+// uses, as http.DefaultTransport does.
+const defaultIdle = 90 * time.Second
 
 // Transport is an http.RoundTripper whose every call ends within a bound
 // (Budget.Answer): with an answer, taken in whole, or with an *Error. An answer
@@ -83,7 +90,7 @@ type Transport struct {
 	tokens   bucket
 	learned  patience
 	fresh    freshening
-	tally    Meter
+	tally    atomic.Pointer[Meter] // apart, since connections keep it, and must not keep the Transport
 
 	once sync.Once
 	own  *http.Transport
@@ -109,12 +116,17 @@ func (t *Transport) WrappedRoundTripper() http.RoundTripper {
 	}
 	t.once.Do(func() {
 		budget := t.Budget.WithDefaults()
+		d := budget.dialer(nil)
+		d.use = budget.Answer
 		t.own = &http.Transport{
-			Proxy:       http.ProxyFromEnvironment,
-			DialContext: budget.dialer(nil).DialContext,
+			Proxy:           routed(http.ProxyFromEnvironment),
+			DialContext:     d.DialContext,
+			IdleConnTimeout: defaultIdle,
 		}
 		speakHTTP1(t.own)
 		tune(t.own, budget)
+		// An idle connection keeps its http.Transport, and that keeps the connection.
+		runtime.AddCleanup(t, (*http.Transport).CloseIdleConnections, t.own)
 	})
 	return t.own
 }
@@ -126,7 +138,10 @@ func (t *Transport) meter() *Meter {
 	if t.Meter != nil {
 		return t.Meter
 	}
-	return &t.tally
+	if t.tally.Load() == nil {
+		t.tally.CompareAndSwap(nil, new(Meter))
+	}
+	return t.tally.Load()
 }
 
 // CloseIdleConnections closes the connections that no request is using.
@@ -147,8 +162,6 @@ func tune(t *http.Transport, budget Budget) {
 	if t.TLSHandshakeTimeout <= 0 || t.TLSHandshakeTimeout > budget.Answer {
 		t.TLSHandshakeTimeout = budget.Answer
 	}
-	// A limit would make a hedge wait for the connection it is to replace.
-	t.MaxConnsPerHost = 0
 	if budget.Mode.kept() == Fresh {
 		t.DisableKeepAlives = true
 	}

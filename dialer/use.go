@@ -18,12 +18,14 @@ type use struct {
 	context.Context
 	trace httptrace.ClientTrace
 
-	meter *Meter
-	alone bool        // a dial for it is for nobody else, and ends with it
-	waits atomic.Bool // waits for a connection, as far as the base tells
-	shook atomic.Bool // a TLS handshake was begun for it: work for a server
-	begun atomic.Bool // the answer has begun
-	final atomic.Bool // the peer is told to close the connection after it
+	meter  *Meter
+	alone  bool         // a dial for it is for nobody else, and ends with it
+	waits  atomic.Bool  // waits for a connection, as far as the base tells
+	shook  atomic.Bool  // a TLS handshake was begun for it: work for a server
+	begun  atomic.Bool  // the answer has begun
+	final  atomic.Bool  // the peer is told to close the connection after it
+	way    atomic.Int32 // to the server, see route
+	layers atomic.Int32 // the TLS handshakes that have succeeded on it
 
 	mu      sync.Mutex
 	dialled *conn
@@ -85,7 +87,7 @@ func (u *use) handshake(begun, http2 bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.dialled != nil {
-		u.dialled.handshake(begun, http2)
+		u.dialled.handshake(begun, http2, !begun && u.layers.Add(1) >= u.handshakes())
 	}
 }
 
@@ -100,6 +102,9 @@ func (u *use) got(info httptrace.GotConnInfo) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if c == nil && u.dialled != nil {
+		u.dialled.found() // it may be this one
+	}
 	u.carrier, u.known, u.served, u.at = c, true, served, time.Now()
 }
 

@@ -130,8 +130,7 @@ func clientGoHas(feature features.Feature) (has bool) {
 
 // What client-go has since v0.36, and versions before have not.
 const (
-	readsCAFilesAgain  features.Feature = "ClientsAllowCARotation"
-	letsGoOfTransports features.Feature = "ClientsAllowTLSCacheGC"
+	readsCAFilesAgain features.Feature = "ClientsAllowCARotation"
 )
 
 // renewAuthority runs the test in virtual time with a client whose server has
@@ -223,18 +222,14 @@ func TestUserClientCertificateFilesAreReadAgain(t *testing.T) {
 	}, func(server *httptest.Server) {
 		server.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authority.pool(), MinVersion: tls.VersionTLS12}
 	})
-	// Where client-go lets go of transports, what watches the files ends when the
-	// client is collected, so nothing may hold on to it: neither a cleanup of the
-	// test nor anything of ours.
+	// What client-go watches the files with ends when the client is collected, where
+	// it is left to client-go at all, so nothing may hold on to it: neither a cleanup
+	// of the test nor anything of ours.
 	t.Run("clients", func(t *testing.T) { renewCertificates(t, authority, server) })
 	watched := func() bool {
 		runtime.GC()
 		stacks := make([]byte, 1<<20)
 		return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "dynamicClientCert")
-	}
-	if !clientGoHas(letsGoOfTransports) {
-		assert.True(t, watched(), "this client-go watches the files of a client that is no longer used, as main_test.go expects")
-		return
 	}
 	assert.Eventually(t, func() bool { return !watched() }, 10*time.Second, 10*ms, "a client that is no longer used leaves nothing behind")
 }

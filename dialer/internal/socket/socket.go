@@ -36,6 +36,32 @@ func KeepAlive(silence time.Duration) net.KeepAliveConfig {
 	}
 }
 
+// tighter returns the probes that find a silent peer at least as soon as both.
+// What is zero is unknown.
+func tighter(a, b net.KeepAliveConfig) net.KeepAliveConfig {
+	a.Idle = lesser(a.Idle, b.Idle)
+	a.Interval = lesser(a.Interval, b.Interval)
+	a.Count = lesser(a.Count, b.Count)
+	return a
+}
+
+// lesser returns the lesser of two bounds, of which zero is none.
+func lesser[T int | time.Duration](a, b T) T {
+	if a <= 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// atMost sets a socket option that is a bound, unless it is tighter already. A
+// bound that cannot be read is set.
+func atMost(bound int, get func() (int, error), set func(int) error) error {
+	if now, err := get(); err == nil && now > 0 && now <= bound {
+		return nil
+	}
+	return set(bound)
+}
+
 // whole returns d in the given unit, rounded up (a bound of zero means "no
 // bound" to every system), and at most what an int32 socket option holds.
 func whole(d, unit time.Duration) int {

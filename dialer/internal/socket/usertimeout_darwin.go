@@ -2,7 +2,6 @@ package socket
 
 import (
 	"errors"
-	"os"
 	"syscall"
 	"time"
 
@@ -13,14 +12,15 @@ import (
 // in whole seconds.
 const SupportsUserTimeout = true
 
-// SetUserTimeout bounds retransmission and, set before connect, the handshake.
-// Both options count whole seconds; a fraction is rounded up.
+// SetUserTimeout bounds retransmission and, set before connect, the handshake,
+// unless they are bounded more tightly already. Both options count whole
+// seconds; a fraction is rounded up.
 func SetUserTimeout(raw syscall.RawConn, silence time.Duration) error {
 	seconds := whole(silence, time.Second)
 	return Control(raw, func(fd uintptr) error {
 		return errors.Join(
-			os.NewSyscallError("setsockopt TCP_RXT_CONNDROPTIME", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_RXT_CONNDROPTIME, seconds)),
-			os.NewSyscallError("setsockopt TCP_CONNECTIONTIMEOUT", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CONNECTIONTIMEOUT, seconds)),
+			bound(fd, "TCP_RXT_CONNDROPTIME", unix.TCP_RXT_CONNDROPTIME, seconds),
+			bound(fd, "TCP_CONNECTIONTIMEOUT", unix.TCP_CONNECTIONTIMEOUT, seconds),
 		)
 	})
 }

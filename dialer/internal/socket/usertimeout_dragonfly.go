@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"os"
 	"syscall"
 	"time"
 
@@ -11,11 +10,11 @@ import (
 // SupportsUserTimeout: DragonFly can bound the handshake, not unacknowledged data.
 const SupportsUserTimeout = false
 
-// SetUserTimeout bounds the handshake by TCP_KEEPINIT, if set before connect. It
+// SetUserTimeout bounds the handshake by TCP_KEEPINIT, if set before connect,
+// unless that is tighter already. It
 // counts milliseconds here, unlike on the other BSDs.
 func SetUserTimeout(raw syscall.RawConn, silence time.Duration) error {
 	return Control(raw, func(fd uintptr) error {
-		err := unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPINIT, whole(silence, time.Millisecond))
-		return os.NewSyscallError("setsockopt TCP_KEEPINIT", err)
+		return bound(fd, "TCP_KEEPINIT", unix.TCP_KEEPINIT, whole(silence, time.Millisecond))
 	})
 }

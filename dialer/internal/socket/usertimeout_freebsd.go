@@ -3,7 +3,6 @@ package socket
 import (
 	"errors"
 	"math"
-	"os"
 	"syscall"
 	"time"
 
@@ -19,19 +18,16 @@ const SupportsUserTimeout = false
 const tcpMaxUnackTime = 68
 
 // SetUserTimeout bounds the handshake by TCP_KEEPINIT, if set before connect,
-// and unacknowledged data by TCP_MAXUNACKTIME where the kernel knows it. Both
-// count whole seconds; a fraction is rounded up.
+// and unacknowledged data by TCP_MAXUNACKTIME where the kernel knows it,
+// unless they are tighter already. Both count whole seconds; a fraction is rounded up.
 func SetUserTimeout(raw syscall.RawConn, silence time.Duration) error {
 	seconds := min(whole(silence, time.Second), math.MaxInt16)
 	return Control(raw, func(fd uintptr) error {
-		connect := unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPINIT, seconds)
-		unacked := unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, tcpMaxUnackTime, seconds)
+		connect := bound(fd, "TCP_KEEPINIT", unix.TCP_KEEPINIT, seconds)
+		unacked := bound(fd, "TCP_MAXUNACKTIME", tcpMaxUnackTime, seconds)
 		if errors.Is(unacked, unix.ENOPROTOOPT) {
 			unacked = nil // older than release 14
 		}
-		return errors.Join(
-			os.NewSyscallError("setsockopt TCP_KEEPINIT", connect),
-			os.NewSyscallError("setsockopt TCP_MAXUNACKTIME", unacked),
-		)
+		return errors.Join(connect, unacked)
 	})
 }

@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"os"
 	"syscall"
 	"time"
 
@@ -11,11 +10,11 @@ import (
 // SupportsUserTimeout: Linux has TCP_USER_TIMEOUT, see tcp(7).
 const SupportsUserTimeout = true
 
-// SetUserTimeout sets TCP_USER_TIMEOUT, which is in milliseconds. It bounds
-// unacknowledged data, unanswered probes and, set before connect, the SYN.
+// SetUserTimeout sets TCP_USER_TIMEOUT, which is in milliseconds, unless it is
+// tighter already. It bounds unacknowledged data, unanswered probes and, set
+// before connect, the SYN.
 func SetUserTimeout(raw syscall.RawConn, silence time.Duration) error {
 	return Control(raw, func(fd uintptr) error {
-		err := unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, whole(silence, time.Millisecond))
-		return os.NewSyscallError("setsockopt TCP_USER_TIMEOUT", err)
+		return bound(fd, "TCP_USER_TIMEOUT", unix.TCP_USER_TIMEOUT, whole(silence, time.Millisecond))
 	})
 }

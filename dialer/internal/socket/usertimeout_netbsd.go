@@ -2,7 +2,6 @@ package socket
 
 import (
 	"math"
-	"os"
 	"syscall"
 	"time"
 
@@ -12,11 +11,12 @@ import (
 // SupportsUserTimeout: NetBSD can bound the handshake, not unacknowledged data.
 const SupportsUserTimeout = false
 
-// SetUserTimeout bounds the handshake by TCP_KEEPINIT, if set before connect.
+// SetUserTimeout bounds the handshake by TCP_KEEPINIT, if set before connect,
+// unless that is tighter already.
 // It counts whole seconds; a fraction is rounded up.
 func SetUserTimeout(raw syscall.RawConn, silence time.Duration) error {
 	return Control(raw, func(fd uintptr) error {
 		seconds := min(whole(silence, time.Second), math.MaxInt16)
-		return os.NewSyscallError("setsockopt TCP_KEEPINIT", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPINIT, seconds))
+		return bound(fd, "TCP_KEEPINIT", unix.TCP_KEEPINIT, seconds)
 	})
 }

@@ -1,0 +1,123 @@
+package dialer
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+
+	"k8s.io/client-go/rest"
+)
+
+// refit is what becomes of a transport whose sockets are to be ours.
+type refit struct {
+	refuse func(theirs *http.Transport) error  // what of a user's transport cannot be kept; nil refuses nothing
+	adopt  func(clone, theirs *http.Transport) // sets the protocol of a user's transport
+	change func(transport *http.Transport)     // sets its bounds
+}
+
+// ownSockets gives config d to dial with, on top of the user's own dial if there
+// is one, and returns what prepares the transport that client-go builds around it,
+// before its first request.
+//
+// client-go shares a transport among clients of equal configuration, but never
+// one with a Dial function: each client made from a config with a Dial has a
+// transport of its own, which may be changed while nothing has been sent on it.
+// Nor does it keep one with a Proxy function for the next client, as it would one
+// with a Dial: for ever, before v0.36, although no client can be equal.
+// A transport that the user brought is cloned here instead, made to speak the
+// protocol that adopt sets, and changed at once.
+func ownSockets(config *rest.Config, d *Dialer, fit refit) (prepare func(http.RoundTripper), err error) {
+	if config.Transport != nil {
+		config.Transport, err = own(config.Transport, d, fit)
+		return func(http.RoundTripper) {}, err
+	}
+	d.Dial = config.Dial
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	config.Dial = d.DialContext
+	if config.Proxy == nil {
+		config.Proxy = http.ProxyFromEnvironment // what nil stands for
+	}
+	config.Proxy = routed(config.Proxy)
+	files := followFiles(config)
+	return func(rt http.RoundTripper) {
+		if t := sockets(rt); t != nil {
+			fit.change(t)
+			files.follow(t)
+		}
+	}, nil
+}
+
+// own returns a round tripper whose sockets are ours and that is like theirs
+// otherwise. Its idle connections are closed when nobody holds it any more.
+func own(theirs http.RoundTripper, d *Dialer, fit refit) (http.RoundTripper, error) {
+	original, ok := theirs.(*http.Transport)
+	if !ok || original == nil {
+		return nil, fmt.Errorf("config.Transport is a %T, it must be nil or an *http.Transport: %w", theirs, ErrOpaqueTransport)
+	}
+	//lint:ignore SA1019 a user's transport may still have the deprecated fields
+	oldDial, oldDialTLS := original.Dial, original.DialTLS
+	if original.DialTLSContext != nil || oldDialTLS != nil {
+		return nil, fmt.Errorf("config.Transport has a DialTLSContext or DialTLS of its own, it must have neither: %w", ErrOpaqueTransport)
+	}
+	if fit.refuse != nil {
+		if err := fit.refuse(original); err != nil {
+			return nil, err
+		}
+	}
+	d.Dial = original.DialContext
+	if d.Dial == nil && oldDial != nil {
+		d.Dial = ignoreContext(oldDial)
+	}
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	clone := original.Clone()
+	fit.adopt(clone, original)
+	fit.change(clone)
+	clone.DialContext = d.DialContext
+	if clone.Proxy == nil {
+		clone.Proxy = http.ProxyURL(nil)
+	}
+	clone.Proxy = routed(clone.Proxy)
+	o := &owned{clone: clone, original: original}
+	runtime.AddCleanup(o, (*http.Transport).CloseIdleConnections, clone)
+	return o, nil
+}
+
+// owned stands for a transport of the user's.
+type owned struct{ clone, original *http.Transport }
+
+// RoundTrip implements http.RoundTripper. Schemes other than HTTP's are those that
+// the user has registered with his transport, which a clone does not know.
+func (o *owned) RoundTrip(request *http.Request) (*http.Response, error) {
+	if u := request.URL; u != nil && u.Scheme != "https" && u.Scheme != "http" {
+		return o.original.RoundTrip(request)
+	}
+	return o.clone.RoundTrip(request)
+}
+
+// CloseIdleConnections closes the connections that no request is using.
+func (o *owned) CloseIdleConnections() { o.clone.CloseIdleConnections() }
+
+// WrappedRoundTripper gives way to the transport with our sockets.
+func (o *owned) WrappedRoundTripper() http.RoundTripper { return o.clone }
+
+// closeWith has the idle connections of rt closed when nobody holds its only user
+// any more: an idle connection keeps its transport, and that keeps the connection.
+// What many may share does that itself.
+func closeWith[T any](user *T, rt http.RoundTripper) {
+	if _, shared := rt.(*owned); !shared {
+		runtime.AddCleanup(user, closeIdle, rt)
+	}
+}
+
+// limited refuses a limit of connections that leaves no room for the attempts of a
+// round trip: a hedge would wait for the very connection that it is to replace.
+func limited(theirs *http.Transport, budget Budget) error {
+	if most := theirs.MaxConnsPerHost; most > 0 && most < budget.attempts() {
+		return fmt.Errorf("config.Transport has a MaxConnsPerHost of %d, it must be 0 or at least %d, the most attempts of one round trip", most, budget.attempts())
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package dialer
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// wait is a connection's wait for its first request: while it agrees with proxies
+// and with the server on how to go on, nothing else may bound it. net/http has no
+// bound for a SOCKS proxy, a minute for an HTTP proxy, and goes on with both when
+// the request that wanted the connection has been cancelled.
+type wait struct {
+	timer *time.Timer
+	stop  func() bool // of the watch over the request
+}
+
+// await closes the connection unless it is ready for requests, or one has it,
+// within bound from its dial's start. An attempt that was given up or has failed
+// takes it along at once; one that was outrun does not, for the server may be
+// well and the next request can use what it has begun.
+func (c *conn) await(bound time.Duration, start time.Time, op string, u *use) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	end := func(why error) {
+		c.expire(&Error{Op: op + " and be ready for requests", Tries: 1, Elapsed: time.Since(start), Bound: bound, Err: why})
+	}
+	w := &wait{stop: func() bool { return true }}
+	w.timer = time.AfterFunc(bound-time.Since(start), func() { end(os.ErrDeadlineExceeded) })
+	if u != nil && u.alone {
+		w.stop = context.AfterFunc(u, func() {
+			if cause := context.Cause(u); !errors.Is(cause, error(endedOutrun)) && !errors.Is(cause, error(endedWell)) {
+				end(u.Err())
+			}
+		})
+	}
+	c.waits = w
+}
+
+// expire ends a wait that was in vain.
+func (c *conn) expire(why error) {
+	c.mu.Lock()
+	if c.waits == nil {
+		c.mu.Unlock()
+		return
+	}
+	c.settle()
+	c.late = why
+	c.mu.Unlock()
+	_ = c.Conn.Close() // whoever reads or writes learns why, and closes the rest
+}
+
+// settle ends the wait. The caller holds the lock.
+func (c *conn) settle() {
+	if c.waits != nil {
+		c.waits.timer.Stop()
+		c.waits.stop()
+		c.waits = nil
+	}
+}
+
+// found is settle for a connection that a request may have.
+func (c *conn) found() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settle()
+}
