@@ -14,9 +14,13 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 # What has heavy dependencies has a module of its own, benchmarks apart.
 MODULES = leaderelection/prometheus leaderelection/prometheus/scrape examples/controller-runtime examples/failover/browsertest
 
+<<<<<<< HEAD
 .PHONY: test check cross cross-all fast modules fleet simulation mutants newcomer versions lab matrix long incident bench results
+=======
+.PHONY: test check cross cross-all fast modules fleet leaks simulation newcomer versions lab matrix long incident bench results
+>>>>>>> f1a4450 (make leaks: clients, locks and watches that are dropped leave nothing behind, by count)
 
-test: check fast modules fleet simulation newcomer versions lab matrix
+test: check fast modules fleet leaks simulation newcomer versions lab matrix
 
 # check: formatting, vet and staticcheck of every module, and the sockets of
 # every operating system.
@@ -60,9 +64,21 @@ modules:
 fleet:
 	go test ./resourcelock -run TestManyLeases -v -args -fleet 1000
 
+<<<<<<< HEAD
 # simulation: elections in virtual time, a hundred thousand unless ELECTIONS says
 # how many, each world with features of its own (internal/simulation).
 ELECTIONS = 100000
+=======
+# leaks: ten thousand clients, locks and watches made, used, broken and dropped, and
+# as many dials; sockets, goroutines, heap and file descriptors come back. With
+# every client-go minor, as `make versions` chooses them:
+#   RUN='Leave|Dropped' ARGS='-args -leaks 2000' PACKAGES=./resourcelock .ci/versions
+leaks:
+	go test ./dialer -run 'TestDialsLeaveNothingBehind|TestDroppedTransports|TestConnectionThatNever' -v -timeout 5m
+	go test ./resourcelock -run TestDroppedClientsLeaveNothingBehind -v -timeout 5m -args -leaks 10000
+
+# simulation: a hundred thousand elections in virtual time.
+>>>>>>> f1a4450 (make leaks: clients, locks and watches that are dropped leave nothing behind, by count)
 simulation:
 	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 40m -args -sim.elections=$(ELECTIONS)
 

@@ -16,6 +16,7 @@
 //
 //	state of the connection          noticed by                     within
 //	being dialled                    a hedged dial                  Connect; siblings every DialHedge
+//	not yet ready for a request      one bound from the dial on     Answer, or HardenTraffic's
 //	in its TLS handshake             the hedge; a bound for siblings Hedge; Connect, see below
 //	request in flight                the hedge                      Hedge; Answer for all attempts
 //	data unacknowledged              the user timeout               Silence
@@ -24,6 +25,16 @@
 // A host name with several addresses is resolved for each dial, siblings go to
 // different addresses, and so does the next dial: one that is silent costs one
 // DialHedge, one that connects and then freezes costs one Hedge.
+//
+// A connection is ready when every proxy on its way has answered and every TLS
+// handshake is done. From the dial to that moment, or to that at which a request
+// has the connection, there is one bound, also when the request that it was dialled
+// for has gone: net/http alone waits a minute for an HTTP proxy and for ever for a
+// SOCKS proxy. What is dropped closes its idle connections: a Transport without a
+// Base, and every client made from a hardened config, when nobody holds it any more.
+//
+// Dials make little load where there is no answer. At most eight of one client are
+// under way at once, and siblings are paid for, see Dialer.
 //
 // A server that has too much to do is as silent in a TLS handshake as a dead one.
 // So what misses Connect there gets another attempt beside it, even where the
@@ -46,6 +57,10 @@
 // every request, whatever is asked for, so that what the kernel cannot promise is
 // not needed. HardenTraffic keeps connections everywhere: where nothing bounds
 // unacknowledged data it is the HTTP/2 pings that find the dead.
+//
+// What a socket has that is tighter, by a Dial or Control of the user's own, stays.
+// (Windows tells nothing of its keepalive: there ours replace it.) Sockets are plain
+// TCP even with GODEBUG=multipathtcp=1, since multipath TCP has no user timeout.
 //
 // Whole seconds are rounded up. The kernel looks at the user timeout when one
 // of its timers fires, so it is kept roughly: a connection with data in flight,

@@ -33,8 +33,15 @@ var ErrOpaqueTransport = errors.New("the transport hides its sockets, they canno
 // bounds, once for each attempt; what it panics with reaches the caller).
 // Credentials that plugins fetch are fetched outside the bounds. A Transport in
 // config is cloned if it is an *http.Transport (clients made from the copy share
-// the clone), otherwise the error wraps ErrOpaqueTransport. A CA file that changes
-// is read again where client-go does that, which is since v0.36.
+// the clone), otherwise the error wraps ErrOpaqueTransport. Protocols that were
+// registered with it are served by it itself; a MaxConnsPerHost of it stays, and is
+// an error if it leaves no room for the attempts of one round trip. LocalAddr and
+// Control of the sockets need no Dial: see WithLocalAddr and WithControl.
+//
+// With a client-go before v0.36, which would watch the certificate files of every
+// client for ever, they are followed here as it follows them, and CertData and
+// KeyData of the copy have their contents. A CA file that changes is read again where
+// client-go does that, which is since v0.36.
 //
 // client-go does not sleep or try again inside of a call. A server that asks to
 // wait (Retry-After) is not obeyed there: the call returns, and its error tells
@@ -96,7 +103,8 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 
 // HardenTraffic returns a changed copy of config for the rest of a controller's
 // traffic (informers, clients), in which a peer that goes silent is noticed and
-// dropped within about the given bound. HTTP/2 stays, with its pings scaled to
+// dropped within about the given bound. A connection is ready for requests within
+// the bound from its dial on, proxies and TLS handshake included, or closed. HTTP/2 stays, with its pings scaled to
 // the bound; sockets get it as their user timeout; dials are hedged. Requests
 // are not hedged, and Timeout and rate limits stay as the user set them. Over
 // HTTP/1.1 there are no pings, so a peer that still acknowledges but no longer
