@@ -3,11 +3,13 @@ package dialer_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/holdfast-go/holdfast/dialer"
@@ -277,4 +279,41 @@ func ExampleFreshConnection() {
 	// Output:
 	// connections: 1
 	// connections: 2
+}
+
+// Sockets that dial from an address of the caller's and carry an option of his.
+func ExampleWithControl() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		host, _, _ := net.SplitHostPort(request.RemoteAddr)
+		fmt.Fprint(w, "hello ", host)
+	}))
+	defer server.Close()
+
+	mark := func(_ context.Context, network, _ string, c syscall.RawConn) error {
+		fmt.Println("a socket of", network)
+		return c.Control(func(fd uintptr) { /* setsockopt */ })
+	}
+	hardened, err := dialer.Harden(&rest.Config{Host: server.URL}, dialer.Budget{Answer: 20 * time.Second, Hedge: -1, DialHedge: -1},
+		dialer.WithLocalAddr(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}), dialer.WithControl(mark))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := rest.HTTPClientFor(hardened)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	fmt.Println(string(body), err)
+	// Output:
+	// a socket of tcp4
+	// hello 127.0.0.1 <nil>
 }
