@@ -38,12 +38,21 @@ func (l *limit) begin(t timepiece, ctx context.Context, d time.Duration) context
 	return ctx
 }
 
+// open returns ctx without a bound, for end to cancel. It is called in place of
+// begin.
+func (l *limit) open(ctx context.Context) context.Context {
+	ctx, l.cancel = context.WithCancelCause(ctx)
+	return ctx
+}
+
 func (l *limit) pass() { l.cancel(outOfTime{l.bound}) }
 
-// end frees what begin has taken, and cancels the context if it still lasts. It
+// end frees what begin or open has taken, and cancels the context if it still lasts. It
 // may be called more than once, from any goroutine.
 func (l *limit) end() {
-	l.timer.Stop()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
 	l.cancel(context.Canceled)
 }
 

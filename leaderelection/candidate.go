@@ -183,7 +183,7 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 		}
 		return c.appointedIn(seen, now)
 	}
-	if ours {
+	if c.writes.left(seen.snapshot) {
 		return 0 // our own write, too late to lead on: nobody can have led since
 	}
 	opens := seen.opens() + c.spread - now.steady(seen.seen)
@@ -211,14 +211,14 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 	if !seen.known {
 		return nil
 	}
-	if holder := seen.snapshot.Record.HolderIdentity; holder != c.lock.Identity() {
+	sent, ours := c.writes.find(seen.snapshot)
+	if holder := seen.snapshot.Record.HolderIdentity; !ours && holder != c.lock.Identity() {
 		c.warned = false
 		if holder != "" {
 			c.aside = 0 // someone went first
 		}
 		return nil
 	}
-	sent, ours := c.writes.find(seen.snapshot)
 	if c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
 		ours = false // it is what the last claim was based on, however alike
 	}
@@ -226,7 +226,7 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 		c.writes.settle(seen.snapshot)
 		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, Resumption)}
 	}
-	if !ours && !c.warned && !c.le.config.Coordinated {
+	if !ours && !c.warned && !c.le.config.Coordinated && !c.writes.left(seen.snapshot) {
 		c.warned = true
 		c.logger.Info("The lease is held under this contender's identity, but by a write that it does not answer for: that of an earlier term or process, or of a second process of that name, which must not be. It is waited for like any other holder")
 	}
@@ -243,9 +243,9 @@ func (c *candidacy) mayLead(state rl.Snapshot, sent, now instant) bool {
 // claim sends a claim.
 func (c *candidacy) claim(ctx context.Context, seen observation) {
 	sent := c.clock.now()
-	record := claim(c.lock.Identity(), seen.snapshot, c.timing.lease, sent.wall)
+	record := claim(c.lock.Identity(), seen.snapshot, c.timing.lease, sent.wall, c.random())
 	if c.le.config.Coordinated {
-		record = renewal(seen.snapshot.Record, c.timing.lease, sent.wall)
+		record = renewal(seen.snapshot.Record, seen.snapshot.Record, c.timing.lease, sent.wall)
 	}
 	c.how = succession(seen.snapshot)
 	c.spread = c.timing.spread(c.random())
@@ -286,7 +286,7 @@ func (c *candidacy) answered(got claimAnswer) *won {
 		return nil
 	}
 	c.last = nil
-	c.writes.confirm(got.state, l.entry.Mark, l.sent)
+	c.writes.confirm(got.state, l.entry.Mark)
 	c.find(got.state, l.learned)
 	if now := c.clock.now(); !c.mayLead(got.state, l.sent, now) {
 		// Too late to lead on. Being our own, it can be written again.
@@ -378,7 +378,7 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 		select {
 		case got := <-c.last.answers:
 			if got.err == nil {
-				c.writes.confirm(got.state, c.last.entry.Mark, c.last.sent)
+				c.writes.confirm(got.state, c.last.entry.Mark)
 				return got.state, true, nil
 			}
 			late = apierrors.ReasonForError(got.err) == "" // no answer, or none that says what became of it

@@ -757,7 +757,7 @@ func TestTransitionsSaturate(t *testing.T) {
 	for before, want := range map[int]int{math.MaxInt32: math.MaxInt32, math.MaxInt32 - 1: math.MaxInt32, math.MaxInt64: math.MaxInt32, -7: 1, 0: 1, 41: 42} {
 		base := held("x", "1", 0, s)
 		base.Record.LeaderTransitions = before
-		assert.Equal(t, want, claim("a", base, s, epoch).LeaderTransitions)
+		assert.Equal(t, want, claim("a", base, s, epoch, 0).LeaderTransitions)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/runtime"
@@ -19,12 +20,12 @@ import (
 type LeaderElector struct {
 	config  LeaderElectionConfig
 	timing  timing
-	lock    rl.Versioned
+	lock    *callsLock
 	clock   timepiece
 	random  func() float64
 	metrics leaderMetricsAdapter
-	resign  chan stopping
 	writes  *ledger
+	running atomic.Bool
 
 	mu sync.Mutex
 	// holder is the last one seen, reported the last one that OnNewLeader was to
@@ -45,12 +46,6 @@ type LeaderElector struct {
 	loud time.Duration
 }
 
-// work is what a term guards.
-type work struct {
-	term *Term
-	done <-chan struct{}
-}
-
 // NewLeaderElector returns an elector for config, or an error that names the
 // field, its value and what it must be.
 func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
@@ -64,12 +59,11 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 	le := &LeaderElector{
 		config:  config,
 		timing:  config.timing(),
-		lock:    versioned(config.Lock),
+		lock:    newCallsLock(versioned(config.Lock)),
 		clock:   timepiece{clk},
 		random:  rand.Float64,
 		metrics: newLeaderMetrics(),
-		resign:  make(chan stopping),
-		writes:  newLedger(),
+		writes:  newLedger(config.Lock.Identity()),
 	}
 	le.metrics.leaderOff(config.Name)
 	return le, nil
@@ -93,23 +87,37 @@ func RunOrDie(ctx context.Context, config LeaderElectionConfig) {
 
 // Run contends until the lease is won, leads until the term ends, and returns
 // after OnStoppedLeading. With ContendAgain, and after Resign, it goes on
-// contending, until ctx ends.
+// contending, until ctx ends. It may be called again when it has returned, but
+// not before: a second Run at the same time says so in the log, returns at once
+// and calls nothing.
+//
+// No campaign begins while the work of the last term has not returned, in this
+// Run or an earlier one: Run waits for it, and says so every minute.
 //
 // When ctx ends, the work's context is cancelled at once. Without
 // ReleaseOnCancel, Run then returns and the lease runs out. With it, Run stays
 // until OnStartedLeading has returned (at most StopTimeout) and the lease is
-// released (at most RetryPeriod, or what is left of the term).
+// released (at most RetryPeriod, or what is left of the term). A term that was
+// lost is released likewise where its work returns at once and the record is
+// still ours.
 func (le *LeaderElector) Run(ctx context.Context) {
+	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
+	if !le.running.CompareAndSwap(false, true) {
+		logger.Error(nil, "Run was called while another Run of the same elector lasts; it returns and changes nothing")
+		return
+	}
 	defer runtime.HandleCrashWithContext(ctx)
 	defer le.config.Callbacks.OnStoppedLeading()
-	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
+	defer le.running.Store(false)
+	said := klog.NewContext(ctx, logger)
 	le.sayWhatIsLacking(logger)
 	le.joins()
 	defer le.leaves()
 	var aside time.Duration
-	for {
+	for le.awaitWork(said) {
 		logger.Info("Contending for the lease")
-		won := le.campaign(klog.NewContext(ctx, logger), aside)
+		le.writes.endTerm()
+		won := le.campaign(said, aside)
 		if won == nil {
 			return
 		}
@@ -119,27 +127,28 @@ func (le *LeaderElector) Run(ctx context.Context) {
 		}
 		if aside = 0; ended.Reason == Resigned {
 			aside = le.timing.poll(1)
-			le.writes.disown()
 		}
-		le.awaitWork(ctx)
 	}
 }
 
-// leadAndTell leads, and says before and after what all the world may know.
+// leadAndTell leads, and says before and after what all the world may know. What
+// others may lead after, the release, comes last.
 func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEnded {
 	le.metrics.leaderOn(le.config.Name)
 	logger = klog.LoggerWithValues(logger, "term", le.token(won.state))
 	logger.Info("Leading", "after", won.how)
 	le.recordEvent(logger, "became leader")
-	ended := le.lead(ctx, logger, won)
+	l := le.lead(ctx, logger, won)
+	ended := l.term.ending()
 	le.metrics.leaderOff(le.config.Name)
-	le.config.Trace.termEnded(le.Term(), ended)
+	le.config.Trace.termEnded(l.term, ended)
 	if ended.Reason == SameIdentity {
 		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls)
 	} else {
 		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls, "err", ended.Err)
 	}
 	le.recordEvent(logger, "stopped leading: "+string(ended.Reason))
+	l.finish(ctx)
 	le.events.flush(le.clock, flushEvents)
 	return ended
 }
@@ -154,6 +163,7 @@ func (le *LeaderElector) begin(won *won) *Term {
 		length:   le.timing.term(),
 		clock:    le.clock,
 		doubted:  make(chan struct{}, 1),
+		resign:   make(chan resignation),
 		done:     make(chan struct{}),
 		sent:     won.sent,
 	}
@@ -167,7 +177,7 @@ func (le *LeaderElector) begin(won *won) *Term {
 // token returns the fencing token of a state, which only a lock that tells
 // resource versions has.
 func (le *LeaderElector) token(state rl.Snapshot) string {
-	if _, plain := le.lock.(*plainLock); plain {
+	if _, plain := le.lock.Versioned.(*plainLock); plain {
 		return ""
 	}
 	return state.ResourceVersion
@@ -177,21 +187,6 @@ func (le *LeaderElector) setWork(w *work) {
 	le.mu.Lock()
 	defer le.mu.Unlock()
 	le.work = w
-}
-
-// awaitWork waits until the work of the last term has returned, so that it
-// never runs twice in one process.
-func (le *LeaderElector) awaitWork(ctx context.Context) {
-	le.mu.Lock()
-	w := le.work
-	le.mu.Unlock()
-	if w == nil {
-		return
-	}
-	select {
-	case <-w.done:
-	case <-ctx.Done():
-	}
 }
 
 // Term returns the term that this elector leads in or led in last, nil if it
@@ -217,43 +212,14 @@ func (le *LeaderElector) GetLeader() string {
 	return le.holder
 }
 
-// Resign steps down and leaves Run contending: as on cancellation with
-// ReleaseOnCancel, the work's context is cancelled, and the lease is released
-// when the work has returned. Others then have a moment in which this elector
-// does not contend.
-//
-// It returns nil when the lease was released, an error that wraps ErrNotLeader
-// when there was no term or it ended otherwise, and ctx's error when ctx ends
-// first; the resignation then goes on.
-func (le *LeaderElector) Resign(ctx context.Context) error {
-	term := le.Term()
-	if term == nil {
-		return fmt.Errorf("resigning from lease %s: %w", le.lock.Describe(), ErrNotLeader)
-	}
-	done := make(chan error, 1)
-	select {
-	case le.resign <- stopping{reason: Resigned, release: true, done: done}:
-	case <-term.Done():
-		return fmt.Errorf("resigning from lease %s: %w", le.lock.Describe(), ErrNotLeader)
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // callBound returns how long one call to the lock may take: the whole renew
-// deadline if the lock sees to it that no connection stalls it, else half, so
-// that there is time for a second.
+// deadline if the lock sees to it that no connection stalls it, else half of a
+// term, which is as slow as an API may always be.
 func (le *LeaderElector) callBound() time.Duration {
 	if _, hardened := boundOf(le.config.Lock); hardened {
 		return le.timing.deadline
 	}
-	return le.timing.deadline / 2
+	return le.timing.term() / 2
 }
 
 func (le *LeaderElector) stopTimeout() time.Duration {

@@ -47,6 +47,20 @@ func (t timepiece) now() instant {
 	return instant{mono: mono, boot: t.sinceBoot(), wall: mono.Round(0)}
 }
 
+// mayLeap reports whether the clocks can ever differ: whether there is one that
+// counts suspension, or the wall clock is another than the steady one.
+func (t timepiece) mayLeap() bool {
+	now := t.now()
+	return now.boot != 0 || now.mono != now.wall // == tells a monotonic reading, Equal does not
+}
+
+// idleTimer returns a timer that was not set yet.
+func (t timepiece) idleTimer() clock.Timer {
+	timer := t.NewTimer(never)
+	timer.Stop()
+	return timer
+}
+
 func (t timepiece) sinceBoot() time.Duration {
 	switch c := t.WithDelayedExecution.(type) {
 	case bootClock:

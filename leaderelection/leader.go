@@ -13,56 +13,71 @@ import (
 
 // leadership is a contender's time as leader.
 type leadership struct {
-	le    *LeaderElector
-	term  *Term
+	le     *LeaderElector
+	logger klog.Logger
+	// runCtx is Run's context.
+	runCtx context.Context
+	term   *Term
+	// state is the newest one known, which the next write is based on.
 	state rl.Snapshot
-	// run is Run's context.
-	run context.Context
 
-	// worked is closed when OnStartedLeading has returned.
-	worked chan struct{}
+	work *work
 	// stopWork cancels the work's context.
 	stopWork context.CancelCauseFunc
 
-	// renewals receives the outcome of the renewal under way; renewing says
-	// whether one is.
-	renewals chan outcome
-	renewing bool
-	// effort is what the attempt to renew that is under way has made so far.
-	effort *effort
+	// stopping is why the term is to end by choice, nil while it is to go on;
+	// worked and patience are what that waits for. release says that the lease is
+	// to be released in the end, and resigned who asks whether it was.
+	stopping *TermEnded
+	worked   <-chan struct{}
+	patience clock.Timer
+	release  bool
+	kept     error // why it is not released after all
+	resigned []resignation
 
-	// retry and answers are what the attempts to renew take turns to use.
-	retry   clock.Timer
-	answers chan answer
+	// renewals receives the outcome of the attempt to renew that is under way,
+	// while trying says that one is; hurry tells it that connections may have died.
+	renewals     chan outcome
+	trying       bool
+	hurry        chan struct{}
+	attempt      attempt
+	goal         renewGoal
+	effort       effort
+	renewCtx     context.Context
+	stopRenewing context.CancelFunc
 
-	end, due clock.Timer
-	logger   klog.Logger
+	// end ends the term, due is when to renew, and compare when to compare the
+	// clocks. doubt ends a term in doubt.
+	end, due, compare, doubt clock.Timer
+	inDoubt                  bool
 }
 
-// stopping is how a term is brought to its end by choice.
-type stopping struct {
-	reason  Reason
-	release bool
-	// done receives whether the lease was released.
-	done chan<- error
-}
-
-// lead does the leader's part until its term has ended, and returns why.
-func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won) *TermEnded {
+// lead does the leader's part until its term has ended. The lease is not released
+// yet: finish does that.
+func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won) *leadership {
 	term := le.begin(won)
 	l := &leadership{
-		le: le, term: term, state: won.state, run: ctx,
-		worked: make(chan struct{}), renewals: make(chan outcome, 1), logger: logger, effort: new(effort),
-		retry: le.clock.NewTimer(le.timing.retry), answers: make(chan answer),
+		le: le, logger: logger, runCtx: ctx, term: term, state: won.state,
+		renewals: make(chan outcome, 1), hurry: make(chan struct{}, 1),
 	}
-	l.retry.Stop() // until there is an attempt
-	renewCtx, stopRenewing := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
-	defer stopRenewing()
+	l.goal = renewGoal{le: le, logger: logger, effort: &l.effort, own: won.state.Record}
+	l.goal.own.HolderIdentity = le.lock.Identity()
+	l.attempt = l.newAttempt()
+	l.renewCtx, l.stopRenewing = context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
 	workCtx, stopWork := workContext(ctx, term)
 	l.stopWork = stopWork
+	// Whatever happens here, also a panic, no work goes on uncancelled.
+	defer func() {
+		if l.term.lasts() {
+			l.over(&TermEnded{Reason: Cancelled, Err: errPanicked})
+			l.tell(errPanicked)
+		}
+	}()
+
 	now := le.clock.now()
 	if term.rest(now) <= 0 {
-		return l.over(&TermEnded{Reason: RenewDeadline})
+		l.over(&TermEnded{Reason: RenewDeadline})
+		return l
 	}
 	l.end = le.clock.NewTimer(term.rest(now))
 	defer l.end.Stop()
@@ -70,114 +85,114 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	// that won many at once are not all renewed in the same moment ever after.
 	l.due = le.clock.NewTimer(max(0, le.timing.phase(le.random())-now.steady(won.sent)))
 	defer l.due.Stop()
-
-	work := &work{term: term, done: l.worked}
-	le.setWork(work)
-	go func() {
-		defer close(l.worked)
-		le.config.Callbacks.OnStartedLeading(workCtx)
-	}()
-
-	stop, over := l.reign(ctx, renewCtx)
-	if over != nil {
-		return over
+	l.compare, l.doubt, l.patience = le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer()
+	defer l.compare.Stop()
+	defer l.doubt.Stop()
+	defer l.patience.Stop()
+	if le.clock.mayLeap() {
+		l.compare.Reset(compareClocks)
 	}
-	return l.stepDown(renewCtx, stopRenewing, stop)
+
+	l.work = startWork(workCtx, term, le.config.Callbacks.OnStartedLeading)
+	le.setWork(l.work)
+	l.run(ctx)
+	return l
 }
 
-// reign renews until the term is over, which it returns, or is to be brought to
-// an end.
-func (l *leadership) reign(ctx, renewCtx context.Context) (stopping, *TermEnded) {
-	for {
-		select {
-		case <-ctx.Done():
-			if l.le.config.ReleaseOnCancel {
-				return stopping{reason: Released, release: true}, nil
-			}
-			return stopping{reason: Cancelled}, nil
-		case stop := <-l.le.resign:
-			return stop, nil
-		case <-l.end.C():
-			if over := l.timeUp(); over != nil {
-				return stopping{}, over
-			}
-		case <-l.due.C():
-			l.renew(renewCtx)
-		case <-l.term.doubted:
-			l.renew(renewCtx)
-		case o := <-l.renewals:
-			if over := l.take(o); over != nil {
-				return stopping{}, over
-			}
-		}
-	}
-}
+var errPanicked = errors.New("the elector panicked")
 
-// stepDown ends the term by choice: the work first; then, if the lease is to be
-// released, it is renewed until the work has returned, and released.
-func (l *leadership) stepDown(renewCtx context.Context, stopRenewing context.CancelFunc, stop stopping) *TermEnded {
-	ended := l.because(&TermEnded{Reason: stop.reason})
-	l.stopWork(ended)
-	if !stop.release {
-		return l.over(ended)
-	}
-	patience := l.le.clock.NewTimer(l.le.stopTimeout())
-	defer patience.Stop()
-	for {
+// run renews until the term is over, also while it waits for the work to return.
+func (l *leadership) run(ctx context.Context) {
+	cancelled := ctx.Done()
+	for l.term.lasts() {
 		select {
+		case <-cancelled:
+			cancelled = nil
+			l.cancel()
+		case r := <-l.term.resign:
+			l.resigned = append(l.resigned, r)
+			l.stop(&TermEnded{Reason: Resigned}, true)
+			close(r.told)
 		case <-l.worked:
-			l.over(ended)
-			stop.tell(l.released(l.giveUp(renewCtx, stopRenewing)))
-			return ended
-		case <-patience.C():
-			err := l.released(stillWorking{l.le.stopTimeout()})
-			if ended.Reason == Released {
-				ended = l.because(&TermEnded{Reason: Cancelled, Err: err})
-			}
-			l.over(ended)
-			stop.tell(err)
-			return ended
+			l.settleRenewal(ctx)
+			l.over(l.stopping)
+		case <-l.patience.C():
+			l.keepFromReleasing(stillWorking{l.le.stopTimeout()})
+			l.over(l.stopping)
 		case <-l.end.C():
-			if over := l.timeUp(); over != nil {
-				stop.tell(over)
-				return over
-			}
+			l.timeUp()
 		case <-l.due.C():
-			l.renew(renewCtx)
+			l.renew()
+		case <-l.compare.C():
+			l.compare.Reset(compareClocks)
+			l.compareTimes()
 		case <-l.term.doubted:
-			l.renew(renewCtx)
-		case o := <-l.renewals:
-			if over := l.take(o); over != nil {
-				stop.tell(over)
-				return over
+			l.compareTimes()
+		case <-l.doubt.C():
+			if l.term.inDoubt(l.le.clock.now()) {
+				l.over(&TermEnded{Reason: InDoubt})
 			}
+		case o := <-l.renewals:
+			l.take(o)
 		}
 	}
 }
 
-// released logs what became of a release, and returns it.
-func (l *leadership) released(err error) error {
-	switch {
-	case err == nil:
-		l.logger.Info("Released the lease")
-	case errors.As(err, new(stillWorking)):
-		l.logger.Info("Did not release the lease", "err", err)
-	default:
-		l.logger.Error(err, "Could not release the lease; it runs out")
+// cancel brings the term to its end because Run's context has ended. Without
+// ReleaseOnCancel nothing is waited for, also not for the sake of a Resign.
+func (l *leadership) cancel() {
+	if l.le.config.ReleaseOnCancel {
+		l.stop(&TermEnded{Reason: Released}, true)
+		return
 	}
-	return err
+	l.stop(&TermEnded{Reason: Cancelled}, false)
+	if l.release {
+		l.keepFromReleasing(errRunEnded)
+	}
+	l.over(l.stopping)
 }
 
-func (s stopping) tell(err error) {
-	if s.done != nil {
-		s.done <- err
+var errRunEnded = errors.New("not released: Run's context ended before OnStartedLeading had returned; the lease runs out")
+
+// keepFromReleasing lets the lease run out in place of the release that was to
+// be.
+func (l *leadership) keepFromReleasing(why error) {
+	l.release, l.kept = false, why
+	if l.stopping.Reason == Released {
+		l.stopping = &TermEnded{Reason: Cancelled, Err: why}
 	}
 }
 
-// over ends the term: nothing comes before the end of the work's context.
-func (l *leadership) over(ended *TermEnded) *TermEnded {
+// stop brings the term to its end by choice, for the first reason that there is:
+// the work first; then, if the lease is to be released, it is renewed until the
+// work has returned.
+func (l *leadership) stop(why *TermEnded, release bool) {
+	if l.stopping != nil || !l.term.lasts() {
+		return
+	}
+	l.stopping, l.release = l.because(why), release
+	l.stopWork(l.stopping)
+	l.worked = l.work.done
+	l.patience.Reset(l.le.stopTimeout())
+}
+
+// over ends the term, if it has not ended: nothing comes before the end of the
+// work's context.
+func (l *leadership) over(ended *TermEnded) {
+	if !l.term.lasts() {
+		return
+	}
 	l.stopWork(l.because(ended))
-	return l.term.end(ended)
+	if l.work != nil {
+		l.work.prevent()
+	}
+	l.term.end(ended)
+	l.stopRenewing()
+	if l.trying { // what it has sent is entered before the term is closed
+		o := <-l.renewals
+		l.trying, l.state = false, o.state
+	}
+	l.le.writes.endTerm()
 }
 
 // because completes a reason before anyone can see it.
@@ -188,7 +203,7 @@ func (l *leadership) because(ended *TermEnded) *TermEnded {
 		var err error
 		ended.Calls, err = l.effort.made()
 		if ended.Reason == Released || ended.Reason == Cancelled {
-			ended.cause = context.Cause(l.run)
+			ended.cause = context.Cause(l.runCtx)
 		}
 		if ended.Err == nil && (ended.Reason == RenewDeadline || ended.Reason == InDoubt) {
 			ended.Err = err
@@ -197,52 +212,30 @@ func (l *leadership) because(ended *TermEnded) *TermEnded {
 	return ended
 }
 
-// timeUp is called when the term's timer fires. It returns nil if a renewal has
-// moved the end in the meantime.
-func (l *leadership) timeUp() *TermEnded {
+// timeUp is called when the term's timer fires, which a renewal may have moved
+// in the meantime.
+func (l *leadership) timeUp() {
 	now := l.le.clock.now()
 	if rest := l.term.rest(now); rest > 0 {
 		l.end.Reset(rest)
-		return nil
+		return
 	}
 	reason := RenewDeadline
 	if suspended := now.fastest(l.term.lastSent()) - now.steady(l.term.lastSent()); suspended > l.le.timing.retry {
 		reason = InDoubt
 	}
-	return l.over(&TermEnded{Reason: reason})
+	l.over(&TermEnded{Reason: reason})
 }
 
-// renew starts a renewal unless one is under way.
-func (l *leadership) renew(ctx context.Context) {
-	if l.renewing {
+// take takes in the outcome of an attempt to renew.
+func (l *leadership) take(o outcome) {
+	l.trying, l.state = false, o.state
+	if o.lost != nil {
+		l.over(o.lost)
 		return
 	}
-	l.renewing = true
-	l.effort.begin()
-	go l.try(ctx, &attempt{
-		le: l.le, logger: l.logger, state: l.state, known: l.term.lastSent(), effort: l.effort,
-		retry: l.retry, answers: l.answers,
-	})
-}
-
-// try makes one attempt to renew.
-func (l *leadership) try(ctx context.Context, a *attempt) {
-	began := l.le.clock.now()
-	o := a.run(ctx)
-	l.le.config.Trace.renewal(o.result(), l.le.clock.now().steady(began))
-	l.renewals <- o
-}
-
-// take takes in the outcome of a renewal, and returns why the term is over if
-// it is.
-func (l *leadership) take(o outcome) *TermEnded {
-	l.renewing = false
-	l.state = o.state
-	if o.lost != nil {
-		return l.over(o.lost)
-	}
 	now := l.le.clock.now()
-	if o.renewed {
+	if o.done {
 		l.effort.begin()
 		l.term.extend(o.sent)
 		l.end.Reset(max(0, l.term.rest(now)))
@@ -250,13 +243,108 @@ func (l *leadership) take(o outcome) *TermEnded {
 			l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))
 		}
 	}
+	if l.inDoubt {
+		l.compareTimes()
+	}
 	l.due.Reset(max(0, l.le.timing.retry-now.steady(l.term.lastSent())))
-	return nil
 }
 
-// stillWorking is why a lease was not released.
-type stillWorking struct{ bound time.Duration }
+// compareClocks is how often the clocks are compared: often enough that work is
+// told of a suspension that has cost it the lease within 100 ms of its end.
+// decideDoubt is how long a term may then be in doubt.
+const (
+	compareClocks = 40 * time.Millisecond
+	decideDoubt   = 50 * time.Millisecond
+)
 
-func (s stillWorking) Error() string {
-	return "not released: OnStartedLeading did not return within " + s.bound.String() + " of the end of its context; the lease runs out"
+// compareTimes renews at once where a clock that counts suspension says that it
+// is time to, and sees to it that a term which is over by such a clock ends
+// unless the renewal succeeds (rule 7 of the design).
+func (l *leadership) compareTimes() {
+	now := l.le.clock.now()
+	doubted := l.inDoubt
+	l.inDoubt = l.term.inDoubt(now)
+	switch {
+	case l.inDoubt && !doubted:
+		l.doubt.Reset(decideDoubt)
+		if l.trying {
+			l.hurry <- struct{}{} // it holds one, and this is its only sender
+		}
+	case !l.inDoubt && doubted:
+		l.doubt.Stop()
+	}
+	if l.inDoubt || now.fastest(l.term.lastSent()) >= l.le.timing.retry {
+		l.renew()
+	}
+}
+
+// finish releases the lease where that is to be and may be, once all the world
+// has been told that the term is over, and tells those who have resigned.
+func (l *leadership) finish(ctx context.Context) {
+	ended := l.term.ending()
+	switch {
+	case ended == l.stopping && l.release:
+		bound := min(l.term.rest(l.le.clock.now()), l.le.timing.retry)
+		l.tell(l.released(l.le.giveUp(ctx, l.state, false, bound)))
+	case ended == l.stopping:
+		if l.kept != nil {
+			_ = l.released(l.kept)
+		}
+		l.tell(l.kept)
+	default:
+		if l.le.config.ReleaseOnCancel && ended.Reason.mayStillHold() {
+			l.releaseLost(ctx)
+		}
+		l.tell(ended)
+	}
+}
+
+// releaseLost releases the lease after a term that was lost, if its work has
+// returned and the record is still ours. It waits for the work no longer than a
+// quarter of the time that work has to stop, and is over before the lease is.
+func (l *leadership) releaseLost(ctx context.Context) {
+	timing := l.le.timing
+	moment := l.le.clock.NewTimer((timing.lease - timing.term()) / 4)
+	defer moment.Stop()
+	select {
+	case <-l.workDone():
+	case <-moment.C():
+		return
+	}
+	rest := timing.lease - l.le.clock.now().steady(l.term.lastSent())
+	if bound := min(rest, timing.retry); bound > 0 {
+		_ = l.released(l.le.giveUp(ctx, l.state, true, bound))
+	}
+}
+
+// workDone returns a channel that is closed when there is no work that has not
+// returned.
+func (l *leadership) workDone() <-chan struct{} {
+	if l.work != nil {
+		return l.work.done
+	}
+	none := make(chan struct{})
+	close(none)
+	return none
+}
+
+// tell tells those who have resigned whether the lease was released.
+func (l *leadership) tell(err error) {
+	for _, r := range l.resigned {
+		r.done <- err
+	}
+	l.resigned = nil
+}
+
+// released logs what became of a release, and returns it.
+func (l *leadership) released(err error) error {
+	switch {
+	case err == nil:
+		l.logger.Info("Released the lease")
+	case errors.Is(err, l.kept):
+		l.logger.Info("Did not release the lease", "err", err)
+	default:
+		l.logger.Error(err, "Could not release the lease; it runs out")
+	}
+	return err
 }

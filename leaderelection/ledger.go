@@ -2,39 +2,32 @@ package leaderelection
 
 import (
 	"crypto/rand"
-	"math"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
+
+// mostRemembered bounds the writes of unknown outcome that are remembered: the
+// oldest is forgotten for one more. A forgotten one that succeeds after all is
+// known by its mark to be no stranger's, but not when it was sent.
+const mostRemembered = 32
 
 // ledger holds the writes that this elector has sent and that may stand in the
 // record: what a write with an unknown outcome is settled by. It is safe for
 // concurrent use.
 type ledger struct {
-	// process is the part of each mark that no other elector has.
-	process string
+	writer
 
 	mu     sync.Mutex
 	count  uint64
-	writes []sentWrite
+	term   uint64
+	writes []sentWrite // in the order they were sent
 }
 
-func newLedger() *ledger { return &ledger{process: rand.Text()} }
-
-// mostRemembered bounds the writes that are remembered, of which the newest
-// matter: a write that arrives later than so many others is waited for like
-// anyone's.
-const mostRemembered = 256
-
-type sentWrite struct {
-	entry rl.Entry
-	sent  instant
+func newLedger(identity string) *ledger {
+	return &ledger{writer: writer{process: rand.Text(), identity: identity}}
 }
 
 // enter notes a write of record before it leaves, and returns it with a mark
@@ -42,109 +35,16 @@ type sentWrite struct {
 func (l *ledger) enter(record rl.LeaderElectionRecord, duration time.Duration, sent instant) rl.Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.count++
-	entry := rl.Entry{Record: record, Duration: duration, Mark: l.process + "." + strconv.FormatUint(l.count, 36)}
-	if len(l.writes) == mostRemembered {
-		l.writes = slices.Delete(l.writes, 0, 1)
+	entry := l.marked(record, duration)
+	if len(l.writes) >= mostRemembered {
+		oldest := 0
+		if l.writes[0].known {
+			oldest = 1
+		}
+		l.writes = append(l.writes[:oldest], l.writes[oldest+1:]...)
 	}
-	l.writes = append(l.writes, sentWrite{entry, sent})
+	l.writes = append(l.writes, sentWrite{mark: entry.Mark, sent: sent, record: record, term: l.term})
 	return entry
-}
-
-// find returns when the write was sent that left state behind, and false if
-// none of ours did. Of two that cannot be told apart (a lock may store whole
-// seconds only), it is the earlier.
-func (l *ledger) find(state rl.Snapshot) (instant, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, w := range l.writes {
-		if w.left(state) {
-			return w.sent, true
-		}
-	}
-	return instant{}, false
-}
-
-// confirm makes the write of entry, as the API answered that it stands, the
-// only one that counts: it was sent at sent.
-func (l *ledger) confirm(state rl.Snapshot, mark string, sent instant) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	entry := rl.Entry{Record: state.Record, Duration: state.Duration, Mark: mark}
-	l.writes = append(l.writes[:0], sentWrite{entry, sent})
-}
-
-// disown forgets every write: what the record shows from now on is waited for
-// like anyone's.
-func (l *ledger) disown() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.writes = nil
-}
-
-// settle forgets every write but the one that state shows to have succeeded:
-// the others were based on a state that is gone and can succeed no more.
-func (l *ledger) settle(state rl.Snapshot) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, w := range l.writes {
-		if w.left(state) {
-			l.writes = append(l.writes[:0], w)
-			return
-		}
-	}
-	l.writes = nil
-}
-
-// left reports whether state is what w left behind. A lock that keeps marks
-// tells by the mark; of another, the times must do.
-func (w sentWrite) left(state rl.Snapshot) bool {
-	if state.Stated.Describes(state.Record) && state.Stated.Mark != "" {
-		return state.Stated.Mark == w.entry.Mark
-	}
-	return sameWrite(w.entry.Record, state.Record)
-}
-
-// sameWrite reports whether the record stored is what writing sent left behind.
-// Strategy and preferred holder are the API server's to change.
-func sameWrite(sent, stored rl.LeaderElectionRecord) bool {
-	return sent.HolderIdentity == stored.HolderIdentity &&
-		sent.LeaseDurationSeconds == stored.LeaseDurationSeconds &&
-		sent.LeaderTransitions == stored.LeaderTransitions &&
-		sameTime(sent.AcquireTime, stored.AcquireTime) &&
-		sameTime(sent.RenewTime, stored.RenewTime)
-}
-
-// sameTime compares a time as sent with one as stored, which may have been cut
-// to whole seconds (metav1.Time in JSON) or microseconds (metav1.MicroTime).
-func sameTime(sent, stored metav1.Time) bool {
-	if stored.Nanosecond() == 0 {
-		return sent.Truncate(time.Second).Equal(stored.Time)
-	}
-	return sent.Truncate(time.Microsecond).Equal(stored.Truncate(time.Microsecond))
-}
-
-// claim returns the record with which identity takes the lease over from base.
-func claim(identity string, base rl.Snapshot, lease time.Duration, now time.Time) rl.LeaderElectionRecord {
-	at := metav1.NewTime(now.Truncate(time.Microsecond))
-	record := rl.LeaderElectionRecord{
-		HolderIdentity:       identity,
-		LeaseDurationSeconds: rl.WholeSeconds(lease),
-		AcquireTime:          at,
-		RenewTime:            at,
-	}
-	if base.Exists() {
-		// The API takes no more than an int32, and nothing negative.
-		record.LeaderTransitions = max(0, min(base.Record.LeaderTransitions, math.MaxInt32-1)) + 1
-	}
-	return record
-}
-
-// renewal returns the record that renews held.
-func renewal(held rl.LeaderElectionRecord, lease time.Duration, now time.Time) rl.LeaderElectionRecord {
-	held.LeaseDurationSeconds = rl.WholeSeconds(lease)
-	held.RenewTime = metav1.NewTime(now.Truncate(time.Microsecond))
-	return held
 }
 
 // release returns the entry that gives held up. It is not a write to settle by:
@@ -152,23 +52,83 @@ func renewal(held rl.LeaderElectionRecord, lease time.Duration, now time.Time) r
 func (l *ledger) release(held rl.LeaderElectionRecord, now instant) rl.Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.marked(release(held, now.wall), time.Second)
+}
+
+func (l *ledger) marked(record rl.LeaderElectionRecord, duration time.Duration) rl.Entry {
 	l.count++
-	record := release(held, now.wall)
-	return rl.Entry{
-		Record:   record,
-		Duration: time.Duration(record.LeaseDurationSeconds) * time.Second,
-		Mark:     l.process + "." + strconv.FormatUint(l.count, 36),
+	return rl.Entry{Record: record, Duration: duration, Mark: l.process + "." + strconv.FormatUint(l.count, 36)}
+}
+
+// judge returns whose write a state is, and when it was sent where it is ours.
+func (l *ledger) judge(state rl.Snapshot) (whose, instant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	verdict, write := l.writer.judge(state, l.writes)
+	return verdict, write.sent
+}
+
+// find returns when the write was sent that left state behind, and false if
+// none of this campaign and its term did.
+func (l *ledger) find(state rl.Snapshot) (instant, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	verdict, write := l.writer.judge(state, l.writes)
+	return write.sent, verdict == ours && write.term == l.term
+}
+
+// left reports whether a write of ours left state behind, of an earlier term
+// too. Nobody else can have led since, and this elector may claim it anew; but
+// of an earlier term nothing is resumed.
+func (l *ledger) left(state rl.Snapshot) bool {
+	verdict, _ := l.judge(state)
+	return verdict == ours
+}
+
+// confirm notes that the write with mark has left state behind. It is the only
+// one that counts from now on: the others were based on a state that is gone. A
+// write that is not remembered stays so.
+func (l *ledger) confirm(state rl.Snapshot, mark string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, write := range l.writes {
+		if write.mark == mark {
+			l.keep(write, state)
+			return
+		}
 	}
 }
 
-// release returns the record that gives held up. It says one second for peers
-// that have no place for zero, and is free for all at once.
-func release(held rl.LeaderElectionRecord, now time.Time) rl.LeaderElectionRecord {
-	at := metav1.NewTime(now.Truncate(time.Microsecond))
-	return rl.LeaderElectionRecord{
-		LeaseDurationSeconds: 1,
-		AcquireTime:          at,
-		RenewTime:            at,
-		LeaderTransitions:    held.LeaderTransitions,
+// settle notes that the write of ours which state shows has left it behind, and
+// no other has or will.
+func (l *ledger) settle(state rl.Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if verdict, write := l.writer.judge(state, l.writes); verdict == ours {
+		l.keep(write, state)
 	}
+}
+
+func (l *ledger) keep(write sentWrite, state rl.Snapshot) {
+	write.record, write.known = state.Record, true
+	l.writes = append(l.writes[:0], write)
+}
+
+// endTerm notes that a term has ended, of which nothing is to be resumed.
+func (l *ledger) endTerm() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term++
+}
+
+// disown forgets every write, before a release leaves: what the record shows
+// from now on is waited for like anyone's, since the release may come at any
+// time. It returns the judge by what was known until then.
+func (l *ledger) disown() *ledger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term++
+	former := &ledger{writer: l.writer, writes: l.writes}
+	l.writes = nil
+	return former
 }

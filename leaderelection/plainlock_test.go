@@ -112,7 +112,7 @@ func TestALateAnswerDoesNotChangeWhatAPlainLocksWriteIsBasedOn(t *testing.T) {
 		_, err = p.Read(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		m.edit(func(s *rl.Snapshot) { s.Record.RenewTime = metav1.NewTime(epoch.Add(time.Minute)) })
-		_, err = p.Write(t.Context(), seen, rl.Entry{Record: claim("a", seen, 15*s, epoch), Duration: 15 * s})
+		_, err = p.Write(t.Context(), seen, rl.Entry{Record: claim("a", seen, 15*s, epoch, 0), Duration: 15 * s})
 		assert.True(t, apierrors.IsConflict(err), "%v", err)
 		assert.Equal(t, "other", m.now().Record.HolderIdentity, "a renewal that the elector never saw was not overwritten")
 	})

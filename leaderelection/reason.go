@@ -38,6 +38,12 @@ const (
 	EndOfTerm Reason = "EndOfTerm"
 )
 
+// mayStillHold reports whether the record may still name the holder after a term
+// that was lost for the reason.
+func (r Reason) mayStillHold() bool {
+	return r == RenewDeadline || r == InDoubt || r == EndOfTerm
+}
+
 // TermEnded is why a term ended: the cause of the work's context
 // (context.Cause). errors.Is(err, ErrNotLeader) is true for it.
 type TermEnded struct {

@@ -2,54 +2,77 @@ package leaderelection
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
-	"github.com/holdfast-go/holdfast/dialer"
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// settle waits for the renewal under way, so that nothing of this term is still
-// on its way from here. It leaves it a tenth of the retry period, within ctx, to be
-// answered: cancelled at once it would take its connection with it, and leave it
-// to be read what it has written, and the release would wait for both.
-func (l *leadership) settle(ctx context.Context, stopRenewing context.CancelFunc) {
-	if !l.renewing {
-		return
-	}
-	patience, cancel := l.le.clock.within(ctx, l.le.timing.retry/10)
-	defer cancel()
-	defer context.AfterFunc(patience, stopRenewing)()
-	o := <-l.renewals
-	l.renewing, l.state = false, o.state
+// releaseGoal is the goal of an attempt to release.
+type releaseGoal struct {
+	le *LeaderElector
+	// former judges by what was sent before everything was disowned.
+	former *ledger
 }
 
-// giveUp releases the lease, and returns nil if it is known to be released, or
-// to be no longer ours. It takes no longer than the retry period or what was
-// left of the term.
-func (l *leadership) giveUp(ctx context.Context, stopRenewing context.CancelFunc) error {
-	le := l.le
-	bound := min(l.term.rest(le.clock.now()), le.timing.retry)
+var _ goal = (*releaseGoal)(nil)
+
+func (r *releaseGoal) entry(base rl.Snapshot, now instant) rl.Entry {
+	return r.le.writes.release(base.Record, now)
+}
+
+func (r *releaseGoal) written(rl.Snapshot, string, instant) outcome { return outcome{done: true} }
+
+// read is settled when the record is no longer ours: released, or another's.
+func (r *releaseGoal) read(state rl.Snapshot) (outcome, bool) {
+	verdict, _ := r.former.judge(state)
+	switch verdict {
+	case ours, oursOnce:
+		return outcome{}, false
+	case imposters:
+		return outcome{lost: &TermEnded{Reason: SameIdentity, Holder: state.Record.HolderIdentity}}, true
+	}
+	return outcome{done: true, settled: true}, true
+}
+
+func (r *releaseGoal) failed(error) {}
+
+// giveUp releases the lease within bound, and returns nil if it is known to be
+// released or to be no longer ours. What was read or written last is from; a
+// stale one is read anew first.
+//
+// Everything that this elector has sent is disowned before the release leaves: a
+// release that is given up may land at any later time, and whoever had taken up
+// his former term by then would lead a lease that is free for all (rule 10 of
+// the design).
+func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale bool, bound time.Duration) error {
 	ctx, cancel := le.clock.within(context.WithoutCancel(ctx), bound)
 	defer cancel()
-	l.settle(ctx, stopRenewing)
-	for failures := 1; ; failures++ {
-		entry := le.writes.release(l.state.Record, le.clock.now())
-		_, err := le.lock.Write(ctx, l.state, entry)
-		if err == nil {
-			le.reportReleased()
-			return nil
-		}
-		if ctx.Err() != nil {
-			return explain(ctx, err)
-		}
-		state, readErr := le.lock.Read(dialer.FreshConnection(ctx))
-		if readErr == nil {
-			if _, ours := le.writes.find(state); !ours {
-				if (sentWrite{entry: entry}).left(state) || state.Record.HolderIdentity != le.lock.Identity() {
-					return nil // released, or no longer ours to release
-				}
-				return err
-			}
-			l.state = state
-		}
-		le.clock.sleep(ctx, le.timing.pause(failures, le.random(), retryAfter(err)))
+	a := &attempt{
+		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, effort: new(effort),
+		goal: &releaseGoal{le: le, former: le.writes.disown()}, state: from, readFirst: stale,
+		patience: max(bound, le.timing.retry/4) / 4, bound: bound,
+		timer: le.clock.idleTimer(), answers: make(chan answer),
 	}
+	o := a.run(ctx)
+	switch {
+	case o.done:
+		le.reportReleased()
+		return nil
+	case o.lost != nil:
+		return fmt.Errorf("not released: %w", errSecondProcess)
+	case o.err != nil:
+		return explain(ctx, o.err)
+	}
+	return context.Cause(ctx)
+}
+
+var errSecondProcess = errors.New("the lease is held by another process of the same identity")
+
+// stillWorking is why a lease was not released.
+type stillWorking struct{ bound time.Duration }
+
+func (s stillWorking) Error() string {
+	return "not released: OnStartedLeading did not return within " + s.bound.String() + " of the end of its context; the lease runs out"
 }

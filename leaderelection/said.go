@@ -30,23 +30,6 @@ func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
 	}
 }
 
-// sayUnconfirmed logs that a write did not do, once in an attempt: what comes
-// after it is in the line that says how the attempt ended.
-func (a *attempt) sayUnconfirmed(err error) {
-	if !a.said {
-		a.said = true
-		a.logger.Info("A renewal was not confirmed; reading the record", "err", err)
-	}
-}
-
-// sayAfterAll ends what sayUnconfirmed began, unless the end of the term does.
-func (a *attempt) sayAfterAll(o outcome) {
-	if a.said && o.renewed {
-		calls, _ := a.effort.made()
-		a.logger.Info("The renewal succeeded after all", "calls", calls)
-	}
-}
-
 // sayWatchEnded logs that another watch is needed. One that a read has found
 // silent was spoken of there, and ends as if it was not to go on.
 func sayWatchEnded(logger klog.Logger, err error) {

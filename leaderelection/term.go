@@ -19,6 +19,8 @@ type Term struct {
 	// doubted is written when someone finds the term in doubt, so that the
 	// elector renews at once.
 	doubted chan struct{}
+	// resign is received from while the term lasts.
+	resign chan resignation
 
 	done chan struct{}
 
@@ -87,6 +89,16 @@ func (t *Term) doubt() {
 	}
 }
 
+// inDoubt reports whether the term is over by any clock.
+func (t *Term) inDoubt(now instant) bool { return now.fastest(t.lastSent()) >= t.length }
+
+// ending returns why the term has ended, nil if it lasts.
+func (t *Term) ending() *TermEnded {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ended
+}
+
 // extend moves the end of the term: a write sent at sent has succeeded.
 func (t *Term) extend(sent instant) {
 	t.mu.Lock()
@@ -107,12 +119,11 @@ func (t *Term) lastSent() instant {
 func (t *Term) rest(now instant) time.Duration { return t.length - now.steady(t.lastSent()) }
 
 // end makes ended why the term is over; the first reason stays.
-func (t *Term) end(ended *TermEnded) *TermEnded {
+func (t *Term) end(ended *TermEnded) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended == nil {
 		t.ended = ended
 		close(t.done)
 	}
-	return t.ended
 }

@@ -1,0 +1,291 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+
+	"github.com/holdfast-go/holdfast/dialer"
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// attempt is the effort to get one write through: a renewal or a release. It
+// writes; a write that is refused, or not answered within a while, is looked
+// into by reading the record, and where that shows it has not arrived, it is
+// sent again. An earlier call is not given up for a later one: the first answer
+// that settles the matter counts, however slow the API is. That is safe because
+// every write names the state it is based on, so that at most one of them
+// succeeds. What fails is tried again at a pace that slows down.
+type attempt struct {
+	lock   *callsLock
+	clock  timepiece
+	timing timing
+	random func() float64
+	goal   goal
+	// state is what the next write is based on.
+	state rl.Snapshot
+	// patience is how long no answer may come before something else is tried, and
+	// bound how long a read may take; a write may take as long as the attempt.
+	patience, bound time.Duration
+	// readFirst says that state may be out of date.
+	readFirst bool
+
+	// timer is set for what is done next if no answer comes before.
+	timer clock.Timer
+	next  action
+	// answers is where the calls answer, over closed when nobody hears them any
+	// more, and hurry written when connections may have died unnoticed.
+	answers chan answer
+	over    chan struct{}
+	hurry   <-chan struct{}
+	// underway are the calls that wait for an answer, oldest first.
+	underway []*call
+	effort   *effort
+	// hurried says that connections may have died.
+	hurried bool
+	// failures counts the calls that failed; looked is that a read was answered
+	// and settled nothing.
+	failures int
+	looked   bool
+	lastErr  error
+}
+
+// goal is what an attempt is for.
+type goal interface {
+	// entry returns what to write on base.
+	entry(base rl.Snapshot, now instant) rl.Entry
+	// written takes in the answer to a write.
+	written(state rl.Snapshot, mark string, sent instant) outcome
+	// read takes in a state, and reports whether it settles the matter.
+	read(state rl.Snapshot) (outcome, bool)
+	// failed is told of each write that failed.
+	failed(err error)
+}
+
+// outcome is what an attempt came to. The zero outcome is that of one that ctx
+// has ended.
+type outcome struct {
+	// done says that the goal is known to be reached, by the write sent at sent;
+	// settled that a read has shown it.
+	done, settled bool
+	sent          instant
+	// lost says that the lease is another's.
+	lost *TermEnded
+	// state is what the next write is based on, err the last failure.
+	state rl.Snapshot
+	err   error
+}
+
+// action is what an attempt does.
+type action int
+
+const (
+	look action = iota
+	send
+)
+
+// mostUnderway bounds the calls that wait for an answer at the same time: the
+// oldest makes way for one more, so that calls that nobody will answer never
+// keep a new one from being tried.
+const mostUnderway = 16
+
+// slowPatience is the least time between two looks, in leases that are not so
+// short that it would be too much, once the API has answered one.
+const slowPatience = time.Second
+
+// patience returns how long an attempt to renew waits for an answer before it
+// tries something else: a retry period, or as long as lets every call wait for
+// half of the term before it makes way. That is what a term can bear.
+func (t timing) patience() time.Duration {
+	return max(t.retry, t.term()/2/(mostUnderway-1)+1)
+}
+
+// run tries until the goal is reached, the lease is known to be lost, or ctx
+// ends. It waits for no call.
+func (a *attempt) run(ctx context.Context) (o outcome) {
+	a.over, a.underway = make(chan struct{}), a.underway[:0]
+	defer a.end()
+	defer func() { o.state, o.err = a.state, a.lastErr }()
+	select {
+	case <-a.timer.C(): // the last attempt had no use for it any more
+	default:
+	}
+	if a.readFirst {
+		a.do(ctx, look)
+	} else {
+		a.do(ctx, send)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return outcome{}
+		case <-a.hurry:
+			a.hurried = true
+			a.do(ctx, send)
+		case <-a.timer.C():
+			a.do(ctx, a.next)
+		case got := <-a.answers:
+			if !a.finished(got.call) {
+				continue // it made way for another, or was the last attempt's
+			}
+			if o, settled := a.take(ctx, got); settled {
+				return o
+			}
+		}
+	}
+}
+
+// take takes in an answer, and reports whether it settles the matter (rule 3 of
+// the design). Where it does not, it sees to what is done next.
+func (a *attempt) take(ctx context.Context, got answer) (outcome, bool) {
+	a.effort.answered(got.err)
+	switch {
+	case got.err != nil:
+		a.lastErr = got.err
+		a.fail(ctx, got)
+		return outcome{}, false
+	case got.call.write:
+		a.state = got.state
+		return a.goal.written(got.state, got.call.entry.Mark, got.call.sent), true
+	}
+	o, settled := a.goal.read(got.state)
+	a.state = got.state
+	if !settled {
+		// The API answers, and no write has arrived: it was lost on its way, or was
+		// based on what someone has edited since.
+		a.looked = true
+		a.do(ctx, send)
+	}
+	return o, settled
+}
+
+// fail sees to what is done after a call that failed. The first write that fails
+// is looked into at once: its answer may be all that was lost. From then on
+// there is a pause.
+func (a *attempt) fail(ctx context.Context, got answer) {
+	a.failures++
+	next := send
+	if got.call.write {
+		a.goal.failed(got.err)
+		if a.failures == 1 || !refusedOutright(got.err) {
+			next = look
+		}
+	}
+	asked := retryAfter(got.err)
+	if got.call.write && a.failures == 1 && asked == 0 {
+		a.do(ctx, next)
+		return
+	}
+	a.next = next
+	a.timer.Reset(a.timing.pause(max(1, a.failures-1), a.random(), asked))
+}
+
+// refusedOutright reports whether an error says that the API server would not do
+// what was asked, whatever state it was based on: a write that has arrived
+// before would be told so by a conflict.
+func refusedOutright(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch code := status.Status().Code; code {
+	case http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed:
+		return false
+	default:
+		return code >= http.StatusBadRequest
+	}
+}
+
+// do makes a call in the background, and sets the timer for a look at what has
+// become of it. Where looks are answered and show nothing, the API is slow with
+// writes, and looking more often would only make it slower.
+func (a *attempt) do(ctx context.Context, what action) {
+	c := &call{answers: a.answers, over: a.over}
+	if what == send {
+		c.write, c.base, c.sent = true, a.state, a.clock.now()
+		c.entry = a.goal.entry(c.base, c.sent)
+		c.fresh = a.hurried || len(a.underway) > 0
+	}
+	if len(a.underway) >= mostUnderway {
+		a.underway[0].end()
+		a.underway = slices.Delete(a.underway, 0, 1)
+	}
+	a.underway = append(a.underway, c)
+	a.effort.called()
+	if c.write {
+		ctx = c.open(ctx)
+	} else {
+		ctx = c.begin(a.clock, ctx, a.bound)
+	}
+	go c.run(ctx, a.lock)
+	a.next = look
+	if a.looked {
+		a.timer.Reset(max(a.patience, min(a.timing.term()/4, slowPatience)))
+	} else {
+		a.timer.Reset(a.patience)
+	}
+}
+
+// end gives up every call that waits for an answer.
+func (a *attempt) end() {
+	a.timer.Stop()
+	close(a.over)
+	for _, c := range a.underway {
+		c.end()
+	}
+}
+
+// finished takes a call off the list, and reports whether it was on it.
+func (a *attempt) finished(call *call) bool {
+	i := slices.Index(a.underway, call)
+	if i < 0 {
+		return false
+	}
+	a.underway = slices.Delete(a.underway, i, i+1)
+	return true
+}
+
+// answer is what a call to the lock came back with.
+type answer struct {
+	state rl.Snapshot
+	err   error
+	call  *call
+}
+
+// call is one call to the lock: a read, or the write of a record.
+type call struct {
+	limit
+	answers chan<- answer
+	over    <-chan struct{}
+
+	write bool
+	base  rl.Snapshot
+	entry rl.Entry
+	sent  instant
+	// fresh asks for a new connection.
+	fresh bool
+}
+
+// run makes the call, and reports its answer to the attempt unless that is over.
+func (c *call) run(ctx context.Context, lock *callsLock) {
+	defer c.end()
+	got := answer{call: c}
+	if c.fresh || !c.write {
+		ctx = dialer.FreshConnection(ctx)
+	}
+	if c.write {
+		got.state, got.err = lock.writeNow(ctx, c.base, c.entry)
+	} else {
+		got.state, got.err = lock.readNow(ctx)
+	}
+	got.err = explain(ctx, got.err)
+	select {
+	case c.answers <- got:
+	case <-c.over:
+	}
+}

@@ -1,0 +1,79 @@
+package leaderelection
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+// work is what a term guards: one call of OnStartedLeading.
+type work struct {
+	term *Term
+	// done is closed when it has returned, or is never to begin.
+	done chan struct{}
+	// goroutine is the one that it runs in, as the runtime names it.
+	goroutine atomic.Pointer[string]
+	// decided is that it has begun, or may not begin any more.
+	decided atomic.Bool
+}
+
+// startWork calls f in a goroutine of its own, unless it is prevented before.
+func startWork(ctx context.Context, term *Term, f func(context.Context)) *work {
+	w := &work{term: term, done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		name := goroutine()
+		w.goroutine.Store(&name)
+		if w.decided.CompareAndSwap(false, true) {
+			f(ctx)
+		}
+	}()
+	return w
+}
+
+// prevent keeps work that has not begun from beginning: after the end of its
+// term it would begin after OnStoppedLeading was called.
+func (w *work) prevent() { w.decided.Store(true) }
+
+// goroutine returns the name of the goroutine that calls it, which is in the
+// first line of its stack: "goroutine 12 [running]:".
+func goroutine() string {
+	var line [64]byte
+	name, _, _ := bytes.Cut(line[:runtime.Stack(line[:], false)], []byte(" ["))
+	return string(name)
+}
+
+// stillRunning is how often it is said that work has not returned.
+const stillRunning = time.Minute
+
+// awaitWork waits until the work of the last term has returned, so that it never
+// runs twice in one process, and reports whether it has before ctx ends.
+func (le *LeaderElector) awaitWork(ctx context.Context) bool {
+	le.mu.Lock()
+	w := le.work
+	le.mu.Unlock()
+	if w == nil {
+		return true
+	}
+	select {
+	case <-w.done:
+		return true
+	default:
+	}
+	timer := le.clock.NewTimer(stillRunning)
+	defer timer.Stop()
+	for began := le.clock.now(); ; timer.Reset(stillRunning) {
+		klog.FromContext(ctx).Info("The work of the last term has not returned; not contending until it has", "waited", le.clock.now().steady(began).Round(time.Second))
+		select {
+		case <-w.done:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-timer.C():
+		}
+	}
+}
