@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -66,7 +65,7 @@ func program(args []string) int {
 		return ExitSetup
 	}
 	if o.OwnDial {
-		config.Dial = new(net.Dialer).DialContext
+		config.Dial = OwnDial
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()

@@ -41,7 +41,7 @@ type Options struct {
 	// ContendAgain makes a contender that lost the lease contend again with a
 	// new elector, instead of exiting as most controllers do.
 	ContendAgain bool
-	// OwnDial gives the configuration a Dial function, as a user may.
+	// OwnDial gives the configuration a Dial function, the one of that name.
 	OwnDial bool
 }
 

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -120,7 +119,7 @@ func probeProgram(args []string) int {
 	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
 	if err == nil {
 		if o.ownDial {
-			config.Dial = new(net.Dialer).DialContext
+			config.Dial = contender.OwnDial
 		}
 		err = probes[o.column.Role](ctx, o, config, &voice{who: o.column.name(), out: event.NewWriter(os.Stdout), broken: stop})
 	}
