@@ -105,6 +105,12 @@ func (t timing) patience() time.Duration {
 	return max(t.retry, t.term()/2/(mostUnderway-1)+1)
 }
 
+// begin readies what another attempt has used.
+func (a *attempt) begin(state rl.Snapshot, hurried bool) {
+	a.state, a.hurried = state, hurried
+	a.failures, a.looked, a.lastErr = 0, false, nil
+}
+
 // run tries until the goal is reached, the lease is known to be lost, or ctx
 // ends. It waits for no call.
 func (a *attempt) run(ctx context.Context) (o outcome) {

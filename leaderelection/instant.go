@@ -50,8 +50,12 @@ func (t timepiece) now() instant {
 // mayLeap reports whether the clocks can ever differ: whether there is one that
 // counts suspension, or the wall clock is another than the steady one.
 func (t timepiece) mayLeap() bool {
+	switch t.WithDelayedExecution.(type) {
+	case bootClock, clock.RealClock, *clock.RealClock:
+		return true
+	}
 	now := t.now()
-	return now.boot != 0 || now.mono != now.wall // == tells a monotonic reading, Equal does not
+	return now.mono != now.wall // == tells a monotonic reading, Equal does not
 }
 
 // idleTimer returns a timer that was not set yet.

@@ -284,7 +284,8 @@ func (l *leadership) finish(ctx context.Context) {
 	ended := l.term.ending()
 	switch {
 	case ended == l.stopping && l.release:
-		bound := min(l.term.rest(l.le.clock.now()), l.le.timing.retry)
+		// The wait for the renewal under way had a tenth of the retry period.
+		bound := min(l.term.rest(l.le.clock.now()), l.le.timing.retry-l.le.timing.retry/10)
 		l.tell(l.released(l.le.giveUp(ctx, l.state, false, bound)))
 	case ended == l.stopping:
 		if l.kept != nil {

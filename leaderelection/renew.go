@@ -88,7 +88,7 @@ func (l *leadership) renew() {
 	}
 	l.effort.begin()
 	l.goal.known, l.goal.said = l.term.lastSent(), false
-	l.attempt.state, l.attempt.hurried = l.state, l.inDoubt
+	l.attempt.begin(l.state, l.inDoubt)
 	go l.try(&l.attempt)
 }
 
