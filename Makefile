@@ -14,11 +14,7 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 # What has heavy dependencies has a module of its own, benchmarks apart.
 MODULES = leaderelection/prometheus leaderelection/prometheus/scrape examples/controller-runtime examples/failover/browsertest
 
-<<<<<<< HEAD
-.PHONY: test check cross cross-all fast modules fleet simulation mutants newcomer versions lab matrix long incident bench results
-=======
-.PHONY: test check cross cross-all fast modules fleet leaks simulation newcomer versions lab matrix long incident bench results
->>>>>>> f1a4450 (make leaks: clients, locks and watches that are dropped leave nothing behind, by count)
+.PHONY: test check cross cross-all fast modules fleet leaks simulation mutants newcomer versions lab matrix long incident bench results
 
 test: check fast modules fleet leaks simulation newcomer versions lab matrix
 
@@ -64,11 +60,6 @@ modules:
 fleet:
 	go test ./resourcelock -run TestManyLeases -v -args -fleet 1000
 
-<<<<<<< HEAD
-# simulation: elections in virtual time, a hundred thousand unless ELECTIONS says
-# how many, each world with features of its own (internal/simulation).
-ELECTIONS = 100000
-=======
 # leaks: ten thousand clients, locks and watches made, used, broken and dropped, and
 # as many dials; sockets, goroutines, heap and file descriptors come back. With
 # every client-go minor, as `make versions` chooses them:
@@ -77,10 +68,11 @@ leaks:
 	go test ./dialer -run 'TestDialsLeaveNothingBehind|TestDroppedTransports|TestConnectionThatNever' -v -timeout 5m
 	go test ./resourcelock -run TestDroppedClientsLeaveNothingBehind -v -timeout 5m -args -leaks 10000
 
-# simulation: a hundred thousand elections in virtual time.
->>>>>>> f1a4450 (make leaks: clients, locks and watches that are dropped leave nothing behind, by count)
+# simulation: elections in virtual time, twenty thousand unless ELECTIONS says how
+# many, each world with features of its own (internal/simulation).
+ELECTIONS = 20000
 simulation:
-	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 40m -args -sim.elections=$(ELECTIONS)
+	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 60m -args -sim.elections=$(ELECTIONS)
 
 # mutants: the rules of the elector broken one at a time, and what the tests make
 # of each. It takes hours, and is run by hand; internal/mutants says how to limit it.
@@ -115,9 +107,10 @@ matrix:
 	cd benchmarks && go run ./lab/prepare
 	cd benchmarks && go test -v -timeout 20m ./matrix/...
 
-# long: the end-to-end tests with the lease of core components too, 15 s. It
-# takes some six minutes more.
+# long: a hundred thousand simulated elections, and the end-to-end tests with the
+# lease of core components too, 15 s. The latter take some six minutes more.
 long:
+	$(MAKE) simulation ELECTIONS=100000
 	cd benchmarks && go run ./lab/prepare
 	cd benchmarks && go test -v -timeout 30m ./scenario -args -long
 
