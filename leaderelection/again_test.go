@@ -229,17 +229,18 @@ func TestRunMayBeCalledFromOnStoppedLeading(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m := newMemory()
 		lock := m.lock("a")
-		var a *contender
+		self := make(chan *contender, 1)
 		again := 0
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		a = contend(t, lock, func(c *LeaderElectionConfig) {
+		a := contend(t, lock, func(c *LeaderElectionConfig) {
 			c.Callbacks.OnStoppedLeading = func() {
 				if again++; again == 1 {
-					a.Run(ctx)
+					(<-self).Run(ctx)
 				}
 			}
 		})
+		self <- a
 		sleep(s)
 		m.edit(takenBy("b"))
 		sleep(time.Minute)
@@ -260,19 +261,21 @@ func TestTheWorkMayResign(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			within(t, func(t *testing.T) {
 				m := newMemory()
-				var a *contender
+				self := make(chan *contender, 1)
 				var took time.Duration
 				var result error
 				var cause error
-				a = contend(t, m.lock("a"), func(c *LeaderElectionConfig) {
+				a := contend(t, m.lock("a"), func(c *LeaderElectionConfig) {
 					c.Callbacks.OnStartedLeading = func(ctx context.Context) {
-						time.Sleep(3 * s)
+						a := <-self
 						began := time.Now()
 						result = a.Resign(with(ctx))
 						took, cause = time.Since(began), context.Cause(ctx)
 					}
 				})
-				sleep(3*s + soon)
+				sleep(3 * s)
+				self <- a
+				sleep(soon)
 				assert.Zero(t, took)
 				assert.NoError(t, result)
 				var ended *TermEnded
