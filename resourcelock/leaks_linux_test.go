@@ -160,7 +160,7 @@ func TestDroppedClientsLeaveNothingBehind(t *testing.T) {
 	assert.LessOrEqual(t, after.sockets, before.sockets, "sockets")
 	assert.LessOrEqual(t, after.descriptors, before.descriptors, "file descriptors")
 	assert.LessOrEqual(t, after.goroutines, before.goroutines, "goroutines")
-	assert.Less(t, after.objects-before.objects, 5000+int64(*droppedClients), "heap objects: every client leaves some")
+	assert.LessOrEqual(t, after.objects-before.objects, int64(most), "heap objects: every client leaves some")
 	assert.Less(t, after.bytes-before.bytes, int64(4<<20), "heap")
 }
 
@@ -187,18 +187,26 @@ func holds(t *testing.T) (h held) {
 	return h
 }
 
-// settled collects what nobody holds until no more sockets and goroutines are left
-// than there were, or until there are as few as before for a while.
+// most is how many objects more than before may be left however many clients there
+// were: pools and caches of the libraries below.
+const most = 5000
+
+// settled collects what nobody holds: at first until nothing changes, then until
+// there is as little as before, or for a minute. What a cleanup lets go of is only
+// found by the next round, and timers of net/http and its HTTP/2 hold a connection
+// that is closed for some seconds more.
 func settled(t *testing.T, before held) (h held) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for still := 0; still < 20 && time.Now().Before(deadline); {
 		last := h
 		h = holds(t)
 		switch {
-		case before != held{} && h.sockets <= before.sockets && h.goroutines <= before.goroutines && h.descriptors <= before.descriptors:
-			return holds(t)
-		case before == held{} && h.sockets == last.sockets && h.goroutines == last.goroutines:
+		case before != held{}:
+			if h.sockets <= before.sockets && h.goroutines <= before.goroutines && h.descriptors <= before.descriptors && h.objects <= before.objects+most {
+				return h
+			}
+		case h.sockets == last.sockets && h.goroutines == last.goroutines:
 			still++
 		default:
 			still = 0
