@@ -82,9 +82,9 @@ func (l *countingLock) Bound() (time.Duration, bool) { return 0, true }
 
 // BenchmarkElectorRenew is what an elector does of its own for a renewal, with a
 // lock that costs nothing. Look at B/op and allocs/op: the time of one is the
-// retry period, here a millisecond, with what timers add to it.
+// retry period, here the shortest, with what timers add to it.
 func BenchmarkElectorRenew(b *testing.B) {
-	const retry = time.Millisecond
+	const retry = leastRetry
 	work := func(ctx context.Context) { <-ctx.Done() }
 	for _, impl := range []struct {
 		name string
