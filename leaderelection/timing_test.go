@@ -40,6 +40,8 @@ func TestDurationsThatCannotWorkAreNamed(t *testing.T) {
 		want []string
 	}{
 		{"no retry period", timing{15 * s, 10 * s, 0}, []string{"RetryPeriod = 0s", "positive"}},
+		{"a retry period that is too short", timing{15 * s, 10 * s, 9 * ms}, []string{"RetryPeriod = 9ms", "at least 10ms"}},
+		{"a retry period of nanoseconds", timing{15 * s, 10 * s, 2}, []string{"RetryPeriod = 2ns", "at least 10ms"}},
 		{"negative deadline", timing{15 * s, -s, 2 * s}, []string{"RenewDeadline = -1s", "positive"}},
 		{"lease too short", timing{400 * ms, 300 * ms, 100 * ms}, []string{"LeaseDuration = 400ms", "at least 500ms"}},
 		{"lease too long for the API", timing{80 * 365 * 24 * time.Hour, 10 * s, 2 * s}, []string{"LeaseDuration", "at most"}},
