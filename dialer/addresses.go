@@ -6,14 +6,16 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	// maxLookups is how many lookups one resolution makes: a query that is lost
-	// is asked again beside the first, and once more.
+	// is asked again beside the first, of the next name server, and once more.
 	maxLookups = 3
 	// maxAddresses bounds what is believed of one answer.
 	maxAddresses = 32
@@ -90,8 +92,10 @@ func resolve(ctx context.Context, lookup lookupFunc, hedge time.Duration, networ
 // and gives up when its context ends. A net.Resolver joins equal lookups, so
 // that a second one would only wait for the answer that the first does not get;
 // and Go's own resolver waits out its timeout, which is seconds, on the socket
-// of a query that nobody needs any more.
-func separate(resolver *net.Resolver) *net.Resolver {
+// of a query that nobody needs any more. Its turn is how many lookups of the same
+// resolution were made before it: it begins with as many name servers later in
+// resolv.conf, since the others would all wait for one that is dead.
+func separate(resolver *net.Resolver, turn int) *net.Resolver {
 	if resolver == nil {
 		resolver = net.DefaultResolver
 	}
@@ -99,10 +103,17 @@ func separate(resolver *net.Resolver) *net.Resolver {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
+	var servers []string
+	if turn > 0 {
+		servers = nameServers(resolvConf)
+	}
 	return &net.Resolver{
 		PreferGo:     resolver.PreferGo,
 		StrictErrors: resolver.StrictErrors,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if n := slices.Index(servers, address); n >= 0 {
+				address = servers[(n+turn)%len(servers)]
+			}
 			conn, err := dial(ctx, network, address)
 			if err == nil && conn != nil {
 				context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -110,6 +121,28 @@ func separate(resolver *net.Resolver) *net.Resolver {
 			return conn, err
 		},
 	}
+}
+
+// resolvConf names the name servers to Go's own resolver.
+const resolvConf = "/etc/resolv.conf"
+
+// nameServers returns the addresses of the name servers as Go's own resolver reads
+// and dials them, the first three at most; none where there is no such file.
+func nameServers(path string) (servers []string) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(content)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "nameserver" || len(servers) == 3 {
+			continue
+		}
+		if _, err := netip.ParseAddr(words[1]); err == nil {
+			servers = append(servers, net.JoinHostPort(words[1], "53"))
+		}
+	}
+	return servers
 }
 
 // interleave lets the address families alternate, beginning with that of the
@@ -151,8 +184,9 @@ func (d *Dialer) targets(network, address string, hedge time.Duration) func(cont
 		return func(context.Context) ([]string, error) { return []string{address}, nil }
 	}
 	return func(ctx context.Context) ([]string, error) {
+		var turns atomic.Int32
 		lookup := func(ctx context.Context, network, host string) ([]netip.Addr, error) {
-			return separate(d.Resolver).LookupNetIP(ctx, network, host)
+			return separate(d.Resolver, int(turns.Add(1))-1).LookupNetIP(ctx, network, host)
 		}
 		found, err := resolve(ctx, lookup, hedge, network, host)
 		if err != nil {

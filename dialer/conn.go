@@ -70,6 +70,9 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 	if n > 0 {
 		c.heard = time.Now()
+		if c.waits != nil && c.waits.word {
+			c.settle()
+		}
 		if errors.Is(c.failure, io.EOF) {
 			c.failure = nil // it was no alert, the peer goes on
 		}

@@ -16,19 +16,26 @@ const maxUnderway = 8
 // For the first dial of a DialContext, and the first at an address, the oldest
 // sibling makes room: what has gone unanswered longest is least likely to be
 // answered. No DialContext loses its only dial. Attempts of one client wait for
-// room where there is nothing but such dials. The zero value is useful; it is safe
-// for concurrent use.
+// room where there is nothing but such dials. A dial that was told to end and does
+// not, for it is the user's own and heeds no context, takes up no room: it is no sign
+// that the next one will not connect. The zero value is useful; it is safe for concurrent use.
 type crowd struct {
 	mu      sync.Mutex
 	places  []*place // the oldest first
 	waiting []chan struct{}
+	ended   int // dials that were told to end, and have not yet
 }
+
+// maxDeafDials is how many dials may go on after they were told to end before only
+// one at a time may join.
+const maxDeafDials = 16
 
 // place is a dial's place in the crowd.
 type place struct {
 	race    *race
 	cancel  context.CancelFunc
-	retired bool
+	retired bool          // another has taken its place
+	ended   bool          // it is none of the places any more, and was told to end
 	left    chan struct{} // closed when the dial has ended
 }
 
@@ -54,7 +61,12 @@ func (p *place) await(ctx context.Context) {
 func (c *crowd) room() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.places) < maxUnderway
+	return c.open()
+}
+
+// open is room for who holds the lock.
+func (c *crowd) open() bool {
+	return len(c.places) < maxUnderway && c.ended < maxDeafDials || len(c.places) == 0
 }
 
 // enter adds a dial, for which the oldest that is not its race's only one makes
@@ -68,7 +80,7 @@ func (c *crowd) enter(ctx context.Context, r *race, cancel context.CancelFunc, p
 		if len(c.places) >= maxUnderway {
 			leaves = c.retire(r)
 		}
-		if len(c.places) < maxUnderway || !patient {
+		if c.open() || !patient {
 			c.places = append(c.places, joins)
 			c.mu.Unlock()
 			leaves.await(ctx)
@@ -105,9 +117,35 @@ func (c *crowd) retire(joins *race) *place {
 	}
 	oldest := c.places[n]
 	oldest.retired = true
-	oldest.cancel()
-	c.places = slices.Delete(c.places, n, n+1)
+	c.end(n)
 	return oldest
+}
+
+// end tells the n-th dial to end, and takes its place. The caller holds the lock.
+func (c *crowd) end(n int) {
+	p := c.places[n]
+	p.ended = true
+	c.ended++
+	p.cancel()
+	c.places = slices.Delete(c.places, n, n+1)
+}
+
+// over takes the places of a race that is over, whose context has ended, from those
+// of its dials that do not heed that.
+func (c *crowd) over(r *race) {
+	if r.underway == 0 {
+		return
+	}
+	time.AfterFunc(farewell, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for n := len(c.places) - 1; n >= 0; n-- {
+			if c.places[n].race == r {
+				c.end(n)
+				c.next()
+			}
+		}
+	})
 }
 
 // leave removes a dial that has ended, and reports whether it had to make room.
@@ -115,8 +153,12 @@ func (c *crowd) leave(p *place) (retired bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(p.left)
-	if n := slices.Index(c.places, p); n >= 0 {
+	switch n := slices.Index(c.places, p); {
+	case n >= 0:
 		c.places = slices.Delete(c.places, n, n+1)
+		c.next()
+	case p.ended:
+		c.ended--
 		c.next()
 	}
 	return p.retired
@@ -124,7 +166,7 @@ func (c *crowd) leave(p *place) (retired bool) {
 
 // next tells who has waited longest that there is room. The caller holds the lock.
 func (c *crowd) next() {
-	if len(c.waiting) > 0 {
+	if len(c.waiting) > 0 && c.open() {
 		close(c.waiting[0])
 		c.waiting = slices.Delete(c.waiting, 0, 1)
 	}

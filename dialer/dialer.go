@@ -69,7 +69,7 @@ type Dialer struct {
 
 	// Dial is the dial underneath, for example through a tunnel or a proxy. It
 	// gets the name as given, must be safe for concurrent use and should return
-	// when its context ends. The socket options are set on what it returns if that
+	// when its context ends: while 16 have not, only one at a time is dialled. The socket options are set on what it returns if that
 	// is a *net.TCPConn, or gives way to one through NetConn. Nil is net.Dialer,
 	// which also sets them before connect; LocalAddr and Control are its fields, so
 	// that they need no Dial.
@@ -232,6 +232,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(caller, r.bound)
 	defer cancel()
+	defer func() { r.crowd.over(r) }()
 	defer close(r.over)
 	defer cancelWithAttempt(ctx, cancel)()
 

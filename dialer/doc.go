@@ -24,13 +24,17 @@
 //
 // A host name with several addresses is resolved for each dial, siblings go to
 // different addresses, and so does the next dial: one that is silent costs one
-// DialHedge, one that connects and then freezes costs one Hedge.
+// DialHedge, one that connects and then freezes costs one Hedge. A name server that
+// is silent costs one DialHedge where Go's own resolver asks: the next one in
+// resolv.conf is asked beside it.
 //
 // A connection is ready when every proxy on its way has answered and every TLS
 // handshake is done. From the dial to that moment, or to that at which a request
 // has the connection, there is one bound, also when the request that it was dialled
 // for has gone: net/http alone waits a minute for an HTTP proxy and for ever for a
-// SOCKS proxy. What is dropped closes its idle connections: a Transport without a
+// SOCKS proxy. Where nothing tells of requests (a connection dialled by hand, a round
+// tripper of the user's that replaces the context), the peer's first word counts for
+// that moment. What is dropped closes its idle connections: a Transport without a
 // Base, and every client made from a hardened config, when nobody holds it any more.
 //
 // Dials make little load where there is no answer. At most eight of one client are

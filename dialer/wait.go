@@ -14,6 +14,7 @@ import (
 type wait struct {
 	timer *time.Timer
 	stop  func() bool // of the watch over the request
+	word  bool        // ends with the first word of the peer
 }
 
 // await closes the connection unless it is ready for requests, or one has it,
@@ -29,7 +30,9 @@ func (c *conn) await(bound time.Duration, start time.Time, op string, u *use) {
 	end := func(why error) {
 		c.expire(&Error{Op: op + " and be ready for requests", Tries: 1, Elapsed: time.Since(start), Bound: bound, Err: why})
 	}
-	w := &wait{stop: func() bool { return true }}
+	// Who dials without a request of ours, or behind a round tripper that gives it
+	// another context, tells nothing of the connection's use.
+	w := &wait{stop: func() bool { return true }, word: u == nil}
 	w.timer = time.AfterFunc(bound-time.Since(start), func() { end(os.ErrDeadlineExceeded) })
 	if u != nil && u.alone {
 		w.stop = context.AfterFunc(u, func() {
