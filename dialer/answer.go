@@ -128,10 +128,22 @@ func (s *stream) Close() error {
 	return err
 }
 
-// live wraps the body, and keeps it writable where it is the connection itself
-// after a switch of protocols.
+// halfClosing is a stream whose sending side can be closed by itself.
+type halfClosing interface{ CloseWrite() error }
+
+// live wraps the body, and keeps it writable, and its sending side closable, where
+// it is the connection itself after a switch of protocols.
 func (s *stream) live() io.ReadCloser {
-	if writer, ok := s.ReadCloser.(io.Writer); ok {
+	writer, writes := s.ReadCloser.(io.Writer)
+	half, closes := s.ReadCloser.(halfClosing)
+	switch {
+	case writes && closes:
+		return struct {
+			io.ReadCloser
+			io.Writer
+			halfClosing
+		}{s, writer, half}
+	case writes:
 		return struct {
 			io.ReadCloser
 			io.Writer

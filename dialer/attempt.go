@@ -22,6 +22,45 @@ type attempt struct {
 	moved  atomic.Int64          // the bytes of its bodies that have passed, except for those of a small request
 	status atomic.Int32          // of the answer that has begun, 0 before that
 	upload atomic.Pointer[error] // what the request's own body failed with
+	state  atomic.Int32          // see leave
+}
+
+// The states of an attempt's goroutine.
+const (
+	isRunning int32 = iota
+	isBack
+	isDeaf // it has not come back although its call is long over
+)
+
+const (
+	// mostDeaf is how many attempts of one Transport may go on after their calls were
+	// over. While there are so many, further calls fail at once: what a round tripper
+	// that heeds no context keeps does not grow with the number of calls.
+	mostDeaf = 256
+	// lastWord is how long an attempt may take to come back after its call is over.
+	lastWord = time.Second
+)
+
+// errDeaf is what a call fails with that is not made.
+var errDeaf = fmt.Errorf("the round trippers below do not heed the end of their context: %d earlier attempts have not returned", mostDeaf)
+
+// back notes that the attempt's goroutine has come back.
+func (a *attempt) back(deaf *atomic.Int64) {
+	if !a.state.CompareAndSwap(isRunning, isBack) {
+		deaf.Add(-1)
+	}
+}
+
+// leave notes that the attempt's call is over.
+func (a *attempt) leave(deaf *atomic.Int64) {
+	if a.state.Load() == isRunning {
+		time.AfterFunc(lastWord, func() {
+			deaf.Add(1)
+			if !a.state.CompareAndSwap(isRunning, isDeaf) {
+				deaf.Add(-1)
+			}
+		})
+	}
 }
 
 // outcome is how an attempt ended: an answer, an error or a panic.

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -34,7 +35,9 @@ type call struct {
 	room     [2]*attempt
 	underway int
 	failed   int
-	stubborn int      // failures that no attempt on the same server can change
+	stubborn int   // failures that no attempt on the same server can change
+	verdict  error // what the call fails with unless an attempt that is under way is answered by
+	until    time.Time
 	latest   *attempt // the attempt that failed last, and
 	last     error    // what it failed with
 	next     beside   // how the next attempt goes out, once none is underway
@@ -83,6 +86,10 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 		closeBody(c.request)
 		return c.fail(caller, ended(caller, nil))
 	}
+	if c.transport.deaf.Load() >= mostDeaf {
+		closeBody(c.request)
+		return c.fail(caller, errDeaf)
+	}
 	defer c.abandon()
 	c.wake = time.NewTimer(c.left())
 	defer c.wake.Stop()
@@ -102,7 +109,7 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 			default:
 			}
 		case <-caller.Done():
-			return c.fail(caller, ended(caller, c.last))
+			return c.fail(caller, c.ranOut(caller))
 		}
 		var answer *outcome
 		var err error
@@ -143,11 +150,17 @@ func (c *call) take(caller context.Context, o outcome) (*outcome, error) {
 	c.latest, c.last = o.attempt, o.err
 	switch o.attempt.failure(o.err).judge() {
 	case permanent:
-		return nil, o.err
+		return nil, c.conclude(o.err)
 	case stubborn:
 		if c.stubborn++; c.stubborn > atOnce {
-			return nil, o.err
+			return nil, c.conclude(o.err)
 		}
+	}
+	switch {
+	case c.verdict != nil && c.underway == 0:
+		return nil, c.verdict
+	case c.verdict != nil:
+		return nil, nil
 	}
 	if c.failed > atOnce && c.underway > 0 {
 		return nil, nil
@@ -164,6 +177,21 @@ func (c *call) take(caller context.Context, o outcome) (*outcome, error) {
 	return nil, nil
 }
 
+// conclude takes an error that no further attempt can change for that of the call,
+// and returns it if nothing is under way. What is under way was sent before, and may
+// not be refused what another attempt was: a hedge by a round tripper that lets one
+// request through at a time, or by the one bad server of three. It is given as long
+// as a connection is.
+func (c *call) conclude(err error) error {
+	if c.verdict == nil {
+		c.verdict, c.until = err, time.Now().Add(c.budget.Connect)
+	}
+	if c.underway == 0 || errors.Is(err, ErrTooLarge) {
+		return c.verdict
+	}
+	return nil
+}
+
 // look sees at the pace of the attempts whether there is to be another. It
 // returns an error if the call has failed.
 func (c *call) look(caller context.Context) error {
@@ -171,6 +199,12 @@ func (c *call) look(caller context.Context) error {
 	process.fired(c.due, now)
 	if c.left() <= 0 {
 		return c.ranOut(caller)
+	}
+	if c.verdict != nil {
+		if now.Before(c.until) {
+			return nil
+		}
+		return c.verdict
 	}
 	if now.Before(c.looked.Add(c.pace())) {
 		return nil // we are late, and wait longer
@@ -195,7 +229,7 @@ func (c *call) look(caller context.Context) error {
 	return nil
 }
 
-// ranOut says that the call's bound has passed, and what came of it.
+// ranOut says that the call's bound has passed, or its caller's, and what came of it.
 func (c *call) ranOut(caller context.Context) error {
 	err := ended(caller, c.last)
 	for _, a := range c.attempts {
@@ -211,6 +245,9 @@ func (c *call) ranOut(caller context.Context) error {
 func (c *call) arm() {
 	now := time.Now()
 	c.due = c.looked.Add(c.pace())
+	if c.verdict != nil {
+		c.due = c.until
+	}
 	if c.due.After(c.span.end) {
 		c.due = c.span.end
 	}
@@ -235,6 +272,7 @@ func (c *call) fail(caller context.Context, err error) (*http.Response, error) {
 	}
 	c.settle(nil, false)
 	if c.refusal != nil {
+		err = fmt.Errorf("%w; another server was asked after an answer of %d (%s)", err, c.refusal.response.StatusCode, http.StatusText(c.refusal.response.StatusCode))
 		c.refusal.discard()
 	}
 	return nil, &Error{
@@ -267,7 +305,7 @@ func (c *call) host() string {
 // balancer has no server. It takes the token of a hedge for it, so that servers
 // which are all busy are soon left alone; then the refusal is the answer.
 func (c *call) elsewhere(o outcome) bool {
-	if !refused(o.response.StatusCode) || c.refusals >= atOnce || !c.repeatable || !c.another() || !c.mayHedge() {
+	if !refused(o.response.StatusCode) || c.refusals >= atOnce || !c.repeatable || !c.another() || c.verdict != nil || !c.mayHedge() {
 		return false
 	}
 	c.refusals++
@@ -336,7 +374,7 @@ func (c *call) launch(caller context.Context, why beside) {
 		c.transport.freshen(c.budget)
 	}
 	request, err := a.replay(ctx, c.request)
-	if err == nil && c.budget.Mode == Fresh {
+	if err == nil && c.budget.Mode == Fresh && !switches(request) { // one that switches is never kept
 		request.Close = true
 		a.use.final.Store(true)
 	}
@@ -346,6 +384,7 @@ func (c *call) launch(caller context.Context, why beside) {
 	go func() {
 		o, done := outcome{attempt: a, err: err}, err != nil
 		defer func() {
+			a.back(&c.transport.deaf)
 			if !done {
 				o = outcome{attempt: a, crash: caught(recover())}
 			}
@@ -433,6 +472,7 @@ func (c *call) settle(winner *attempt, served bool) {
 	for _, a := range c.attempts {
 		if a != winner {
 			a.cancel(why)
+			a.leave(&c.transport.deaf)
 		}
 		switch {
 		case a.number == 0:

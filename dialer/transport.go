@@ -33,6 +33,7 @@ const defaultIdle = 90 * time.Second
 // net/http cannot send, a round tripper below that refuses it, an answer beyond
 // Budget.MaxBody. Where one side does not trust the other's certificate two more
 // connections are tried, since another server may stand behind the same address.
+// What was sent before and is still under way has Budget.Connect more to be answered.
 //
 // An answer that refuses (429, 502, 503, 504) is not the last word: if the
 // request may be sent twice, up to two more attempts go out on new connections,
@@ -47,6 +48,9 @@ const defaultIdle = 90 * time.Second
 // Hedge once asked for elsewhere. So dead connections do not drain the bucket; a
 // server that is slow for everyone does. (A TLS handshake that misses
 // Budget.Connect is the exception: it gets an attempt beside it on credit.)
+//
+// A round tripper below that heeds no context does not hold up a call; while 256
+// attempts have not returned although their calls were over, further calls fail at once.
 //
 // A panic of a round tripper below is raised again in the goroutine that called
 // RoundTrip.
@@ -88,6 +92,7 @@ type Transport struct {
 	sockets  http.RoundTripper // holds the idle connections if Base may hide them; nil is Base
 	announce bool              // requests tell the API server how long they are waited for
 	tokens   bucket
+	deaf     atomic.Int64 // attempts that go on long after their calls were over
 	learned  patience
 	fresh    freshening
 	tally    atomic.Pointer[Meter] // apart, since connections keep it, and must not keep the Transport
