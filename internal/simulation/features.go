@@ -78,8 +78,7 @@ const All = features - 1
 
 // Standard are the features that a world draws from when it is not told what to
 // have.
-const Standard = Stops | ClockSteps | CoarseClocks | SharedIdentity | MixedTimings | Compaction | Blocking | HTTP |
-	FieldEdits | Emptied | Coordinated | Strict
+const Standard = All &^ Restores
 
 func (f Feature) String() string {
 	var names []string

@@ -153,13 +153,14 @@ func (p *Process) sends(base string, next rl.LeaderElectionRecord) {
 
 // claiming reports whether a write of record, based on a version, is to begin a
 // term: it is the first of its holder, or the first after the API server's
-// appointment.
+// appointment. A claim is renewed when it is made; below a millisecond its times
+// may differ, so that no two are the same.
 func (p *Process) claiming(base string, record rl.LeaderElectionRecord) bool {
 	if p.Coordinated {
 		s := p.world.store.current()
 		return record.HolderIdentity != "" && !p.working && s.author == nil && s.ResourceVersion == base
 	}
-	return record.HolderIdentity != "" && record.AcquireTime.Equal(&record.RenewTime)
+	return record.HolderIdentity != "" && record.AcquireTime.Truncate(time.Millisecond).Equal(record.RenewTime.Truncate(time.Millisecond))
 }
 
 // told judges what a process is told: the state s, by a request sent at sent.
@@ -176,7 +177,7 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 	if mine && s.claim && !p.leading && (kind == "write" || w.has(Strict)) && !s.edited && s.sent.After(p.campaigns) && s.position == w.store.current().position {
 		p.mustLead(s)
 	}
-	if !mine && p.leading && kind != "watch" && sent > p.work.since && !(s.author == p && s.dubious) {
+	if !mine && p.leading && kind != "watch" && sent > p.work.since && !(s.author == p && s.dubious) && s.before != p {
 		p.mustEnd(kind)
 	}
 	p.sees(s)
@@ -255,8 +256,9 @@ func (p *Process) termEnds(tenure Tenure) {
 // by one write that was answered in time after the last failure.
 func (h *Host) bearable() bool {
 	p := h.process
-	if h.weather == Constant {
-		return h.fairFor(3 * p.clock.truly(p.Timing.Term()))
+	if h.weather == Constant { // an edit costs two answers more
+		term := p.clock.truly(p.Timing.Term())
+		return h.fairFor(3*term) && h.world.now()-h.world.lastEdit > 2*term
 	}
 	return h.clearFor(p.clock.truly(p.Timing.backoff()) + p.attempt() + 20*calm)
 }

@@ -32,6 +32,8 @@ type state struct {
 	author *Process
 	sent   time.Time
 	claim  bool
+	// before wrote the record in a history that a backup has undone.
+	before *Process
 	// lease is how long a candidate must see the record before it claims.
 	lease time.Duration
 	// edited: by hand, since it was written; emptied: of its holder; dubious: so
@@ -127,11 +129,14 @@ func (s *store) put(next state) state {
 }
 
 // restore makes an earlier state the current one, under its old version. Those
-// who knew of it know of it again: it is a new record.
+// who knew of it know of it again: it is a new record. Whoever wrote it
+// may lead on if he leads now; for others, he has just been seen.
 func (s *store) restore(earlier state, at time.Duration) {
 	earlier.committed = at
 	earlier.record = s.nextRecord()
-	earlier.author = nil
+	if earlier.author != nil {
+		earlier.author, earlier.before = nil, earlier.author
+	}
 	s.revision = earlier.version / epochs
 	s.epoch++
 	s.restored = len(s.history)
