@@ -74,18 +74,26 @@ func (o observation) anew(at instant) observation {
 func (o observation) opens() time.Duration { return max(o.lease, o.still) }
 
 // oneWrite reports whether two states show one and the same write of a holder's,
-// whatever was edited by hand in between. The mark of a write tells. Where
+// whatever was edited by hand in between. The mark of a write tells: where it has
+// changed there was another write, whatever admission made of its times. Where
 // there is none, the holder and the times do; of a record that was emptied, the
 // times.
 func oneWrite(before, now rl.Snapshot) bool {
-	switch b, n := markOf(before), markOf(now); {
-	case before.Exists() != now.Exists():
+	switch {
+	case before.Exists() != now.Exists() || marksDiffer(before, now):
 		return false
-	case b != "" && n != "":
-		return b == n
+	case markOf(before) != "" && markOf(now) != "":
+		return true
 	}
 	holder := now.Record.HolderIdentity
 	return (holder == before.Record.HolderIdentity || holder == "") && sameMoment(before.Record, now.Record)
+}
+
+// marksDiffer reports whether two states bear different marks. No edit by hand
+// makes a mark: a holder who marks his writes has written in between.
+func marksDiffer(before, now rl.Snapshot) bool {
+	b, n := before.Stated.Mark, now.Stated.Mark
+	return b != "" && n != "" && b != n
 }
 
 // markOf returns the mark of the write that a state shows, empty where its
@@ -125,7 +133,7 @@ func emptied(state rl.Snapshot) bool {
 // An edit by hand does not.
 func succeeds(before, now rl.Snapshot) bool {
 	switch {
-	case markOf(now) != "":
+	case markOf(now) != "" || marksDiffer(before, now):
 		return now.Stated.Holder == now.Record.HolderIdentity
 	case now.Record.RenewTime.IsZero():
 		return false

@@ -63,3 +63,28 @@ func TestACandidateCountsFromWhenItFirstSawTheRecord(t *testing.T) {
 		})
 	}
 }
+
+// TestAMarkThatHasChangedIsAnotherWrite: admission may cut a renew time to whole
+// seconds, so that two renewals have one and the same.
+func TestAMarkThatHasChangedIsAnotherWrite(t *testing.T) {
+	of := timing{500 * ms, 350 * ms, 100 * ms}
+	cut := func(holder, version, mark string, sent time.Duration) rl.Snapshot {
+		state := held(holder, version, 0, of.lease)
+		state.Stated = rl.Statement{Mark: mark, Holder: holder, RenewTime: epoch.Add(sent), Duration: of.lease}
+		return state
+	}
+	o, _ := observation{}.next(cut("a", "10", "m.1", 100*ms), after(100*ms), of)
+	o, news := o.next(cut("a", "11", "m.2", 200*ms), after(200*ms), of)
+	assert.True(t, news)
+	assert.Equal(t, 200*ms, o.seen.mono.Sub(epoch), "the renewal")
+
+	edited := cut("a", "12", "m.2", 200*ms)
+	edited.Record.LeaderTransitions = 7
+	o, _ = o.next(edited, after(300*ms), of)
+	assert.Equal(t, 200*ms, o.seen.mono.Sub(epoch), "the edit of the renewal")
+
+	released := cut("", "13", "m.3", 400*ms)
+	released.Record.LeaseDurationSeconds = 1
+	o, _ = o.next(released, after(400*ms), of)
+	assert.Zero(t, o.opens(), "released")
+}
