@@ -30,7 +30,8 @@ type attempt struct {
 	// state is what the next write is based on.
 	state rl.Snapshot
 	// patience is how long no answer may come before something else is tried, and
-	// bound how long a read may take; a write may take as long as the attempt.
+	// bound how long a read may take; a write may take as long as the attempt, unless
+	// the calls take turns: then none may keep the others waiting for longer.
 	patience, bound time.Duration
 	// readFirst says that state may be out of date.
 	readFirst bool
@@ -223,7 +224,7 @@ func (a *attempt) do(ctx context.Context, what action) {
 	}
 	a.underway = append(a.underway, c)
 	a.effort.called()
-	if c.write {
+	if c.write && !a.lock.takesTurns() {
 		ctx = c.open(ctx)
 	} else {
 		ctx = c.begin(a.clock, ctx, a.bound)

@@ -50,3 +50,9 @@ func (l *callsLock) enter(ctx context.Context) error {
 }
 
 func (l *callsLock) leave() { <-l.calls }
+
+// takesTurns reports whether the lock makes one call after another.
+func (l *callsLock) takesTurns() bool {
+	_, plain := l.Versioned.(*plainLock)
+	return plain
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,4 +139,34 @@ func TestClientGosOwnLockWorks(t *testing.T) {
 		sleep(5 * s)
 		assert.True(t, b.IsLeader())
 	})
+}
+
+// TestALostWriteOfAPlainLockDoesNotHoldUpTheOthers: its calls take turns, so a
+// write that is never answered may have its turn for a while only.
+func TestALostWriteOfAPlainLockDoesNotHoldUpTheOthers(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := &losingLock{onlyInterface: onlyInterface{&interfaceLock{memoryLock: newMemory().lock("a")}}}
+		a := contend(t, lock)
+		sleep(3 * s)
+		lock.lose.Store(1)
+		sleep(30 * s)
+		assert.Zero(t, lock.lose.Load(), "an update was lost")
+		assert.True(t, a.IsLeader())
+		assert.Len(t, a.runs(), 1)
+	})
+}
+
+// losingLock loses some updates: nothing is heard of them.
+type losingLock struct {
+	onlyInterface
+	lose atomic.Int32
+}
+
+func (l *losingLock) Update(ctx context.Context, r rl.LeaderElectionRecord) error {
+	if l.lose.Load() > 0 {
+		l.lose.Add(-1)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return l.onlyInterface.Update(ctx, r)
 }
