@@ -97,7 +97,7 @@ func (w *World) restore(random *rand.Rand) {
 		}
 	}
 	w.store.restore(earlier, w.now())
-	w.token = 0
+	w.token, w.lastRestore = 0, w.now()
 	w.note("someone", "RESTORES a backup: version %s again, held by %q", earlier.ResourceVersion, earlier.Record.HolderIdentity)
 	w.endWatches(errRefused)
 }

@@ -78,7 +78,7 @@ const All = features - 1
 
 // Standard are the features that a world draws from when it is not told what to
 // have.
-const Standard = All &^ Restores
+const Standard = All
 
 func (f Feature) String() string {
 	var names []string

@@ -174,8 +174,8 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 		}
 		p.confirmed, p.heard = s.sent, w.now()
 	}
-	if mine && s.claim && !p.leading && (kind == "write" || w.has(Strict)) && !s.edited && s.sent.After(p.campaigns) && s.position == w.store.current().position {
-		p.mustLead(s)
+	if mine && s.claim && !p.leading && (kind == "write" || w.has(Strict)) && !p.catchingUp(kind) && !s.edited && s.sent.After(p.campaigns) && s.position == w.store.current().position {
+		p.mustLead(s, kind)
 	}
 	if !mine && p.leading && kind != "watch" && sent > p.work.since && !(s.author == p && s.dubious) && s.before != p {
 		p.mustEnd(kind)
@@ -186,8 +186,14 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 	}
 }
 
+// catchingUp reports whether what a watch tells may wait for a read: a lock over
+// HTTP reads what came before its watch, once that is open.
+func (p *Process) catchingUp(kind string) bool {
+	return kind == "watch" && p.world.has(HTTP) && (p.stream == nil || p.world.now()-p.stream.opened < p.attempt())
+}
+
 // mustLead checks that a claim that is known to have succeeded begins a term.
-func (p *Process) mustLead(s state) {
+func (p *Process) mustLead(s state, kind string) {
 	w, terms, campaigns := p.world, p.terms, p.campaigns
 	if p.clock.fastest(s.sent) >= p.Timing.Term()-2*time.Millisecond {
 		return // too late
@@ -200,7 +206,7 @@ func (p *Process) mustLead(s state) {
 		defer w.mu.Unlock()
 		if p.terms == terms && p.campaigns.Equal(campaigns) && !p.cancelled && !p.returned && !p.dead() && !p.host.paused() && !w.over &&
 			w.store.current().position == s.position {
-			w.violated("takeover", p, "was told that its claim succeeded, and does not lead")
+			w.violated("takeover", p, "was told by a %s that its claim succeeded, and does not lead", kind)
 		}
 	})
 }

@@ -66,7 +66,9 @@ func (p *Process) late(s state) {
 }
 
 // unhindered reports whether nothing kept the candidate from learning of s, by
-// its watch, and from acting on it.
+// its watch, and from acting on it. What a watch shows after a restore is older
+// than what was seen, until a read has shown that this is the present: one that
+// comes with every lease.
 func (p *Process) unhindered(s state) bool {
 	w := p.world
 	since := w.now() - p.sight.may
@@ -74,7 +76,7 @@ func (p *Process) unhindered(s state) bool {
 	stream := p.stream
 	return stream != nil && !stream.silent && stream.lag == 0 && stream.opened < s.committed &&
 		!p.host.plain && (p.clock.grain == 0 || w.has(Strict)) && p.host.clearFor(calls+since) &&
-		w.lastEdit < p.sight.may-8*calm && p.joined < s.committed && p.host.disturbed() < s.committed &&
+		w.lastEdit < p.sight.may-8*calm && w.lastRestore < s.committed-p.clock.truly(4*p.Timing.Lease) && p.joined < s.committed && p.host.disturbed() < s.committed &&
 		w.now()-p.resigned > 2*p.clock.truly(p.Timing.Lease)
 }
 

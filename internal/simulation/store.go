@@ -128,14 +128,17 @@ func (s *store) put(next state) state {
 	return next
 }
 
-// restore makes an earlier state the current one, under its old version. Those
-// who knew of it know of it again: it is a new record. Whoever wrote it
-// may lead on if he leads now; for others, he has just been seen.
+// restore makes an earlier state the current one, under its old version. If the
+// record has been written since, it is a new one: those who knew of it know of it
+// again. Whoever wrote it may lead on if he leads now; for others, he has just
+// been seen.
 func (s *store) restore(earlier state, at time.Duration) {
 	earlier.committed = at
-	earlier.record = s.nextRecord()
-	if earlier.author != nil {
-		earlier.author, earlier.before = nil, earlier.author
+	if earlier.record != s.current().record {
+		earlier.record = s.nextRecord()
+		if earlier.author != nil {
+			earlier.author, earlier.before = nil, earlier.author
+		}
 	}
 	s.revision = earlier.version / epochs
 	s.epoch++

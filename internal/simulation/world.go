@@ -71,7 +71,9 @@ type World struct {
 	// Lease was created last, and from when on processes may start (limits in
 	// the package comment).
 	lastEdit, lastCreate, fresh time.Duration
-	running                     sync.WaitGroup
+	// lastRestore is when a backup was restored last.
+	lastRestore time.Duration
+	running     sync.WaitGroup
 }
 
 // New returns the world of options. It must be called in a synctest bubble.
@@ -82,7 +84,7 @@ func New(options Options) *World {
 	if options.Reference {
 		w.timing = usual[random.IntN(wholeSeconds)]
 	}
-	w.lastEdit, w.lastCreate = -time.Hour, -time.Hour
+	w.lastEdit, w.lastCreate, w.lastRestore = -time.Hour, -time.Hour, -time.Hour
 	w.result.Overlaps = map[Cause]int{}
 	w.feature(w.random("features"))
 	w.populate(random)
