@@ -172,7 +172,7 @@ func (w *World) delete() {
 	}
 	w.note("someone", "DELETES the Lease")
 	w.store.delete(w.now())
-	w.fresh = w.now()
+	w.fresh, w.lastEdit = w.now(), w.now()
 	slowest := &Clock{ppm: million - w.timing.Tolerance()}
 	for _, h := range w.hosts {
 		w.fresh = max(w.fresh, w.now()+slowest.truly(h.timing.Lease), h.wakes+slowest.truly(h.timing.Lease))

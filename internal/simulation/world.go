@@ -67,7 +67,7 @@ type World struct {
 	result   Result
 	over     bool
 	token    uint64
-	// lastEdit, lastCreate and fresh are when labels were edited last, when a
+	// lastEdit, lastCreate and fresh are when the Lease was edited or deleted last, when a
 	// Lease was created last, and from when on processes may start (limits in
 	// the package comment).
 	lastEdit, lastCreate, fresh time.Duration
