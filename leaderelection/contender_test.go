@@ -61,6 +61,9 @@ func contend(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectionCon
 	if _, spread := lock.(*claims); !spread {
 		c.random = func() float64 { return 0 } // renewals come RetryPeriod apart from the first on
 	}
+	if clk, ok := cfg.Clock.(watched); ok {
+		c.clocks = func() *clockWatch { return clk.watch }
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	c.cancel = cancel
 	go func() {

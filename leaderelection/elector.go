@@ -23,6 +23,7 @@ type LeaderElector struct {
 	lock    *callsLock
 	clock   timepiece
 	random  func() float64
+	clocks  func() *clockWatch
 	metrics leaderMetricsAdapter
 	writes  *ledger
 	running atomic.Bool
@@ -65,6 +66,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		metrics: newLeaderMetrics(),
 		writes:  newLedger(config.Lock.Identity()),
 	}
+	le.clocks = le.clock.watch
 	le.metrics.leaderOff(config.Name)
 	return le, nil
 }

@@ -31,6 +31,24 @@ func (i instant) fastest(earlier instant) time.Duration {
 	return max(i.mono.Sub(earlier.mono), i.boot-earlier.boot, i.wall.Sub(earlier.wall))
 }
 
+// leap is by how much clocks may differ without having leapt: readings are not
+// taken at the same moment.
+const leap = 5 * time.Millisecond
+
+// leapt reports whether any clock has gone forward or back against the steady one
+// between earlier and i.
+func (i instant) leapt(earlier instant) bool {
+	steady := i.steady(earlier)
+	if (i.wall.Sub(earlier.wall) - steady).Abs() > leap {
+		return true
+	}
+	return i.boot != 0 && (i.boot-earlier.boot-steady).Abs() > leap
+}
+
+// ahead reports whether some clock counts more from earlier to i than the steady
+// one.
+func (i instant) ahead(earlier instant) bool { return i.fastest(earlier)-i.steady(earlier) > leap }
+
 // timepiece is where all time comes from.
 type timepiece struct {
 	clock.WithDelayedExecution

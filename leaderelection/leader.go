@@ -50,6 +50,8 @@ type leadership struct {
 	// clocks. doubt ends a term in doubt.
 	end, due, compare, doubt clock.Timer
 	inDoubt                  bool
+	// clocks tells of leaps; nil where compare has to find them.
+	clocks *clockWatch
 }
 
 // lead does the leader's part until its term has ended. The lease is not released
@@ -89,7 +91,11 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	defer l.compare.Stop()
 	defer l.doubt.Stop()
 	defer l.patience.Stop()
-	if le.clock.mayLeap() {
+	if l.clocks = le.clocks(); l.clocks != nil {
+		l.clocks.add(term)
+		defer l.clocks.remove(term)
+		term.doubt() // they may have leapt since its write was sent
+	} else if le.clock.mayLeap() {
 		l.compare.Reset(compareClocks)
 	}
 
@@ -124,7 +130,6 @@ func (l *leadership) run(ctx context.Context) {
 		case <-l.due.C():
 			l.renew()
 		case <-l.compare.C():
-			l.compare.Reset(compareClocks)
 			l.compareTimes()
 		case <-l.term.doubted:
 			l.compareTimes()
@@ -249,19 +254,18 @@ func (l *leadership) take(o outcome) {
 	l.due.Reset(max(0, l.le.timing.retry-now.steady(l.term.lastSent())))
 }
 
-// compareClocks is how often the clocks are compared: often enough that work is
-// told of a suspension that has cost it the lease within 100 ms of its end.
-// decideDoubt is how long a term may then be in doubt.
-const (
-	compareClocks = 40 * time.Millisecond
-	decideDoubt   = 50 * time.Millisecond
-)
+// decideDoubt is how long a term may be in doubt once that is known.
+const decideDoubt = 50 * time.Millisecond
 
 // compareTimes renews at once where a clock that counts suspension says that it
 // is time to, and sees to it that a term which is over by such a clock ends
-// unless the renewal succeeds (rule 7 of the design).
+// unless the renewal succeeds (rule 7 of the design). Once the clocks have leapt,
+// they are compared again and again until the term counts from after the leap.
 func (l *leadership) compareTimes() {
 	now := l.le.clock.now()
+	if l.clocks == nil && l.le.clock.mayLeap() || now.ahead(l.term.lastSent()) {
+		l.compare.Reset(compareClocks)
+	}
 	doubted := l.inDoubt
 	l.inDoubt = l.term.inDoubt(now)
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -24,25 +25,30 @@ func lasting(lease, deadline, retry time.Duration) func(*LeaderElectionConfig) {
 
 func TestWorkIsToldOfASuspensionWithin100MillisecondsOfItsEnd(t *testing.T) {
 	for name, lease := range map[string]time.Duration{"short": s, "default": 15 * s, "long": time.Hour} {
-		t.Run(name, func(t *testing.T) {
-			within(t, func(t *testing.T) {
-				lock := newMemory().lock("a")
-				clk := suspending{began: time.Now(), asleep: new(atomic.Int64)}
-				a := contend(t, lock, lasting(lease, lease*2/3, lease*2/15), func(c *LeaderElectionConfig) { c.Clock = clk })
-				sleep(lease)
-				for range 20 { // with a network
+		for who, clockOf := range map[string]func(suspending) clock.WithDelayedExecution{
+			"by a timer of its own": func(c suspending) clock.WithDelayedExecution { return c },
+			"by a shared watch":     func(c suspending) clock.WithDelayedExecution { return watchedBy(c) },
+		} {
+			t.Run(name+" "+who, func(t *testing.T) {
+				within(t, func(t *testing.T) {
+					lock := newMemory().lock("a")
+					clk := suspending{began: time.Now(), asleep: new(atomic.Int64)}
+					a := contend(t, lock, lasting(lease, lease*2/3, lease*2/15), func(c *LeaderElectionConfig) { c.Clock = clockOf(clk) })
+					sleep(lease)
+					for range 20 { // with a network
+						clk.asleep.Add(int64(10 * lease))
+						sleep(137 * ms)
+						require.True(t, a.IsLeader(), "nobody led meanwhile, and the term goes on")
+					}
+					lock.with(func(l *memoryLock) { l.cut = true })
 					clk.asleep.Add(int64(10 * lease))
-					sleep(137 * ms)
-					require.True(t, a.IsLeader(), "nobody led meanwhile, and the term goes on")
-				}
-				lock.with(func(l *memoryLock) { l.cut = true })
-				clk.asleep.Add(int64(10 * lease))
-				woke := time.Now()
-				sleep(s)
-				assert.LessOrEqual(t, a.runs()[0].cancelled.Sub(woke), 100*ms)
-				assert.Equal(t, InDoubt, a.why(t).Reason)
+					woke := time.Now()
+					sleep(s)
+					assert.LessOrEqual(t, a.runs()[0].cancelled.Sub(woke), 100*ms)
+					assert.Equal(t, InDoubt, a.why(t).Reason)
+				})
 			})
-		})
+		}
 	}
 }
 
