@@ -102,6 +102,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 			return w
 		}
 		c.settle(seen)
+		c.supersede(seen)
 		switch what, pause := c.next(seen, now); what {
 		case write:
 			c.claim(ctx, seen)
@@ -311,6 +312,17 @@ func (c *candidacy) settle(seen observation) {
 		c.failClaim(l.err) // only labels, say, were edited
 	} else {
 		c.claimAgain() // somebody was faster
+	}
+}
+
+// supersede sees to it that nothing which this elector has sent counts any more
+// once another's write is seen that it has not claimed the lease on.
+func (c *candidacy) supersede(seen observation) {
+	if c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
+		return
+	}
+	if verdict, _ := c.writes.judge(seen.snapshot); verdict == others || verdict == imposters {
+		c.writes.supersede()
 	}
 }
 

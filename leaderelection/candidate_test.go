@@ -780,3 +780,63 @@ func TestAClaimOnTheAbsenceOfALeaseThatWasNotSeenWaitsAnew(t *testing.T) {
 		assert.GreaterOrEqual(t, a.runs()[0].from.Sub(began), 15*s)
 	})
 }
+
+func TestAWriteOfAnEarlierTermThatABackupBringsBackIsWaitedForLikeAnyones(t *testing.T) {
+	for name, back := range map[string]func(m *memory, backup rl.Snapshot){
+		"restored": func(m *memory, backup rl.Snapshot) { m.mu.Lock(); defer m.mu.Unlock(); m.state = backup },
+		"replaced": func(m *memory, backup rl.Snapshot) { m.edit(func(s *rl.Snapshot) { *s = backup }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range 20 { // a polls, be it before or after b's next renewal
+				within(t, func(t *testing.T) {
+					m := newMemory()
+					first, second := m.lock("a"), m.lock("b")
+					first.watchErr = apierrors.NewForbidden(leases, "it", errors.New("no"))
+					a := contend(t, first, func(c *LeaderElectionConfig) { c.ContendAgain = true })
+					sleep(5 * s)
+					first.with(func(l *memoryLock) { l.cut = true })
+					backup := m.now()
+					b := contend(t, second)
+					sleep(30 * s)
+					first.with(func(l *memoryLock) { l.cut = false })
+					sleep(20*s + time.Duration(i)*100*ms)
+					require.True(t, b.IsLeader())
+					second.with(func(l *memoryLock) { l.cut = true })
+					back(m, backup)
+					for range 200 {
+						sleep(100 * ms)
+						require.False(t, a.IsLeader() && b.IsLeader(), "two leaders")
+					}
+					assert.True(t, a.IsLeader())
+				})
+			}
+		})
+	}
+}
+
+// endlessWatch is a lock whose watches tell nothing and never return, whatever
+// their contexts, before end is closed.
+type endlessWatch struct {
+	*memoryLock
+	end chan struct{}
+}
+
+func (l endlessWatch) Watch(context.Context, rl.Snapshot, func(rl.Snapshot)) error {
+	<-l.end
+	return nil
+}
+
+func TestWatchesThatDoNotReturnKeepNobodyFromTakingOver(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := endlessWatch{m.lock("b"), make(chan struct{})}
+		defer close(lock.end)
+		a := contend(t, m.lock("a"))
+		sleep(s)
+		b := contend(t, lock)
+		sleep(5 * time.Minute)
+		a.cancel()
+		sleep(20 * s)
+		assert.True(t, b.IsLeader())
+	})
+}

@@ -121,6 +121,15 @@ func (l *ledger) endTerm() {
 	l.term++
 }
 
+// supersede forgets every write, since another's has been seen after them: what
+// shows one of them from now on is a backup, or was copied by hand, and whoever
+// has written in between may lead still.
+func (l *ledger) supersede() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writes = nil
+}
+
 // disown forgets every write, before a release leaves: what the record shows
 // from now on is waited for like anyone's, since the release may come at any
 // time. It returns the judge by what was known until then.

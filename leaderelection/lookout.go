@@ -17,12 +17,15 @@ import (
 // lock has one and RBAC allows it, by reads where not, and by a read on a new
 // connection when the watch has been silent for longer than renewals should be.
 type lookout struct {
-	lock   rl.Versioned
-	calls  *background
-	timing timing
-	clock  timepiece
-	random func() float64
-	trace  *Trace
+	lock  rl.Versioned
+	calls *background
+	// streams are the watches: one that does not return keeps no read and no claim
+	// from being made.
+	streams *background
+	timing  timing
+	clock   timepiece
+	random  func() float64
+	trace   *Trace
 	// changed is called for every new record, in order. It must not block.
 	changed func(rl.Snapshot)
 
@@ -53,7 +56,7 @@ type lookout struct {
 
 func (le *LeaderElector) newLookout(changed func(rl.Snapshot)) *lookout {
 	return &lookout{
-		lock: le.lock, calls: newBackground(le.clock), timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
+		lock: le.lock, calls: newBackground(le.clock), streams: newBackground(le.clock), timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
 		changed: changed, news: make(chan struct{}, 1),
 	}
 }
@@ -289,7 +292,7 @@ func (l *lookout) watch(ctx context.Context, from rl.Snapshot) error {
 	defer restart()
 	l.setRestart(restart)
 	defer l.setRestart(nil)
-	_, err := l.calls.run(ctx, func(ctx context.Context) (rl.Snapshot, error) {
+	_, err := l.streams.run(ctx, func(ctx context.Context) (rl.Snapshot, error) {
 		return rl.Snapshot{}, l.lock.Watch(ctx, from, func(state rl.Snapshot) {
 			if ctx.Err() == nil { // else another watch may tell newer things already
 				l.deliver(state)

@@ -102,10 +102,8 @@ func (p *plainLock) state(record rl.LeaderElectionRecord, raw string) rl.Snapsho
 // ctx, whichever is first: a lock that never returns costs its caller no more
 // than the bound of the call, and those after it theirs.
 func (p *plainLock) take(ctx context.Context, call func(context.Context) (rl.Snapshot, error)) (rl.Snapshot, error) {
-	select {
-	case p.turn <- struct{}{}:
-	case <-ctx.Done():
-		return rl.Snapshot{}, context.Cause(ctx)
+	if err := p.queue(ctx); err != nil {
+		return rl.Snapshot{}, err
 	}
 	type answer struct {
 		state rl.Snapshot
@@ -127,6 +125,29 @@ func (p *plainLock) take(ctx context.Context, call func(context.Context) (rl.Sna
 		return a.state, a.err
 	case <-time.After(moment):
 		return rl.Snapshot{}, context.Cause(ctx)
+	}
+}
+
+// queue waits for the turn. A call that had to wait for another gives that one's
+// caller a moment to do without it: a lock may be as slow as it was, and deaf to
+// the end of a context.
+func (p *plainLock) queue(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case <-ctx.Done():
+		<-p.turn
+		return context.Cause(ctx)
+	case <-time.After(moment):
+		return nil
 	}
 }
 

@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -169,4 +170,45 @@ func (l *losingLock) Update(ctx context.Context, r rl.LeaderElectionRecord) erro
 		return ctx.Err()
 	}
 	return l.onlyInterface.Update(ctx, r)
+}
+
+// deafPlain is a lock whose every call takes as long, whatever its context.
+type deafPlain struct {
+	*interfaceLock
+	takes time.Duration
+}
+
+func (l *deafPlain) Get(ctx context.Context) (*rl.LeaderElectionRecord, []byte, error) {
+	time.Sleep(l.takes)
+	return l.interfaceLock.Get(ctx)
+}
+
+func (l *deafPlain) Create(ctx context.Context, r rl.LeaderElectionRecord) error {
+	time.Sleep(l.takes)
+	return l.interfaceLock.Create(ctx, r)
+}
+
+func (l *deafPlain) Update(ctx context.Context, r rl.LeaderElectionRecord) error {
+	time.Sleep(l.takes)
+	return l.interfaceLock.Update(ctx, r)
+}
+
+func TestAPlainLockThatIsSlowAndDeafKeepsItsLeader(t *testing.T) {
+	for _, of := range []timing{{15 * s, 10 * s, 2 * s}, {15 * s, 10 * s, 500 * ms}, {60 * s, 40 * s, 5 * s}} {
+		for part := range time.Duration(10) {
+			t.Run(fmt.Sprintf("%v,%d of ten", of.lease, part), func(t *testing.T) {
+				within(t, func(t *testing.T) {
+					lock := &deafPlain{&interfaceLock{memoryLock: newMemory().lock("a")}, of.term() / 2 * part / 10}
+					a := contend(t, onlyInterface{lock}, func(c *LeaderElectionConfig) {
+						c.LeaseDuration, c.RenewDeadline, c.RetryPeriod = of.lease, of.deadline, of.retry
+					})
+					sleep(10 * time.Minute)
+					assert.True(t, a.IsLeader(), "at %v", lock.takes)
+					assert.Len(t, a.runs(), 1)
+					a.cancel()
+					sleep(of.term()) // what it has called returns
+				})
+			})
+		}
+	}
 }

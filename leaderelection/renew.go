@@ -42,8 +42,10 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	case verdict == nobodys:
 		return outcome{lost: &TermEnded{Reason: LeaseDeleted}}, true
 	case verdict == others:
+		r.le.writes.supersede()
 		return outcome{lost: &TermEnded{Reason: Taken, Holder: holder}}, true
 	case verdict == imposters:
+		r.le.writes.supersede()
 		return outcome{lost: &TermEnded{Reason: SameIdentity, Holder: holder}}, true
 	case r.le.config.Coordinated && preferred != "":
 		return outcome{lost: &TermEnded{Reason: EndOfTerm, Holder: preferred}}, true

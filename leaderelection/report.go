@@ -112,9 +112,16 @@ func (q *callQueue) add(f func()) {
 }
 
 func (q *callQueue) drain() {
+	ended := false
+	defer func() {
+		if !ended {
+			go q.drain() // a call ended its goroutine, as a test's FailNow does
+		}
+	}()
 	for f := q.next(); f != nil; f = q.next() {
 		f()
 	}
+	ended = true
 }
 
 // next takes the next function off the queue. When there is none, it returns nil

@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -111,5 +112,21 @@ func TestOnNewLeaderIsNotToldTheSameHolderTwice(t *testing.T) {
 			assert.NotEqual(t, told[i], told[i+1])
 		}
 		assert.Equal(t, "y", told[len(told)-1])
+	})
+}
+
+func TestACallbackThatEndsItsGoroutineIsCalledAgain(t *testing.T) {
+	within(t, func(t *testing.T) {
+		var saw []string
+		a := contend(t, newMemory().lock("a"), givesUp, func(c *LeaderElectionConfig) {
+			c.Callbacks.OnNewLeader = func(id string) {
+				saw = append(saw, id)
+				runtime.Goexit() // as a test's FailNow does
+			}
+		})
+		sleep(s)
+		a.cancel()
+		sleep(s)
+		assert.Equal(t, []string{"a", ""}, saw)
 	})
 }
