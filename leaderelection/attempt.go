@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 
-	"github.com/holdfast-go/holdfast/dialer"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -283,7 +282,7 @@ func (c *call) run(ctx context.Context, lock *callsLock) {
 	defer c.end()
 	got := answer{call: c}
 	if c.fresh || !c.write {
-		ctx = dialer.FreshConnection(ctx)
+		ctx = rl.OnNewConnection(ctx)
 	}
 	if c.write {
 		got.state, got.err = lock.writeNow(ctx, c.base, c.entry)

@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 
-	"github.com/holdfast-go/holdfast/dialer"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -399,7 +398,7 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 		c.last.cancel()
 	}
 	for n := 1; ; n++ {
-		state, err = c.calls.run(dialer.FreshConnection(ctx), c.lock.Read)
+		state, err = c.calls.run(rl.OnNewConnection(ctx), c.lock.Read)
 		if err == nil {
 			if _, ours = c.writes.find(state); ours {
 				return state, true, nil
@@ -429,7 +428,7 @@ func (c *candidacy) release(ctx context.Context, state rl.Snapshot) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		stands, readErr := c.calls.run(dialer.FreshConnection(ctx), c.lock.Read)
+		stands, readErr := c.calls.run(rl.OnNewConnection(ctx), c.lock.Read)
 		if readErr != nil {
 			continue
 		}

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 
-	"github.com/holdfast-go/holdfast/dialer"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -229,7 +228,7 @@ func (l *lookout) read(ctx context.Context, bound time.Duration) error {
 	ctx, cancel := l.clock.within(ctx, bound)
 	defer cancel()
 	if restart != nil {
-		ctx = dialer.FreshConnection(ctx)
+		ctx = rl.OnNewConnection(ctx)
 	}
 	state, err := l.calls.run(ctx, l.lock.Read)
 	if err != nil {
