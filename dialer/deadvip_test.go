@@ -90,7 +90,9 @@ func TestOwnDialHasTheTimeForItsSecondAddress(t *testing.T) {
 				require.NoError(t, put(t, rt))
 				assert.Less(t, time.Since(start), perAddress+time.Second)
 				t.Logf("figure: own dial, first of two addresses dead, %s: %d dials", name, dials.Load())
-				assert.LessOrEqual(t, dials.Load(), int64(20))
+				// One for each attempt that the budget of one call has room for. How many
+				// there are depends on how hedges and dials fall in with each other.
+				assert.LessOrEqual(t, dials.Load(), int64(24))
 				utilnet.CloseIdleConnectionsFor(rt)
 				time.Sleep(time.Minute) // virtual: late dials and the server end
 			})
