@@ -49,9 +49,10 @@ type attempt struct {
 	// hurried says that connections may have died.
 	hurried bool
 	// failures counts the calls that failed; looked is that a read was answered
-	// and settled nothing.
+	// and settled nothing; stale is that state is known to be gone.
 	failures int
 	looked   bool
+	stale    bool
 	lastErr  error
 }
 
@@ -108,7 +109,7 @@ func (t timing) patience() time.Duration {
 // begin readies what another attempt has used.
 func (a *attempt) begin(state rl.Snapshot, hurried bool) {
 	a.state, a.hurried = state, hurried
-	a.failures, a.looked, a.lastErr = 0, false, nil
+	a.failures, a.looked, a.stale, a.lastErr = 0, false, false, nil
 }
 
 // run tries until the goal is reached, the lease is known to be lost, or ctx
@@ -160,7 +161,7 @@ func (a *attempt) take(ctx context.Context, got answer) (outcome, bool) {
 		return a.goal.written(got.state, got.call.entry.Mark, got.call.sent), true
 	}
 	o, settled := a.goal.read(got.state)
-	a.state = got.state
+	a.state, a.stale = got.state, false
 	if !settled {
 		// The API answers, and no write has arrived: it was lost on its way, or was
 		// based on what someone has edited since.
@@ -180,6 +181,9 @@ func (a *attempt) fail(ctx context.Context, got answer) {
 		a.goal.failed(got.err)
 		if a.failures == 1 || !refusedOutright(got.err) {
 			next = look
+		}
+		if apierrors.IsConflict(got.err) && got.call.base.ResourceVersion == a.state.ResourceVersion {
+			a.stale = true
 		}
 	}
 	asked := retryAfter(got.err)
@@ -211,6 +215,9 @@ func refusedOutright(err error) bool {
 // become of it. Where looks are answered and show nothing, the API is slow with
 // writes, and looking more often would only make it slower.
 func (a *attempt) do(ctx context.Context, what action) {
+	if a.stale {
+		what = look // a write on a state that is gone is refused
+	}
 	c := &call{answers: a.answers, over: a.over}
 	if what == send {
 		c.write, c.base, c.sent = true, a.state, a.clock.now()

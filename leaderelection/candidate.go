@@ -198,6 +198,9 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 // never.
 func (c *candidacy) appointedIn(seen observation, now instant) time.Duration {
 	record := seen.snapshot.Record
+	if seen.snapshot.Stated.Describes(record) && !c.writes.left(seen.snapshot) {
+		return never // a claim of another process of this name, not an appointment
+	}
 	if record.HolderIdentity == c.lock.Identity() && record.PreferredHolder == "" && now.steady(seen.seen) < seen.opens() {
 		return 0
 	}

@@ -2,6 +2,8 @@ package leaderelection
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,4 +122,75 @@ func TestAnAPIThatAnswersOneCallInFourKeepsItsLeader(t *testing.T) {
 		assert.True(t, a.IsLeader())
 		assert.Len(t, a.runs(), 1)
 	})
+}
+
+// conflicted is a lock whose calls are counted while trouble lasts: the first
+// write is committed and never answered, the first read fails late, the second at
+// once, and what comes after is answered.
+type conflicted struct {
+	*memoryLock
+	late time.Duration
+
+	mu            sync.Mutex
+	trouble       bool
+	writes, reads int
+	calls         []string
+}
+
+func (l *conflicted) count(n *int, what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.trouble {
+		return 0
+	}
+	*n++
+	l.calls = append(l.calls, what)
+	return *n
+}
+
+func (l *conflicted) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	n := l.count(&l.writes, "write")
+	state, err := l.memoryLock.Write(ctx, base, next)
+	if n == 1 {
+		<-ctx.Done()
+		return rl.Snapshot{}, ctx.Err()
+	}
+	return state, err
+}
+
+func (l *conflicted) Read(ctx context.Context) (rl.Snapshot, error) {
+	switch l.count(&l.reads, "read") {
+	case 1:
+		sleep(l.late)
+		return rl.Snapshot{}, errors.New("reset")
+	case 2:
+		return rl.Snapshot{}, errors.New("reset")
+	}
+	return l.memoryLock.Read(ctx)
+}
+
+func TestAConflictIsLookedIntoWhateverElseFailsMeanwhile(t *testing.T) {
+	for late := 2 * s; late < 2*s+600*ms; late += 20 * ms { // about when the conflict comes
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			lock := &conflicted{memoryLock: m.lock("a"), late: late}
+			a := contend(t, lock)
+			sleep(3 * s)
+			lock.mu.Lock()
+			lock.trouble = true
+			lock.mu.Unlock()
+			sleep(20 * s)
+			assert.Len(t, a.runs(), 1)
+			assert.True(t, a.IsLeader())
+			lock.mu.Lock()
+			defer lock.mu.Unlock()
+			second := 0
+			for writes := 0; writes < 2; second++ {
+				if lock.calls[second] == "write" {
+					writes++
+				}
+			}
+			assert.Equal(t, "read", lock.calls[second], "after the conflict, %v: %v", late, lock.calls[:second+1])
+		})
+	}
 }

@@ -177,7 +177,8 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 	if mine && s.claim && !p.leading && (kind == "write" || w.has(Strict)) && !p.catchingUp(kind) && !s.edited && s.sent.After(p.campaigns) && s.position == w.store.current().position {
 		p.mustLead(s, kind)
 	}
-	if !mine && p.leading && kind != "watch" && sent > p.work.since && !(s.author == p && s.dubious) && s.before != p {
+	// Over HTTP an answer may come for an attempt that its call has given up.
+	if !mine && p.leading && kind != "watch" && !w.has(HTTP) && sent > p.work.since && !(s.author == p && s.dubious) && s.before != p {
 		p.mustEnd(kind)
 	}
 	p.sees(s)
@@ -245,9 +246,10 @@ func (p *Process) termEnds(tenure Tenure) {
 	case w.options.Reference:
 	case since > length+exactly && w.now()-p.host.woke > noticed:
 		w.violated("length of a term", p, "led for %v after its last renewal was sent, not %v", since, length)
-	case reason == RenewDeadline && since < length-exactly && !p.host.plain && calm:
+	case reason == RenewDeadline && since < length-exactly && !p.host.plain && !w.has(HTTP) && calm:
 		// (The calls of a plain lock take turns: a write may leave some time after
-		// the elector meant to send it, and counts from then.)
+		// the elector meant to send it, and counts from then. Over HTTP an answer may
+		// come for an attempt that its call has given up.)
 		w.violated("length of a term", p, "gave up %v after its last renewal was sent, not %v", since, length)
 	case reason == RenewDeadline && p.host.bearable() && !p.host.deaf:
 		w.violated("the lease is kept", p, "lost it although its requests could have been answered for %v", w.now()-p.host.since)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// noticed is how soon after its process runs again an elector knows that its
-// term is over.
+// noticed is how soon after its process runs again, or after the end of its term
+// where that comes later, an elector knows that its term is over: by its own clock,
+// which its timers follow.
 const noticed = 100 * time.Millisecond
 
 // pause stops the host's process, or suspends the host, for d; the mutex is held.
@@ -45,18 +46,20 @@ func (h *Host) wake() {
 		return
 	}
 	me, terms, confirmed := p.work, p.terms, p.confirmed
-	if p.clock.fastest(confirmed) < p.Timing.Term() && p.leading {
+	left := max(0, p.Timing.Term()-p.clock.fastest(confirmed))
+	if left > noticed && p.leading {
 		return // what time is left is the work's to stop in, as ever
 	}
-	me.excused = w.now() + noticed + h.slack
-	time.AfterFunc(noticed, func() {
+	late := p.clock.truly(left + noticed)
+	me.excused = w.now() + late + h.slack
+	time.AfterFunc(late, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if p.terms == terms && p.leading && !p.dead() && !w.over && !h.paused() && p.confirmed.Equal(confirmed) {
 			w.violated("waking", p, "leads on %v after waking past the end of its term", noticed)
 		}
 	})
-	time.AfterFunc(noticed+h.slack+time.Microsecond, func() {
+	time.AfterFunc(late+h.slack+time.Microsecond, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, other := range w.inside {

@@ -69,6 +69,8 @@ func (p *Process) late(s state) {
 // its watch, and from acting on it. What a watch shows after a restore is older
 // than what was seen, until a read has shown that this is the present: one that
 // comes with every lease.
+//
+// An edit that a webhook has rewritten may look like a renewal.
 func (p *Process) unhindered(s state) bool {
 	w := p.world
 	since := w.now() - p.sight.may
@@ -76,7 +78,7 @@ func (p *Process) unhindered(s state) bool {
 	stream := p.stream
 	return stream != nil && !stream.silent && stream.lag == 0 && stream.opened < s.committed &&
 		!p.host.plain && (p.clock.grain == 0 || w.has(Strict)) && p.host.clearFor(calls+since) &&
-		w.lastEdit < p.sight.may-8*calm && w.lastRestore < s.committed-p.clock.truly(4*p.Timing.Lease) && p.joined < s.committed && p.host.disturbed() < s.committed &&
+		w.lastEdit < p.sight.may-8*calm && (w.lastEdit == 0 || !w.has(Webhook)) && w.lastRestore < s.committed-p.clock.truly(4*p.Timing.Lease) && p.joined < s.committed && p.host.disturbed() < s.committed &&
 		w.now()-p.resigned > 2*p.clock.truly(p.Timing.Lease)
 }
 

@@ -100,6 +100,9 @@ func (w *World) feature(random *rand.Rand) {
 	default:
 		w.features = cmp.Or(w.options.Features, Standard).some(random)
 	}
+	if w.has(Coordinated) { // contenders have an object each there, by their identity
+		w.features &^= SharedIdentity
+	}
 	w.rewrites = drawRewriting(random)
 	w.strikes = w.featured()
 }
