@@ -182,6 +182,30 @@ func TestADurationEditedByHandMovesNobodysDeadline(t *testing.T) {
 	}
 }
 
+// One who comes between two edits has not seen what the holder wrote, but what the
+// holder has stated is still there.
+func TestADurationAndARenewTimeEditedByHandMoveNobodysDeadline(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := m.lock("a")
+		leader := contend(t, a)
+		sleep(3 * s)
+		a.with(func(l *memoryLock) { l.cut = true })
+		m.edit(func(state *rl.Snapshot) { state.Record.LeaseDurationSeconds = 1 })
+		b := contend(t, m.lock("b"))
+		sleep(s)
+		m.edit(func(state *rl.Snapshot) {
+			state.Record.RenewTime = metav1.NewTime(state.Record.RenewTime.Add(s))
+			state.Duration = s // as a lock tells it that finds the statement not to describe the record
+		})
+		edited := time.Now()
+		sleep(40 * s)
+		require.Len(t, b.runs(), 1)
+		assert.False(t, b.runs()[0].from.Before(leader.runs()[0].cancelled))
+		assert.WithinDuration(t, edited.Add(15*s), b.runs()[0].from, soon)
+	})
+}
+
 func TestAnEditThatIsNoRenewalDoesNotStartTheWaitAnew(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m := newMemory()

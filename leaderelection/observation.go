@@ -152,6 +152,11 @@ func (t timing) heldFor(state rl.Snapshot) time.Duration {
 	} else if state.Record.LeaseDurationSeconds > math.MaxInt32 {
 		lease = longestLease // beyond what can be counted, whatever was made of it
 	}
+	if holder := state.Record.HolderIdentity; holder != "" && holder == state.Stated.Holder {
+		// The times were edited by hand or by admission, or a peer of this name has
+		// left the statement in place: it may still be the holder's word.
+		lease = max(lease, state.Stated.Duration)
+	}
 	switch {
 	case !state.Exists():
 		return 0
