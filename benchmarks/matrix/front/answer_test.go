@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the error of a connection that ends with GOAWAY is looked at as it is, without what net/http tries again
+
 package front
 
 import (

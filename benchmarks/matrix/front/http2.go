@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 a connection with a window of its own is served by itself, which net/http does not offer
+
 package front
 
 import (
