@@ -272,7 +272,10 @@ func (l *leadership) compareTimes() {
 	case l.inDoubt && !doubted:
 		l.doubt.Reset(decideDoubt)
 		if l.trying {
-			l.hurry <- struct{}{} // it holds one, and this is its only sender
+			select {
+			case l.hurry <- struct{}{}:
+			default: // it has been told, and has not heard yet
+			}
 		}
 	case !l.inDoubt && doubted:
 		l.doubt.Stop()

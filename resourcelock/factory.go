@@ -138,7 +138,7 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 		bound:   budget.Answer,
 		names:   map[string]map[string]int{},
 	}
-	if config.Transport == nil { // a transport of the user's own is theirs to close
+	if config.Transport == nil { // of a transport of the user's own the dialer closes its clone
 		runtime.AddCleanup(f, closeIdleConnections, transportOf(client))
 	}
 	return f, nil

@@ -3,7 +3,6 @@ package resourcelock
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/holdfast-go/holdfast/dialer"
 )
@@ -27,7 +26,7 @@ func newTurns(next http.RoundTripper, budget dialer.Budget) *turns {
 
 // RoundTrip implements http.RoundTripper.
 func (t *turns) RoundTrip(request *http.Request) (*http.Response, error) {
-	if strings.Contains(request.URL.RawQuery, "watch=") {
+	if dialer.IsStream(request) {
 		return t.next.RoundTrip(request)
 	}
 	if p := t.gate.straight(); p != nil {
