@@ -176,7 +176,9 @@ func TestTheIncidentIsPlayedAndMended(t *testing.T) {
 		assert.True(t, l.cut[f.name+"/one"], "the leader's host is off the network")
 		assert.False(t, l.cut[f.name+"/two"])
 	}
-	assert.Equal(t, map[string]bool{"a": true}, l.faulty, "what all began on is silent")
+	assert.True(t, l.faulty["a"], "what all began on is silent")
+	// A standby that has hedged is connected to a second one, on a slow machine.
+	assert.LessOrEqual(t, len(l.faulty), mostSilenced, "one is well")
 	assert.Equal(t, []string{"a", "b", "c"}, namedBy(l), "and named still")
 
 	ours, theirs := l.await(t, "our standby leads, client-go's does not", func(o, c fleetView) bool {
