@@ -12,7 +12,7 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 	freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64
 
 # What has heavy dependencies has a module of its own, benchmarks apart.
-MODULES = leaderelection/prometheus leaderelection/prometheus/scrape examples/controller-runtime examples/failover/browsertest
+MODULES = internal/dropin leaderelection/prometheus leaderelection/prometheus/scrape leaderelection/controllerruntime examples/controller-runtime examples/failover/browsertest
 
 .PHONY: test check cross cross-all fast modules fleet leaks simulation mutants newcomer versions lab matrix long incident bench results
 
@@ -51,9 +51,11 @@ fast:
 # modules: the same of the modules beside the library. What they hold against
 # documents outside of them must not come from the cache.
 modules:
+	cd internal/dropin && go test -count=1 ./...
 	cd leaderelection/prometheus && go test -race ./...
 	cd leaderelection/prometheus/scrape && go test -count=1 ./...
-	cd examples/controller-runtime && go test . ./elected ./ways
+	cd leaderelection/controllerruntime && go test -race ./...
+	cd examples/controller-runtime && go test . ./ways
 	cd examples/failover/browsertest && go test -count=1 ./...
 
 # fleet: a thousand leases in one process, over eight connections.

@@ -12,6 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/exp/apidiff"
 	"golang.org/x/tools/go/packages"
+
+	// What is compared, so that go.mod says which versions.
+	_ "github.com/holdfast-go/holdfast/leaderelection"
+	_ "k8s.io/client-go/tools/leaderelection"
 )
 
 const (

@@ -241,8 +241,8 @@ func answerError(w http.ResponseWriter, err error) {
 
 // statusOf is the Status that an API client gets for the error.
 func statusOf(err error) *metav1.Status {
-	status, ok := errors.AsType[*apierrors.StatusError](err)
-	if !ok {
+	var status *apierrors.StatusError
+	if !errors.As(err, &status) {
 		status = apierrors.NewInternalError(err)
 	}
 	body := status.Status()

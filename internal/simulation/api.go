@@ -223,13 +223,14 @@ func eventOf(last, s state) metav1.WatchEvent {
 }
 
 func isStatus(err error) bool {
-	_, ok := errors.AsType[*apierrors.StatusError](err)
-	return ok
+	var status *apierrors.StatusError
+	return errors.As(err, &status)
 }
 
 func statusOf(err error) *metav1.Status {
 	status := &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusInternalServerError, Message: err.Error()}
-	if known, ok := errors.AsType[*apierrors.StatusError](err); ok {
+	var known *apierrors.StatusError
+	if errors.As(err, &known) {
 		*status = known.Status()
 	}
 	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
