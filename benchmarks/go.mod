@@ -8,7 +8,7 @@ replace github.com/holdfast-go/holdfast => ../
 
 require (
 	github.com/google/nftables v0.3.0
-	github.com/holdfast-go/holdfast v0.0.0
+	github.com/holdfast-go/holdfast v0.1.0
 	github.com/stretchr/testify v1.11.1
 	github.com/vishvananda/netlink v1.3.1
 	github.com/vishvananda/netns v0.0.5

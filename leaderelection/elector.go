@@ -68,6 +68,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 	}
 	le.clocks = le.clock.watch
 	le.metrics.leaderOff(config.Name)
+	config.Trace.made(le)
 	return le, nil
 }
 

@@ -11,6 +11,9 @@ import (
 // possibly at a time, and must return at once: what they cost is taken from the
 // lease.
 type Trace struct {
+	// Made is called with the elector when NewLeaderElector, or RunOrDie, has made
+	// it.
+	Made func(elector *LeaderElector)
 	// TermBegan is called when a term begins, before its work.
 	TermBegan func(term *Term, how Succession)
 	// TermEnded is called when a term has ended, after its work's context.
@@ -52,6 +55,12 @@ const (
 	// GivenUp: the term ended first.
 	GivenUp RenewalResult = "given up"
 )
+
+func (t *Trace) made(elector *LeaderElector) {
+	if t != nil && t.Made != nil {
+		t.Made(elector)
+	}
+}
 
 func (t *Trace) termBegan(term *Term, how Succession) {
 	if t != nil && t.TermBegan != nil {

@@ -17,10 +17,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	crconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/holdfast-go/holdfast/examples/controller-runtime/elected"
 	"github.com/holdfast-go/holdfast/examples/controller-runtime/ways"
 )
 
@@ -85,7 +83,7 @@ func (s settings) options() ctrl.Options {
 		LeaseDuration:                 &s.duration,
 		RenewDeadline:                 &s.deadline,
 		RetryPeriod:                   &s.retry,
-		Controller:                    crconfig.Controller{EnableWarmup: ptr.To(true)}, // which elected does by itself
+		Controller:                    crconfig.Controller{EnableWarmup: ptr.To(true)}, // which way elector does by itself
 		HealthProbeBindAddress:        s.probes,
 		Metrics:                       metricsserver.Options{BindAddress: s.metricsAddress},
 	}
@@ -97,15 +95,9 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return fmt.Errorf("-kubeconfig=%q: %w", s.kubeconfig, err)
 	}
-	shown := newShown()
-	mgr, err := ways.NewManager(s.way, config, s.options(), shown.election)
+	mgr, err := ways.NewManager(s.way, config, s.options())
 	if err != nil {
 		return err
-	}
-	if ours, is := mgr.(*elected.Manager); is {
-		if err := shown.show(ours, metrics.Registry); err != nil {
-			return err
-		}
 	}
 	if err := setUpChecksums(mgr); err != nil {
 		return err

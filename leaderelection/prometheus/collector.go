@@ -19,7 +19,7 @@ type Collector struct {
 	counts counts
 
 	mu        sync.Mutex
-	elections map[string]*Election
+	elections map[string]*election
 	meters    map[string]*dialer.Meter
 }
 
@@ -27,7 +27,7 @@ var _ prometheus.Collector = (*Collector)(nil)
 
 // New returns a Collector without elections. Register it once.
 func New() *Collector {
-	return &Collector{counts: newCounts(), elections: map[string]*Election{}, meters: map[string]*dialer.Meter{}}
+	return &Collector{counts: newCounts(), elections: map[string]*election{}, meters: map[string]*dialer.Meter{}}
 }
 
 // Describe implements prometheus.Collector. What it sends never changes.
@@ -73,34 +73,33 @@ func (c *Collector) Forget(name string) {
 
 // all returns the elections in the order of their names. Their state is read
 // without the lock, since it has locks of its own.
-func (c *Collector) all() []*Election {
+func (c *Collector) all() []*election {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.SortedFunc(maps.Values(c.elections), func(a, b *Election) int {
+	return slices.SortedFunc(maps.Values(c.elections), func(a, b *election) int {
 		return strings.Compare(a.name, b.name)
 	})
 }
 
-// Election makes config tell the Collector what its elector does, and returns
-// the Election to Watch. Call it before NewLeaderElector or RunOrDie, once all
-// other fields are set: it reads Name, Lock, LeaseDuration and Clock, and puts a
-// Trace of its own into Trace, which passes everything on to the one that was
-// there. A second call with the same config changes nothing.
+// Election makes config tell the Collector what its elector does. Call it before
+// NewLeaderElector or RunOrDie, once all other fields are set: it reads Name, Lock,
+// LeaseDuration and Clock, and puts a Trace of its own into Trace, which passes
+// everything on to the one that was there. A second call with the same config
+// changes nothing.
 //
 // One process may contend in any number of elections, but each needs a name of
 // its own: where two electors share one, their counters add up, and the gauges
 // are those of the later.
-func (c *Collector) Election(config *leaderelection.LeaderElectionConfig) *Election {
+func (c *Collector) Election(config *leaderelection.LeaderElectionConfig) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	name := nameOf(config)
 	if e := c.elections[name]; e != nil && e.trace == config.Trace {
-		return e
+		return
 	}
 	e := newElection(name, config, c.counts)
 	config.Trace = e.trace
 	c.elections[name] = e
-	return e
 }
 
 // nameOf returns what the election is called. A config that cannot work, such

@@ -21,12 +21,10 @@ func named(name string) *leaderelection.LeaderElectionConfig {
 
 func TestEveryMetricIsThereFromTheFirstScrape(t *testing.T) {
 	metrics := New()
-	config := *named("shop")
-	election := metrics.Election(&config)
 	elector := prepare(t, newNetwork(t), "one")
-	made, err := leaderelection.NewLeaderElector(elector.config)
+	metrics.Election(&elector.config)
+	_, err := leaderelection.NewLeaderElector(elector.config)
 	require.NoError(t, err)
-	election.Watch(made)
 	metrics.Meter("lock", new(dialer.Meter))
 
 	problems, err := testutil.CollectAndLint(metrics)
@@ -72,7 +70,10 @@ func TestForgottenElectionsLeaveNothing(t *testing.T) {
 func TestASecondCallWithOneConfigCountsNothingTwice(t *testing.T) {
 	metrics := New()
 	config := named("shop")
-	assert.Same(t, metrics.Election(config), metrics.Election(config))
+	metrics.Election(config)
+	once := config.Trace
+	metrics.Election(config)
+	assert.Same(t, once, config.Trace)
 	config.Trace.WatchEnded(nil)
 	config.Trace.WatchEnded(fmt.Errorf("gone"))
 	assert.EqualValues(t, 1, value(t, metrics, "holdfast_watch_restarts_total", "ended", "shop"))
@@ -108,7 +109,7 @@ func TestScrapesAndElectionsMayCoincide(t *testing.T) {
 		all.Go(func() {
 			for range 50 {
 				config := named(name)
-				metrics.Election(config).Watch(nil)
+				metrics.Election(config)
 				config.Trace.Renewal(leaderelection.Confirmed, 1)
 				metrics.Forget(name)
 			}

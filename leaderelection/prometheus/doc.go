@@ -12,17 +12,12 @@
 //	metrics := holdfastprom.New()
 //	prometheus.MustRegister(metrics) // or controller-runtime's metrics.Registry, or legacyregistry.Registerer()
 //
-//	election := metrics.Election(&config) // before the elector is made
-//	elector, err := leaderelection.NewLeaderElector(config)
-//	...
-//	election.Watch(elector) // for holdfast_leaderless_seconds
+//	metrics.Election(&config) // before the elector is made
+//	leaderelection.RunOrDie(ctx, config)
 //
 // What became of a client's connections comes from its dialer.Meter:
 //
 //	metrics.Meter("lock", &meter) // dialer.Harden(config, budget, dialer.WithMeter(&meter))
-//
-// With RunOrDie, which makes the elector itself, the last line falls away and
-// with it that one metric.
 //
 // The files in dashboards are alert rules for Prometheus and a dashboard for
 // Grafana; the tests in scrape hold both against a live scrape.
@@ -55,7 +50,8 @@
 //
 // Upstream's leader_election_master_status is not among them. Component-base and
 // controller-runtime make it by giving client-go's leaderelection a provider
-// that they do not export, so it tells of client-go's electors only and is
-// absent or 0 under this library: use holdfast_leading in its place. A
-// MetricsProvider of your own works here as there (leaderelection.SetProvider).
+// that they do not export, so it tells of client-go's electors only. Package
+// leaderelection/controllerruntime sets it all the same; elsewhere use
+// holdfast_leading in its place. A MetricsProvider of your own works here as there
+// (leaderelection.SetProvider).
 package holdfastprom

@@ -10,43 +10,39 @@ import (
 	"github.com/holdfast-go/holdfast/leaderelection"
 )
 
-// Election is one election in a Collector, made by Collector.Election. It is
+// election is one election in a Collector, made by Collector.Election. It is
 // safe for concurrent use.
-type Election struct {
-	name      string
-	lease     time.Duration
-	clock     clock.PassiveClock
-	trace     *leaderelection.Trace
-	term      atomic.Pointer[leaderelection.Term]
+type election struct {
+	name  string
+	lease time.Duration
+	clock clock.PassiveClock
+	trace *leaderelection.Trace
+	term  atomic.Pointer[leaderelection.Term]
+	// elector is nil until it is made; so long holdfast_leaderless_seconds is absent.
 	elector   atomic.Pointer[leaderelection.LeaderElector]
 	forgotten atomic.Bool
 }
-
-// Watch makes elector, which must have been made from the config that was given
-// to Collector.Election, the one that is asked for how long nobody has led.
-// Until then, and after Watch(nil), holdfast_leaderless_seconds is absent.
-func (e *Election) Watch(elector *leaderelection.LeaderElector) { e.elector.Store(elector) }
 
 // gauge is a metric that is read at a scrape; read returns false where there is
 // nothing to tell.
 type gauge struct {
 	desc *prometheus.Desc
-	read func(*Election, moment) (float64, bool)
+	read func(*election, moment) (float64, bool)
 }
 
-func newGauge(name, help string, read func(*Election, moment) (float64, bool)) gauge {
+func newGauge(name, help string, read func(*election, moment) (float64, bool)) gauge {
 	return gauge{desc: prometheus.NewDesc(name, help, []string{labelName}, nil), read: read}
 }
 
 var gauges = []gauge{
 	newGauge("holdfast_leading", "Whether this process leads now (1) or not (0).",
-		func(_ *Election, m moment) (float64, bool) { return number(m.leading), true }),
+		func(_ *election, m moment) (float64, bool) { return number(m.leading), true }),
 	newGauge("holdfast_in_doubt", "Whether the term of this process has not ended but cannot be relied on (1): its time is over by some clock of the machine.",
-		func(_ *Election, m moment) (float64, bool) { return number(m.inDoubt), true }),
+		func(_ *election, m moment) (float64, bool) { return number(m.inDoubt), true }),
 	newGauge("holdfast_term_left_seconds", "What is left of the term unless it is renewed; 0 while this process does not lead.",
-		func(_ *Election, m moment) (float64, bool) { return m.rest.Seconds(), true }),
+		func(_ *election, m moment) (float64, bool) { return m.rest.Seconds(), true }),
 	newGauge("holdfast_leaderless_seconds", "For how long this process has seen no leader: since the last lease that it saw ran out or was released. 0 while there is one.",
-		func(e *Election, _ moment) (float64, bool) {
+		func(e *election, _ moment) (float64, bool) {
 			elector := e.elector.Load()
 			if elector == nil {
 				return 0, false
@@ -54,10 +50,10 @@ var gauges = []gauge{
 			return elector.Status().Leaderless.Seconds(), true
 		}),
 	newGauge("holdfast_lease_duration_seconds", "The LeaseDuration that this process contends with.",
-		func(e *Election, _ moment) (float64, bool) { return e.lease.Seconds(), true }),
+		func(e *election, _ moment) (float64, bool) { return e.lease.Seconds(), true }),
 }
 
-func (e *Election) collect(metrics chan<- prometheus.Metric) {
+func (e *election) collect(metrics chan<- prometheus.Metric) {
 	now := e.now()
 	for _, gauge := range gauges {
 		if value, known := gauge.read(e, now); known {
@@ -83,7 +79,7 @@ type moment struct {
 }
 
 // now reads the term and not the elector, so that it works with RunOrDie.
-func (e *Election) now() moment {
+func (e *election) now() moment {
 	term := e.term.Load()
 	if term == nil {
 		return moment{}

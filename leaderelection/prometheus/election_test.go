@@ -1,6 +1,7 @@
 package holdfastprom
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -75,8 +76,25 @@ func TestTimeWithoutALeaderCountsWhereNoneCanBeSeen(t *testing.T) {
 	require.Eventually(t, func() bool { return leaderless() > 0 }, patience, time.Millisecond)
 	seen := leaderless()
 	assert.Eventually(t, func() bool { return leaderless() > seen }, patience, time.Millisecond)
-	c.election.Watch(nil)
+}
+
+func TestTimeWithoutALeaderIsShownWithRunOrDie(t *testing.T) {
+	metrics := New()
+	c := prepare(t, newNetwork(t), "one")
+	c.host.Silence()
+	metrics.Election(&c.config)
 	assert.Nil(t, series(t, metrics, "holdfast_leaderless_seconds", "shop"), "what nobody tells is not made up")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		leaderelection.RunOrDie(ctx, c.config)
+	}()
+	defer func() { cancel(); <-ended }()
+	require.Eventually(t, func() bool {
+		found := series(t, metrics, "holdfast_leaderless_seconds", "shop")
+		return found != nil && found.GetGauge().GetValue() > 0
+	}, patience, time.Millisecond)
 }
 
 // provider is what client-go's leaderelection takes, as component-base's is.

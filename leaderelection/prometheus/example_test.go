@@ -6,34 +6,26 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
 
-	"github.com/holdfast-go/holdfast/dialer"
-	"github.com/holdfast-go/holdfast/internal/leaseapi"
 	"github.com/holdfast-go/holdfast/leaderelection"
 	holdfastprom "github.com/holdfast-go/holdfast/leaderelection/prometheus"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// An election that is shown to Prometheus, and what becomes of its connections.
+// An election that is shown to Prometheus.
 func ExampleNew() {
-	api, err := leaseapi.NewStore(leaseapi.Options{}).Serve("api") // an API server in memory
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer func() { _ = api.Close() }()
-
 	metrics := holdfastprom.New()
 	registry := prometheus.NewRegistry() // or controller-runtime's metrics.Registry, or legacyregistry.Registerer()
 	registry.MustRegister(metrics)
 
-	var meter dialer.Meter
-	metrics.Meter("lock", &meter)
-	lock, err := resourcelock.NewFromKubeconfigWithOptions(resourcelock.LeasesResourceLock, "default", "shop",
-		resourcelock.ResourceLockConfig{Identity: "a"}, api.Config(), resourcelock.Options{RenewDeadline: 10 * time.Second, Meter: &meter})
-	if err != nil {
-		fmt.Println(err)
-		return
+	// In a cluster: resourcelock.NewFromKubeconfig, or NewFromKubeconfigWithOptions
+	// with a dialer.Meter for what becomes of the connections.
+	lock := &resourcelock.LeaseLock{
+		LeaseMeta:  metav1.ObjectMeta{Namespace: "default", Name: "shop"},
+		Client:     fake.NewClientset().CoordinationV1(),
+		LockConfig: resourcelock.ResourceLockConfig{Identity: "a"},
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

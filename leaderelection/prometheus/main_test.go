@@ -39,14 +39,13 @@ func newNetwork(t *testing.T) network {
 
 // contender is a real elector on a network, with what its Trace tells.
 type contender struct {
-	config   leaderelection.LeaderElectionConfig
-	host     *leaseapi.Host
-	election *Election
-	cancel   context.CancelFunc
-	done     chan struct{}
-	began    chan leaderelection.Succession
-	ended    chan leaderelection.Reason
-	renewed  chan leaderelection.RenewalResult
+	config  leaderelection.LeaderElectionConfig
+	host    *leaseapi.Host
+	cancel  context.CancelFunc
+	done    chan struct{}
+	began   chan leaderelection.Succession
+	ended   chan leaderelection.Reason
+	renewed chan leaderelection.RenewalResult
 }
 
 // prepare returns a contender whose config is complete but for the Collector.
@@ -82,10 +81,9 @@ func prepare(t *testing.T, n network, identity string) *contender {
 
 // run contends until the test ends or cancel is called.
 func (c *contender) run(t *testing.T, metrics *Collector) *contender {
-	c.election = metrics.Election(&c.config)
+	metrics.Election(&c.config)
 	elector, err := leaderelection.NewLeaderElector(c.config)
 	require.NoError(t, err)
-	c.election.Watch(elector)
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	go func() {

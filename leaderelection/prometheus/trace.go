@@ -8,10 +8,10 @@ import (
 	"github.com/holdfast-go/holdfast/leaderelection"
 )
 
-// newElection returns an Election whose trace counts into counts and passes on
+// newElection returns an election whose trace counts into counts and passes on
 // to the config's own.
-func newElection(name string, config *leaderelection.LeaderElectionConfig, counts counts) *Election {
-	e := &Election{name: name, lease: config.LeaseDuration, clock: clock.RealClock{}}
+func newElection(name string, config *leaderelection.LeaderElectionConfig, counts counts) *election {
+	e := &election{name: name, lease: config.LeaseDuration, clock: clock.RealClock{}}
 	if config.Clock != nil {
 		e.clock = config.Clock
 	}
@@ -20,10 +20,11 @@ func newElection(name string, config *leaderelection.LeaderElectionConfig, count
 	return e
 }
 
-// counting returns a Trace that counts. An Election that was forgotten counts
+// counting returns a Trace that counts. An election that was forgotten counts
 // no more, so that a last word of its elector does not bring its series back.
-func (e *Election) counting(c counts) *leaderelection.Trace {
+func (e *election) counting(c counts) *leaderelection.Trace {
 	return &leaderelection.Trace{
+		Made: e.elector.Store,
 		TermBegan: func(term *leaderelection.Term, how leaderelection.Succession) {
 			e.term.Store(term)
 			e.count(func() { c.begun.WithLabelValues(e.name, string(how)).Inc() })
@@ -47,7 +48,7 @@ func (e *Election) counting(c counts) *leaderelection.Trace {
 	}
 }
 
-func (e *Election) count(add func()) {
+func (e *election) count(add func()) {
 	if !e.forgotten.Load() {
 		add()
 	}
@@ -60,6 +61,12 @@ func chain(first, then *leaderelection.Trace) *leaderelection.Trace {
 		return first
 	}
 	return &leaderelection.Trace{
+		Made: func(elector *leaderelection.LeaderElector) {
+			first.Made(elector)
+			if then.Made != nil {
+				then.Made(elector)
+			}
+		},
 		TermBegan: func(term *leaderelection.Term, how leaderelection.Succession) {
 			first.TermBegan(term, how)
 			if then.TermBegan != nil {

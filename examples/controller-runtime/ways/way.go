@@ -15,8 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/holdfast-go/holdfast/dialer"
-	"github.com/holdfast-go/holdfast/examples/controller-runtime/elected"
-	"github.com/holdfast-go/holdfast/leaderelection"
+	holdfastctrl "github.com/holdfast-go/holdfast/leaderelection/controllerruntime"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -60,9 +59,8 @@ func (w Way) MarshalText() ([]byte, error) { return []byte(w), nil }
 // names the one that is missing. config, which is not changed, shows the way to
 // the API and has not been hardened. But for Unchanged, whatever else the
 // manager sends goes through connections that are dropped when they have been
-// silent for RenewDeadline. changes are for Elector only, since controller-runtime
-// lets nobody at its elector.
-func NewManager(w Way, config *rest.Config, options ctrl.Options, changes ...func(*leaderelection.LeaderElectionConfig)) (ctrl.Manager, error) {
+// silent for RenewDeadline.
+func NewManager(w Way, config *rest.Config, options ctrl.Options) (ctrl.Manager, error) {
 	for name, d := range map[string]*time.Duration{
 		"LeaseDuration": options.LeaseDuration, "RenewDeadline": options.RenewDeadline, "RetryPeriod": options.RetryPeriod,
 	} {
@@ -71,8 +69,11 @@ func NewManager(w Way, config *rest.Config, options ctrl.Options, changes ...fun
 		}
 	}
 	options.LeaderElection = true
-	if w == Unchanged {
+	switch w {
+	case Unchanged:
 		return ctrl.NewManager(config, options)
+	case Elector:
+		return holdfastctrl.NewManager(config, options)
 	}
 	traffic, err := dialer.HardenTraffic(config, *options.RenewDeadline)
 	if err != nil {
@@ -91,9 +92,6 @@ func NewManager(w Way, config *rest.Config, options ctrl.Options, changes ...fun
 			return nil, err
 		}
 		return ctrl.NewManager(traffic, options)
-	case Elector:
-		options.LeaderElectionConfig = config
-		return elected.NewManager(traffic, options, changes...)
 	default:
 		return nil, fmt.Errorf("way %q: there is no such way", w)
 	}

@@ -18,9 +18,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/holdfast-go/holdfast/examples/controller-runtime/elected"
 	"github.com/holdfast-go/holdfast/examples/controller-runtime/ways"
 	"github.com/holdfast-go/holdfast/internal/leaseapi"
+	holdfastctrl "github.com/holdfast-go/holdfast/leaderelection/controllerruntime"
 )
 
 func TestMain(m *testing.M) {
@@ -56,7 +56,7 @@ func start(t *testing.T, relay *leaseapi.Relay, way ways.Way, name string) (lead
 	t.Cleanup(host.Close)
 	mgr, err := ways.NewManager(way, host.Config(), options())
 	require.NoError(t, err)
-	_, ours := mgr.(*elected.Manager)
+	_, ours := mgr.(*holdfastctrl.Manager)
 	assert.Equal(t, way == ways.Elector, ours)
 	leading := make(chan struct{})
 	require.NoError(t, mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {

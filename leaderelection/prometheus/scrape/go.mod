@@ -10,8 +10,8 @@ replace github.com/holdfast-go/holdfast/leaderelection/prometheus => ../
 
 require (
 	github.com/grafana/grafana-foundation-sdk/go v0.0.22
-	github.com/holdfast-go/holdfast v0.0.0
-	github.com/holdfast-go/holdfast/leaderelection/prometheus v0.0.0
+	github.com/holdfast-go/holdfast v0.1.0
+	github.com/holdfast-go/holdfast/leaderelection/prometheus v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3
 	github.com/prometheus/common v0.72.1

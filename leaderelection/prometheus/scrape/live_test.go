@@ -58,10 +58,9 @@ func lead(t *testing.T) *holdfastprom.Collector {
 	}
 	metrics := holdfastprom.New()
 	metrics.Meter("lock", meter)
-	election := metrics.Election(&config)
+	metrics.Election(&config)
 	elector, err := leaderelection.NewLeaderElector(config)
 	require.NoError(t, err)
-	election.Watch(elector)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

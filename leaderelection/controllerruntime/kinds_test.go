@@ -1,4 +1,4 @@
-package elected
+package holdfastctrl
 
 import (
 	"context"
@@ -64,6 +64,12 @@ func TestWhatIsLeftOfALeaseDependsOnWhyTheTermEnded(t *testing.T) {
 		assert.Equal(t, left, leftOfLease(&leaderelection.TermEnded{Reason: reason, Since: 12 * time.Second}, lease), reason)
 	}
 	assert.Zero(t, leftOfLease(&leaderelection.TermEnded{Reason: leaderelection.RenewDeadline, Since: time.Minute}, lease))
+}
+
+func TestRunnablesGetAMomentToReturnWhateverIsLeftOfTheLease(t *testing.T) {
+	assert.Equal(t, 750*time.Millisecond, atOnce(leaderelection.LeaderElectionConfig{
+		LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
+	}))
 }
 
 func TestTheElectorWaitsForRunnablesAsLongAsTheManagerDoes(t *testing.T) {

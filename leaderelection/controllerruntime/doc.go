@@ -1,6 +1,13 @@
-// Package elected runs the leader-elected part of a controller-runtime manager
-// under Holdfast's elector, where controller-runtime itself always runs
+// Package holdfastctrl is a controller-runtime manager whose leader-elected part
+// runs under Holdfast's elector, where controller-runtime itself always runs
 // client-go's.
+//
+//	mgr, err := holdfastctrl.NewManager(ctrl.GetConfigOrDie(), ctrl.Options{LeaderElection: true, ...}) // was ctrl.NewManager
+//	err = ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).Complete(r)
+//	err = mgr.Start(ctrl.SetupSignalHandler())
+//
+// That line is all: the configuration is the one that ctrl.GetConfig returns, and
+// the options are those of controller-runtime.
 //
 // # Promise
 //
@@ -17,19 +24,29 @@
 //   - A context in Reconcile tells its term (leaderelection.TermFromContext), with
 //     the fencing token, and context.Cause of it why the term ended.
 //
+// # What it sets up
+//
+// Each of these can be switched off with Without:
+//
+//   - FeatureTraffic: connections of the manager's caches and clients that go
+//     silent are dropped within RenewDeadline.
+//   - FeatureMetrics: the metrics of package holdfastprom, in controller-runtime's
+//     registry.
+//   - FeatureMasterStatus: leader_election_master_status, with the name, label and
+//     meaning that it has under controller-runtime.
+//   - FeatureHealthz: the health check leaderElection.
+//   - FeatureReadyz: the readiness check leaderElectionTerm.
+//
 // # Limits
 //
 // A controller cannot be started twice. So one term is all that a Manager has: a
 // lost one ends Start with an error that wraps *leaderelection.TermEnded, and the
 // process should exit, as under controller-runtime. Work that outlives its lease
-// makes Start return at once, without the graceful shutdown; exit then too.
+// makes Start return at once, without the graceful shutdown, and its error names
+// the Runnables that still run; exit then too.
 //
 // A controller with EnableWarmup set to false is not warm. Standbys queue an item
 // for each object that they see, and the depth of their queues says so.
 //
-// # Use
-//
-//	mgr, err := elected.NewManager(config, ctrl.Options{LeaderElection: true, ...}) // was ctrl.NewManager
-//	err = ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).Complete(r)
-//	err = mgr.Start(ctrl.SetupSignalHandler())
-package elected
+// The rights that the Lease needs are get, create, update and watch.
+package holdfastctrl

@@ -1,4 +1,4 @@
-package elected_test
+package holdfastctrl_test
 
 import (
 	"context"

@@ -1,7 +1,8 @@
-package elected_test
+package holdfastctrl_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/holdfast-go/holdfast/examples/controller-runtime/elected"
+	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
+	holdfastctrl "github.com/holdfast-go/holdfast/leaderelection/controllerruntime"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -30,10 +32,10 @@ func options() manager.Options {
 func TestWithoutLeaderElectionItIsControllerRuntimesManager(t *testing.T) {
 	o := options()
 	o.LeaderElection = false
-	m, err := elected.NewManager(nowhere, o)
+	m, err := holdfastctrl.NewManager(nowhere, o)
 	require.NoError(t, err)
 	assert.NotNil(t, m)
-	_, ours := m.(*elected.Manager)
+	_, ours := m.(*holdfastctrl.Manager)
 	assert.False(t, ours)
 }
 
@@ -46,15 +48,62 @@ func TestOptionsThatCannotWorkAreNamed(t *testing.T) {
 	} {
 		o := options()
 		change(&o)
-		_, err := elected.NewManager(nowhere, o)
+		_, err := holdfastctrl.NewManager(nowhere, o)
 		assert.ErrorContains(t, err, says)
 	}
+}
+
+func TestOutsideAClusterTheNamespaceIsAskedFor(t *testing.T) {
+	o := options()
+	o.LeaderElectionNamespace = ""
+	_, err := holdfastctrl.NewManager(nowhere, o)
+	assert.EqualError(t, err, "holdfastctrl: not running in a cluster: set LeaderElectionNamespace, the namespace of the Lease")
+}
+
+func TestAConfigurationThatIsHardenedAlreadyIsAnError(t *testing.T) {
+	lock, err := dialer.Harden(nowhere, dialer.Budget{Answer: 10 * time.Second})
+	require.NoError(t, err)
+	traffic, err := dialer.HardenTraffic(nowhere, 10*time.Second)
+	require.NoError(t, err)
+	for _, config := range []*rest.Config{lock, traffic} {
+		_, err = holdfastctrl.NewManager(config, options())
+		assert.ErrorContains(t, err, "config has been hardened already")
+		o := options()
+		o.LeaderElectionConfig = config
+		_, err = holdfastctrl.NewManager(nowhere, o)
+		assert.ErrorContains(t, err, "LeaderElectionConfig has been hardened already")
+	}
+	wrapped := rest.CopyConfig(nowhere)
+	wrapped.WrapTransport = func(rt http.RoundTripper) http.RoundTripper { return rt }
+	_, err = holdfastctrl.NewManager(wrapped, options())
+	assert.NoError(t, err, "a wrapper of the user's own is none of ours")
+	_, err = holdfastctrl.NewManager(nil, options())
+	assert.ErrorContains(t, err, "config is nil")
+}
+
+func TestTheManagersTrafficIsHardenedUnlessToldOtherwise(t *testing.T) {
+	for _, c := range []struct {
+		options []holdfastctrl.Option
+		want    bool
+	}{{nil, true}, {[]holdfastctrl.Option{holdfastctrl.Without(holdfastctrl.FeatureTraffic)}, false}} {
+		m, err := holdfastctrl.NewManager(nowhere, options(), c.options...)
+		require.NoError(t, err)
+		_, hardened := dialer.StatsOf(m.GetHTTPClient().Transport)
+		assert.Equal(t, c.want, hardened)
+	}
+	assert.Nil(t, nowhere.WrapTransport, "the caller's configuration is not changed")
+}
+
+func TestAFeatureThatThereIsNotIsNamed(t *testing.T) {
+	_, err := holdfastctrl.NewManager(nowhere, options(), holdfastctrl.Without("metric"))
+	assert.ErrorContains(t, err, `no feature "metric"`)
+	assert.ErrorContains(t, err, "master status")
 }
 
 func TestAnElectionThatCannotWorkIsNamed(t *testing.T) {
 	o := options()
 	o.LeaderElection = false
-	inner, err := elected.NewManager(nowhere, o)
+	inner, err := holdfastctrl.NewManager(nowhere, o)
 	require.NoError(t, err)
 	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, "default", "work",
 		resourcelock.ResourceLockConfig{Identity: "a"}, nowhere, 2*time.Second)
@@ -63,9 +112,9 @@ func TestAnElectionThatCannotWorkIsNamed(t *testing.T) {
 		Lock: lock, LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 500 * time.Millisecond,
 		WatchDog: leaderelection.NewLeaderHealthzAdaptor(0), Readiness: leaderelection.NewLeaderReadyzAdaptor(),
 	}
-	_, err = elected.New(inner, good)
+	_, err = holdfastctrl.New(inner, good)
 	require.NoError(t, err)
-	_, err = elected.New(nil, good)
+	_, err = holdfastctrl.New(nil, good)
 	assert.ErrorContains(t, err, "inner is nil")
 	for says, change := range map[string]func(*leaderelection.LeaderElectionConfig){
 		"OnStartedLeading is set": func(c *leaderelection.LeaderElectionConfig) {
@@ -76,17 +125,17 @@ func TestAnElectionThatCannotWorkIsNamed(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		_, err := elected.New(inner, bad)
+		_, err := holdfastctrl.New(inner, bad)
 		assert.ErrorContains(t, err, says)
 	}
 }
 
 func TestWhatOptionsCannotSayIsChangedLast(t *testing.T) {
 	var told string
-	_, err := elected.NewManager(nowhere, options(), func(c *leaderelection.LeaderElectionConfig) {
+	_, err := holdfastctrl.NewManager(nowhere, options(), holdfastctrl.WithElection(func(c *leaderelection.LeaderElectionConfig) {
 		told = c.Name + " on " + c.Lock.Describe()
 		c.LeaseDuration = time.Second
-	})
+	}))
 	assert.Equal(t, "work on default/work", told, "the election is complete")
 	assert.ErrorContains(t, err, "LeaseDuration = 1s", "and what is changed counts")
 }
@@ -97,6 +146,6 @@ func TestALockOfTheUsersOwnIsTakenAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	o := options()
 	o.LeaderElectionID, o.LeaderElectionNamespace, o.LeaderElectionResourceLockInterface = "", "", lock
-	_, err = elected.NewManager(nowhere, o)
+	_, err = holdfastctrl.NewManager(nowhere, o)
 	assert.NoError(t, err, "neither name nor namespace is needed then")
 }

@@ -1,9 +1,12 @@
-package elected
+package holdfastctrl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -31,34 +35,41 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // LeaderElection fields of options mean what they do there. Without
 // LeaderElection it is manager.New itself, otherwise it returns a *Manager.
 //
-// The lock is made from LeaderElectionConfig, or else from config, with
-// connections of its own that cannot stall; neither is changed. Hand in one that
-// dialer.Harden and dialer.HardenTraffic have not touched: where config is
-// hardened, LeaderElectionConfig should be the original.
+// config is what ctrl.GetConfig returned. From it NewManager makes the manager's
+// traffic (FeatureTraffic) and, with connections of its own that cannot stall,
+// the lock; it is not changed. One that dialer.Harden or dialer.HardenTraffic has
+// made is an error. LeaderElectionConfig is for a lock on another API server, or
+// with other credentials, and the same holds for it.
 // LeaderElectionResourceLockInterface is taken as it is.
 //
 // With LeaderElectionReleaseOnCancel the Runnables may take
 // GracefulShutdownTimeout to return; so long the lease is renewed. It is safe
-// whether or not the process exits at once.
-//
-// Each of changes is called with the election when it is complete, for what
-// options cannot say, such as a Trace or callbacks; without LeaderElection none
-// is.
-func NewManager(config *rest.Config, options manager.Options, changes ...func(*leaderelection.LeaderElectionConfig)) (manager.Manager, error) {
+// whether or not the process exits at once. Without it a standby waits for the
+// lease to run out at every rollout.
+func NewManager(config *rest.Config, options manager.Options, changes ...Option) (manager.Manager, error) {
 	if !options.LeaderElection {
 		return manager.New(config, options)
 	}
-	kind := options.LeaderElectionResourceLock
-	if kind == "" {
-		kind = resourcelock.LeasesResourceLock
+	chosen, err := choose(changes)
+	if err != nil {
+		return nil, err
+	}
+	if err := untouched(config, options.LeaderElectionConfig); err != nil {
+		return nil, fmt.Errorf("holdfastctrl: %w", err)
 	}
 	election := electionOf(options)
+	traffic := config
+	if chosen.has(FeatureTraffic) {
+		if traffic, err = dialer.HardenTraffic(config, election.RenewDeadline); err != nil {
+			return nil, fmt.Errorf("holdfastctrl: %w; Without(FeatureTraffic) leaves the manager's traffic as it is", err)
+		}
+	}
 	plain := options
 	plain.LeaderElection = false
 	// manager.New would make an event recorder from it, and add to the scheme,
 	// which may be in use.
 	plain.LeaderElectionConfig = nil
-	inner, err := manager.New(config, plain)
+	inner, err := manager.New(traffic, plain)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +77,41 @@ func NewManager(config *rest.Config, options manager.Options, changes ...func(*l
 		if options.LeaderElectionConfig != nil {
 			config = options.LeaderElectionConfig
 		}
-		if election.Lock, err = newLock(kind, config, inner, options, election); err != nil {
-			return nil, fmt.Errorf("elected: %w", err)
+		if election.Lock, err = newLock(config, inner, options, election); err != nil {
+			return nil, fmt.Errorf("holdfastctrl: %w", err)
 		}
 	}
-	for _, change := range changes {
-		change(&election)
+	return New(inner, election, changes...)
+}
+
+// untouched returns an error that names the configuration that is missing, or has
+// been hardened already: bounds upon bounds would be neither's.
+func untouched(config, lock *rest.Config) error {
+	switch {
+	case config == nil:
+		return errors.New("config is nil: it must be what ctrl.GetConfig returns")
+	case hardened(config):
+		return errors.New("config has been hardened already: hand in the one that dialer.Harden or dialer.HardenTraffic was given, NewManager hardens it")
+	case lock != nil && hardened(lock):
+		return errors.New("LeaderElectionConfig has been hardened already: leave it empty, or hand in the one that dialer.Harden was given, NewManager hardens it")
 	}
-	return New(inner, election)
+	return nil
+}
+
+// hardened reports whether package dialer has made config.
+func hardened(config *rest.Config) bool {
+	if config.WrapTransport == nil {
+		return false
+	}
+	_, is := dialer.StatsOf(config.WrapTransport(nowhere{}))
+	return is
+}
+
+// nowhere is a round tripper that is wrapped and never used.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no request was to be sent")
 }
 
 // electionOf returns the election that options describe, but for a lock that
@@ -101,7 +139,8 @@ func stopTimeout(graceful *time.Duration) time.Duration {
 	return math.MaxInt64
 }
 
-func newLock(kind string, config *rest.Config, inner manager.Manager, options manager.Options, election leaderelection.LeaderElectionConfig) (resourcelock.Interface, error) {
+func newLock(config *rest.Config, inner manager.Manager, options manager.Options, election leaderelection.LeaderElectionConfig) (resourcelock.Interface, error) {
+	kind := cmp.Or(options.LeaderElectionResourceLock, resourcelock.LeasesResourceLock)
 	if options.LeaderElectionID == "" {
 		return nil, errors.New("LeaderElectionID is empty: it must name the Lease to contend for")
 	}
@@ -132,8 +171,11 @@ func namespaceOf(options manager.Options) (string, error) {
 		return options.LeaderElectionNamespace, nil
 	}
 	content, err := os.ReadFile(namespaceFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("not running in a cluster: set LeaderElectionNamespace, the namespace of the Lease")
+	}
 	if err != nil {
-		return "", fmt.Errorf("LeaderElectionNamespace is empty and this is no Pod to take it from: %w", err)
+		return "", fmt.Errorf("LeaderElectionNamespace is empty, and the namespace of the Pod cannot be read: %w", err)
 	}
 	return strings.TrimSpace(string(content)), nil
 }

@@ -1,4 +1,4 @@
-package elected
+package holdfastctrl
 
 import (
 	"context"
@@ -40,14 +40,22 @@ var _ manager.Manager = (*Manager)(nil)
 // OnStartedLeading must be nil, since the Runnables are what is guarded;
 // OnNewLeader and OnStoppedLeading are called as the elector does. ContendAgain
 // must be false. The error names the field, its value and what it must be.
-func New(inner manager.Manager, election leaderelection.LeaderElectionConfig) (*Manager, error) {
+// FeatureTraffic is for NewManager only: inner is what it is.
+func New(inner manager.Manager, election leaderelection.LeaderElectionConfig, options ...Option) (*Manager, error) {
+	chosen, err := choose(options)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range chosen.change {
+		change(&election)
+	}
 	switch {
 	case inner == nil:
-		return nil, errors.New("elected: inner is nil: it must be a manager.Manager made without LeaderElection")
+		return nil, errors.New("holdfastctrl: inner is nil: it must be a manager.Manager made without LeaderElection")
 	case election.Callbacks.OnStartedLeading != nil:
-		return nil, errors.New("elected: Callbacks.OnStartedLeading is set: it must be nil, add a Runnable instead")
+		return nil, errors.New("holdfastctrl: Callbacks.OnStartedLeading is set: it must be nil, add a Runnable instead")
 	case election.ContendAgain:
-		return nil, errors.New("elected: ContendAgain is true: it must be false, a controller cannot be started twice")
+		return nil, errors.New("holdfastctrl: ContendAgain is true: it must be false, a controller cannot be started twice")
 	}
 	m := &Manager{
 		Manager: inner, group: newGroup(), elected: make(chan struct{}), overdue: make(chan error, 1), concluded: func() {},
@@ -56,17 +64,17 @@ func New(inner manager.Manager, election leaderelection.LeaderElectionConfig) (*
 	if election.Callbacks.OnStoppedLeading == nil {
 		election.Callbacks.OnStoppedLeading = func() {}
 	}
+	if err := showMetrics(&election, chosen); err != nil {
+		return nil, err
+	}
 	elector, err := leaderelection.NewLeaderElector(election)
 	if err != nil {
-		return nil, fmt.Errorf("elected: %w", err)
-	}
-	if election.WatchDog != nil {
-		election.WatchDog.SetLeaderElection(elector)
-	}
-	if election.Readiness != nil {
-		election.Readiness.SetLeaderElection(elector)
+		return nil, fmt.Errorf("holdfastctrl: %w", err)
 	}
 	m.election, m.elector = election, elector
+	if err := showChecks(inner, election, elector, chosen); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 
@@ -121,10 +129,10 @@ func needsLeaderElection(r manager.Runnable) bool {
 // returns the process should exit.
 func (m *Manager) Start(ctx context.Context) error {
 	if !m.started.CompareAndSwap(false, true) {
-		return errors.New("elected: the manager has been started: it can be started once")
+		return errors.New("holdfastctrl: the manager has been started: it can be started once")
 	}
 	if err := m.Manager.Add(campaign{m}); err != nil {
-		return fmt.Errorf("elected: %w", err)
+		return fmt.Errorf("holdfastctrl: %w", err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- m.Manager.Start(ctx) }()

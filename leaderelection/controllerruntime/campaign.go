@@ -1,8 +1,9 @@
-package elected
+package holdfastctrl
 
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -58,7 +59,7 @@ func (c campaign) Start(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return nil
 	default:
-		return fmt.Errorf("elected: leader election lost: %w", ended)
+		return fmt.Errorf("holdfastctrl: leader election lost: %w", ended)
 	}
 }
 
@@ -79,25 +80,24 @@ func (m *Manager) ended() *leaderelection.TermEnded {
 }
 
 // awaitRunnables returns nil when no leader-elected Runnable runs any more, and
-// an error when one does though the lease is over, so that another may lead.
+// an error that names those that do though the lease is over, so that another may
+// lead.
 func (m *Manager) awaitRunnables(ended *leaderelection.TermEnded) error {
 	if ended == nil {
 		return nil
 	}
-	returned := m.group.returned()
-	patience := time.NewTimer(leftOfLease(ended, m.election.LeaseDuration))
+	patience := time.NewTimer(max(leftOfLease(ended, m.election.LeaseDuration), atOnce(m.election)))
 	defer patience.Stop()
 	select {
-	case <-returned:
+	case <-m.group.returned():
 		return nil
 	case <-patience.C:
 	}
-	select {
-	case <-returned:
+	still := m.group.stillRunning()
+	if len(still) == 0 {
 		return nil
-	default:
-		return fmt.Errorf("elected: leader-elected Runnables still run and the lease is over, the process must exit: %w", ended)
 	}
+	return fmt.Errorf("holdfastctrl: leader-elected Runnables still run and the lease is over, the process must exit: %s: %w", strings.Join(still, ", "), ended)
 }
 
 // leftOfLease returns for how long nobody else can lead after a term has ended.
@@ -109,4 +109,12 @@ func leftOfLease(ended *leaderelection.TermEnded, lease time.Duration) time.Dura
 	default:
 		return 0
 	}
+}
+
+// atOnce is how long Runnables get to return whatever is left of the lease: they
+// are told of the end of the term in this moment, and returning takes one. It is
+// as long as the elector waits before it releases a lease that was lost.
+func atOnce(c leaderelection.LeaderElectionConfig) time.Duration {
+	term := max(c.RenewDeadline, min(c.RenewDeadline+c.RetryPeriod, c.LeaseDuration-c.RetryPeriod))
+	return (c.LeaseDuration - term) / 4
 }

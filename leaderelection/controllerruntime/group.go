@@ -1,9 +1,11 @@
-package elected
+package holdfastctrl
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -21,6 +23,10 @@ type group struct {
 	// workers that wait for a queue that a warm-up has opened wait as long.
 	cool    context.CancelFunc
 	running sync.WaitGroup
+	// working has the type of each member that has been started and has not
+	// returned, by its number.
+	working map[int]string
+	number  int
 
 	// failed receives the first error of a member.
 	failed chan error
@@ -39,7 +45,7 @@ const (
 )
 
 // errOver is what a Runnable meets that comes too late.
-var errOver = errors.New("elected: the term of this manager is over: no Runnable can be added")
+var errOver = errors.New("holdfastctrl: the term of this manager is over: no Runnable can be added")
 
 // warmable is what controller-runtime calls a warmupRunnable. Its controllers
 // are, and do nothing in it unless EnableWarmup is set.
@@ -48,7 +54,7 @@ type warmable interface {
 }
 
 func newGroup() *group {
-	return &group{failed: make(chan error, 1), done: make(chan struct{})}
+	return &group{failed: make(chan error, 1), done: make(chan struct{}), working: map[int]string{}}
 }
 
 // add takes r in. While standing by it is warmed up, while leading started.
@@ -96,7 +102,7 @@ func warmUp(ctx context.Context, r manager.Runnable) error {
 		return nil
 	}
 	if err := w.Warmup(ctx); err != nil {
-		return fmt.Errorf("elected: warm-up of a %T: %w", r, err)
+		return fmt.Errorf("holdfastctrl: warm-up of a %T: %w", r, err)
 	}
 	return nil
 }
@@ -144,8 +150,30 @@ func (g *group) returned() <-chan struct{} {
 
 // start starts r; the caller holds the lock.
 func (g *group) start(r manager.Runnable) {
-	ctx := g.ctx
-	g.running.Go(func() { g.fail(ctx, r.Start(ctx)) })
+	ctx, number := g.ctx, g.number
+	g.number++
+	g.working[number] = fmt.Sprintf("%T", r)
+	g.running.Go(func() {
+		defer g.stopped(number)
+		g.fail(ctx, r.Start(ctx))
+	})
+}
+
+func (g *group) stopped(number int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.working, number)
+}
+
+// stillRunning returns the types of the members that run, in the order in which
+// they were started.
+func (g *group) stillRunning() (types []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, number := range slices.Sorted(maps.Keys(g.working)) {
+		types = append(types, g.working[number])
+	}
+	return types
 }
 
 // end lets nobody in any more and ends the warm-ups.

@@ -1,4 +1,4 @@
-package elected_test
+package holdfastctrl_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -84,11 +86,34 @@ func TestStartDoesNotWaitForWorkThatOutlivesItsLease(t *testing.T) {
 	a.host.Silence()
 	err := within(t, a.ended, "the end of Start")
 	assert.ErrorContains(t, err, "still run")
+	assert.ErrorContains(t, err, "*holdfastctrl_test.task", "it is named")
 	assert.ErrorIs(t, err, leaderelection.ErrNotLeader)
 	open(t, work.stopped, "the work was to outlive its lease")
 	close(linger)
 	within(t, work.stopped, "the end of the work")
 	within(t, slow.stopped, "the end of what always runs")
+}
+
+// A Lease that was deleted leaves nothing of itself: whoever returns at once must
+// be given the moment to.
+func TestALeaseThatIsGoneEndsStartWithWhatBecameOfIt(t *testing.T) {
+	s := newStage(t)
+	a := s.replica(t, "a", timing{10 * time.Second, 5 * time.Second, 200 * time.Millisecond}, func(o *manager.Options) { o.LeaderElectionReleaseOnCancel = false })
+	work := newTask()
+	require.NoError(t, a.Add(work))
+	reconciled := control(t, a, watched(make(chan struct{}), nil))
+	a.start(t)
+	within(t, work.started, "the work")
+	within(t, reconciled, "a to reconcile")
+	leases, err := coordinationv1.NewForConfig(a.host.Config())
+	require.NoError(t, err)
+	require.NoError(t, leases.Leases("default").Delete(t.Context(), "work", metav1.DeleteOptions{}))
+	err = within(t, a.ended, "the end of Start")
+	var ended *leaderelection.TermEnded
+	require.ErrorAs(t, err, &ended)
+	assert.Equal(t, leaderelection.LeaseDeleted, ended.Reason)
+	assert.ErrorContains(t, err, "leader election lost")
+	assert.NotContains(t, err.Error(), "still run", "none does")
 }
 
 func TestALostTermStopsControllersThatWaitForWork(t *testing.T) {
