@@ -31,7 +31,8 @@ const JitterFactor = upstream.JitterFactor
 // when a term was over before the work could begin.
 //
 // OnNewLeader is called for each new holder that is seen, in order, one call at
-// a time, and never delays the election. While a call does not return, the
+// a time, and never delays the election. A release is no new holder: it is not
+// called with "". While a call does not return, the
 // newest holders wait for it, up to 16; older ones are left out. The last call is
 // always for the newest holder.
 type LeaderCallbacks = upstream.LeaderCallbacks

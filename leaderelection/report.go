@@ -43,12 +43,14 @@ func (le *LeaderElector) sayFarLonger(logger klog.Logger, state rl.Snapshot) {
 }
 
 // reportHolder takes note of who holds the lease, and calls OnNewLeader when it
-// is another than before.
+// is another than before. A release is no new leader.
 func (le *LeaderElector) reportHolder(holder string) {
 	le.mu.Lock()
 	le.holder = holder
-	changed := holder != le.reported
-	le.reported = holder
+	changed := holder != "" && holder != le.reported
+	if changed {
+		le.reported = holder
+	}
 	le.mu.Unlock()
 	if changed && le.config.Callbacks.OnNewLeader != nil {
 		le.queue.add(func() { le.tellNewLeader(holder) })

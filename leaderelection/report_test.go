@@ -117,16 +117,39 @@ func TestOnNewLeaderIsNotToldTheSameHolderTwice(t *testing.T) {
 
 func TestACallbackThatEndsItsGoroutineIsCalledAgain(t *testing.T) {
 	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(s *rl.Snapshot) { *s = held("x", "", 0, time.Hour) })
 		var saw []string
-		a := contend(t, newMemory().lock("a"), givesUp, func(c *LeaderElectionConfig) {
+		contend(t, m.lock("a"), func(c *LeaderElectionConfig) {
 			c.Callbacks.OnNewLeader = func(id string) {
 				saw = append(saw, id)
 				runtime.Goexit() // as a test's FailNow does
 			}
 		})
+		sleep(ms)
+		m.edit(takenBy("y"))
+		sleep(ms)
+		assert.Equal(t, []string{"x", "y"}, saw)
+	})
+}
+
+// client-go does not call OnNewLeader at a release either: its holder is not told,
+// and a candidate that takes the lease is told of itself.
+func TestAReleaseIsNoNewLeader(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"), givesUp)
+		sleep(s)
+		b := contend(t, m.lock("b"))
 		sleep(s)
 		a.cancel()
-		sleep(s)
-		assert.Equal(t, []string{"a", ""}, saw)
+		sleep(5 * s)
+		require.True(t, b.IsLeader())
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		assert.Equal(t, []string{"a"}, a.leaders)
+		assert.Equal(t, []string{"a", "b"}, b.leaders)
 	})
 }

@@ -34,8 +34,6 @@ type options struct {
 func parse(args []string, usage io.Writer) (options, error) {
 	o := options{election: election.Default()}
 	o.election.ResourceNamespace, o.election.ResourceName = "kube-system", component
-	// The work returns as soon as its term ends, so a release costs nothing.
-	o.election.ReleaseOnCancel = true
 	flags := flag.NewFlagSet("controller", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the caller prints the error, once
 	flags.Usage = func() {}

@@ -43,8 +43,9 @@ type Options struct {
 	// dialer.UserTimeout.
 	Mode dialer.Mode `json:"mode,omitempty"`
 	// ReleaseOnCancel, StopTimeout and ContendAgain are those of
-	// leaderelection.LeaderElectionConfig.
-	ReleaseOnCancel bool            `json:"releaseOnCancel,omitempty"`
+	// leaderelection.LeaderElectionConfig. Default sets ReleaseOnCancel: a release
+	// waits for the work, so it is safe.
+	ReleaseOnCancel bool            `json:"releaseOnCancel"`
 	StopTimeout     metav1.Duration `json:"stopTimeout,omitempty"`
 	ContendAgain    bool            `json:"contendAgain,omitempty"`
 	// Coordinated leaves the choice of leader to the API server, as in
@@ -56,10 +57,10 @@ type Options struct {
 	ResourceLabels map[string]string `json:"resourceLabels,omitempty"`
 }
 
-// Default returns options that elect, by the default profile. The Lease is yet
-// to be named.
+// Default returns options that elect, by the default profile, and release the
+// lease when they are told to stop. The Lease is yet to be named.
 func Default() Options {
-	return Options{LeaderElect: true, ResourceLock: resourcelock.LeasesResourceLock, Profile: DefaultProfile}
+	return Options{LeaderElect: true, ResourceLock: resourcelock.LeasesResourceLock, Profile: DefaultProfile, ReleaseOnCancel: true}
 }
 
 // FlagSet is what AddFlags needs of a set of flags: *flag.FlagSet and
@@ -147,14 +148,37 @@ func (o Options) validateDurations() error {
 		return err
 	}
 	if err := election.ValidateDurations(); err != nil {
-		return err
+		return o.nameProfile(err)
 	}
 	lock, err := o.Lock()
 	if err != nil {
 		return err
 	}
 	_, err = lock.Budget()
-	return err
+	return o.nameProfile(err)
+}
+
+// nameProfile says of an error about durations which of them the user has not
+// set, and where those come from.
+func (o Options) nameProfile(err error) error {
+	var unset []string
+	for _, d := range []struct {
+		flag  string
+		value metav1.Duration
+	}{
+		{"--leader-elect-lease-duration", o.LeaseDuration},
+		{"--leader-elect-renew-deadline", o.RenewDeadline},
+		{"--leader-elect-retry-period", o.RetryPeriod},
+	} {
+		if d.value.Duration == 0 {
+			unset = append(unset, d.flag)
+		}
+	}
+	if err == nil || len(unset) == 0 || len(unset) == 3 {
+		return err
+	}
+	profile, _ := o.Profile.MarshalText()
+	return fmt.Errorf("%w; the profile %q stands for what is not set: set %s too, or choose another --leader-elect-profile", err, profile, strings.Join(unset, " and "))
 }
 
 // Election returns the configuration of the election without Lock and

@@ -71,6 +71,30 @@ func TestEveryOptionIsAFlag(t *testing.T) {
 	}
 }
 
+func TestADurationThatDoesNotFitTheProfileNamesFlagAndProfile(t *testing.T) {
+	o := named()
+	o.LeaseDuration.Duration = 5 * time.Second
+	err := o.Validate()
+	for _, says := range []string{"LeaseDuration = 5s", `profile "default"`, "--leader-elect-renew-deadline and --leader-elect-retry-period", "--leader-elect-profile"} {
+		assert.ErrorContains(t, err, says)
+	}
+	o.RenewDeadline.Duration, o.RetryPeriod.Duration = 6*time.Second, time.Second
+	err = o.Validate()
+	assert.ErrorContains(t, err, "LeaseDuration = 5s")
+	assert.NotContains(t, err.Error(), "profile", "it stands for nothing")
+}
+
+func TestTheLeaseIsReleasedUnlessToldOtherwise(t *testing.T) {
+	o := options.Default()
+	assert.True(t, o.ReleaseOnCancel, "as docs/adopt.md recommends")
+	o.ReleaseOnCancel = false
+	written, err := yaml.Marshal(o)
+	require.NoError(t, err)
+	read := options.Default()
+	require.NoError(t, yaml.UnmarshalStrict(written, &read))
+	assert.False(t, read.ReleaseOnCancel, "what is switched off stays so in a file")
+}
+
 // fields iterates over the fields of a struct.
 func fields(of reflect.Value) iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
