@@ -44,10 +44,10 @@ func TestALeaderKeepsItsLeaseWhereverSomeServerAnswersInTime(t *testing.T) {
 	assert.Equal(t, Bounds{RenewalLate: 10 * time.Second}, boundsOf(t, Leader, fresh, Weather{Victims: 1}, scenario.Long), "T − R of 15s/10s/2s")
 }
 
-// The README's table has 0.5 s where the virtual IP drops a dead server at once,
+// The table of docs/measured.md has 0.5 s where the virtual IP drops a dead server at once,
 // and 1.5 s where it goes on naming it. The bounds here are derived, and must
 // come out near those.
-func TestTheDerivedTakeoverBoundsAgreeWithThoseOfTheREADME(t *testing.T) {
+func TestTheDerivedTakeoverBoundsAgreeWithThoseOfTheDocuments(t *testing.T) {
 	dropped := boundsOf(t, Candidate, userTimeout, Weather{Silent: true}, scenario.Short).Takeover
 	assert.InDelta(t, 500*ms, dropped, float64(100*ms))
 	named := boundsOf(t, Candidate, userTimeout, Weather{Victims: 1, New: NoSYN, Silent: true}, scenario.Short).Takeover
