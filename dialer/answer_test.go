@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -31,8 +32,12 @@ func TestIsStreamReadsTheQuery(t *testing.T) {
 		"w%61tch=true":                    false, // nobody writes it so, and parsing each query would cost more
 		"watch=false":                     false,
 		"watch=0":                         false,
-		"watch=":                          false,
-		"watch":                           false,
+		"watch=t":                         true,
+		"watch=TRUE":                      true,
+		"watch=FALSE":                     false,
+		"watch=f":                         true, // for kube-apiserver, too
+		"watch=":                          true, // as well
+		"watch":                           true,
 		"watch=false&watch=true":          false,
 		"fieldSelector=a%3Dwatch=true":    false,
 		"labelSelector=watch%3Dtrue":      false,
@@ -42,7 +47,9 @@ func TestIsStreamReadsTheQuery(t *testing.T) {
 		"allowWatchBookmarks=true&x=y":    false,
 		"watch=true&timeoutSeconds=10":    true,
 		"watch=true;follow=true":          false,
-		"sendInitialEvents=true&watch=tr": false,
+		"sendInitialEvents=true&watch=tr": true,
+		"sendInitialEvents=true&watch=1":  true,
+		"follow":                          true,
 	} {
 		request := newRequest(t.Context(), "GET", "")
 		request.URL.RawQuery = query
@@ -52,6 +59,39 @@ func TestIsStreamReadsTheQuery(t *testing.T) {
 	upgrade.Header.Set("Upgrade", "SPDY/3.1")
 	assert.True(t, IsStream(upgrade))
 	assert.False(t, IsStream(&http.Request{Method: "GET"}), "no URL")
+}
+
+// What kube-apiserver takes for long-running by its path, except for a log that is
+// not followed: that ends by itself.
+func TestIsStreamReadsThePath(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/api/v1/watch/pods":                                            true,
+		"/api/v1/watch/namespaces/ns/pods/it":                           true,
+		"/apis/apps/v1/watch/deployments":                               true,
+		"/k8s/clusters/c-1/api/v1/watch/pods":                           true,
+		"/api/v1/watch":                                                 false,
+		"/apis/coordination.k8s.io/v1/namespaces/ns/leases/watch":       false,
+		"/apis/coordination.k8s.io/v1/namespaces/watch/leases/it":       false,
+		"/apis/coordination.k8s.io/v1/namespaces/proxy/leases/exec":     false,
+		"/apis/watch/v1/things/it":                                      false,
+		"/api/v1/namespaces/ns/pods/it":                                 false,
+		"/api/v1/namespaces/ns/pods/it/exec":                            true,
+		"/api/v1/namespaces/ns/pods/it/attach":                          true,
+		"/api/v1/namespaces/ns/pods/it/portforward":                     true,
+		"/api/v1/namespaces/ns/pods/it/log":                             false,
+		"/api/v1/namespaces/ns/pods/it/status":                          false,
+		"/api/v1/namespaces/ns/pods/exec":                               false,
+		"/api/v1/namespaces/ns/services/it/proxy":                       true,
+		"/api/v1/namespaces/ns/services/https:it:1/proxy/feed/watch/it": true,
+		"/api/v1/nodes/it/proxy/logs/":                                  true,
+		"/api/v1/nodes/proxy":                                           false,
+		"/watch/this/exec":                                              false,
+		"/api":                                                          false,
+		"/apis/watch/":                                                  false,
+		"":                                                              false,
+	} {
+		assert.Equal(t, want, IsStream(&http.Request{Method: "GET", URL: &url.URL{Path: path}}), path)
+	}
 }
 
 // The first answer goes silent in the middle of its body, whatever is known of

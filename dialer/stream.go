@@ -2,18 +2,26 @@ package dialer
 
 import (
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
 
 // IsStream reports whether the answer to a request is a stream by the
-// conventions of the Kubernetes API: a watch (the query parameter watch is
-// true), a log that is followed (follow is true), or another protocol (a CONNECT
-// or an Upgrade header). A parameter is true if its first value is one that
-// strconv.ParseBool takes for true. It is the default of Transport.Stream.
+// conventions of the Kubernetes API, of what kube-apiserver takes for
+// long-running all that need not end by itself:
+//   - a watch: the query parameter watch is true, or the path is one of the
+//     deprecated .../watch/...;
+//   - a log that is followed: the query parameter follow is true;
+//   - the subresources exec, attach, portforward and proxy;
+//   - another protocol: a CONNECT or an Upgrade header.
+//
+// A parameter is true, as for kube-apiserver, if it is there and its first value is
+// neither 0 nor false. Its name must be written without percent signs. It is the
+// default of Transport.Stream.
 func IsStream(request *http.Request) bool {
-	return switches(request) || asks(request, "watch") || asks(request, "follow")
+	return switches(request) || asks(request, "watch") || asks(request, "follow") ||
+		request.URL != nil && streamPath(request.URL.Path)
 }
 
 // asks reports whether a parameter of the request's query is true.
@@ -22,9 +30,41 @@ func asks(request *http.Request, name string) bool {
 	if request.URL == nil || !strings.Contains(request.URL.RawQuery, name) {
 		return false
 	}
-	is, err := strconv.ParseBool(request.URL.Query().Get(name))
-	return err == nil && is
+	values, is := request.URL.Query()[name]
+	return is && values[0] != "0" && !strings.EqualFold(values[0], "false")
 }
+
+// streamPath reports whether a path of the Kubernetes API is that of a deprecated
+// watch, or of a subresource that is a stream. The API may stand below a prefix.
+func streamPath(path string) bool {
+	if !strings.Contains(path, "/watch/") && !slices.ContainsFunc(streamSubresources, func(name string) bool {
+		return strings.Contains(path, "/"+name)
+	}) {
+		return false // most paths, and these need not be split
+	}
+	parts := strings.Split(path, "/")
+	root := slices.IndexFunc(parts, func(part string) bool { return part == "api" || part == "apis" })
+	if root < 0 {
+		return false
+	}
+	after := 2 // api and the version
+	if parts[root] == "apis" {
+		after = 3 // and the group
+	}
+	if parts = parts[min(root+after, len(parts)):]; len(parts) < 2 {
+		return false
+	}
+	if parts[0] == "watch" {
+		return true
+	}
+	if parts[0] == "namespaces" && len(parts) > 3 {
+		parts = parts[2:]
+	}
+	return len(parts) > 2 && slices.Contains(streamSubresources, parts[2])
+}
+
+// streamSubresources are those whose answers need not end by themselves.
+var streamSubresources = []string{"exec", "attach", "portforward", "proxy"}
 
 // switches reports whether a request asks for another protocol on its connection.
 func switches(request *http.Request) bool {
