@@ -2,8 +2,11 @@ package dialer
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"time"
 )
 
@@ -18,16 +21,76 @@ func ping(t *http.Transport, within time.Duration) (lost time.Duration) {
 		}
 	}
 	tighten(&t.TLSHandshakeTimeout, within)
-	var conf http.HTTP2Config
-	if t.HTTP2 != nil {
-		conf = *t.HTTP2
-	}
+	conf := http2Config(t)
 	tighten(&conf.SendPingTimeout, within/3)
 	tighten(&conf.PingTimeout, within/2)
 	tighten(&conf.WriteByteTimeout, within)
 	t.HTTP2 = &conf
 	return conf.SendPingTimeout + conf.PingTimeout
 }
+
+// http2Config returns the bounds of HTTP/2 that a transport has: those of its field,
+// and where that says nothing those of an http2.Transport of x/net that was set up
+// for it, as client-go does with what the environment says of pings.
+func http2Config(t *http.Transport) http.HTTP2Config {
+	var conf http.HTTP2Config
+	if t.HTTP2 != nil {
+		conf = *t.HTTP2
+	}
+	outside := outsideHTTP2(t)
+	for _, bound := range []struct {
+		of   *time.Duration
+		name string // of the field of http2.Transport
+	}{
+		{&conf.SendPingTimeout, "ReadIdleTimeout"},
+		{&conf.PingTimeout, "PingTimeout"},
+		{&conf.WriteByteTimeout, "WriteByteTimeout"},
+	} {
+		if *bound.of != 0 || !outside.IsValid() {
+			continue
+		}
+		if value := outside.FieldByName(bound.name); value.IsValid() && value.CanInt() {
+			*bound.of = time.Duration(value.Int())
+		}
+	}
+	return conf
+}
+
+// outsideHTTP2 returns the http2.Transport that has been set up for a transport, or
+// nothing. Nobody keeps it but the function that net/http hands a new connection to,
+// which returns it, in a type of its own with the same fields: so the function gets a
+// connection on which nothing comes and which then ends.
+func outsideHTTP2(t *http.Transport) reflect.Value {
+	upgrade := t.TLSNextProto["unencrypted_http2"]
+	if upgrade == nil {
+		return reflect.Value{}
+	}
+	probe := &probe{ended: make(chan struct{})}
+	defer close(probe.ended)
+	rt := reflect.ValueOf(upgrade("probe.invalid:80", tls.Client(probe, new(tls.Config))))
+	if rt.Kind() != reflect.Pointer || rt.Elem().Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return rt.Elem()
+}
+
+// probe is a connection that takes everything and answers nothing until it ends.
+type probe struct{ ended chan struct{} }
+
+// UnencryptedNetConn is what net/http hands a connection without TLS over by.
+func (p *probe) UnencryptedNetConn() net.Conn { return p }
+
+func (p *probe) Read([]byte) (int, error) {
+	<-p.ended
+	return 0, io.EOF
+}
+func (p *probe) Write(b []byte) (int, error)      { return len(b), nil }
+func (p *probe) Close() error                     { return nil }
+func (p *probe) LocalAddr() net.Addr              { return new(net.TCPAddr) }
+func (p *probe) RemoteAddr() net.Addr             { return new(net.TCPAddr) }
+func (p *probe) SetDeadline(time.Time) error      { return nil }
+func (p *probe) SetReadDeadline(time.Time) error  { return nil }
+func (p *probe) SetWriteDeadline(time.Time) error { return nil }
 
 // keepHTTP2 makes the clone of a user's transport negotiate HTTP/2 if the
 // original does. net/http falls back to HTTP/1.1 on a transport that has a dial
@@ -36,6 +99,8 @@ func ping(t *http.Transport, within time.Duration) (lost time.Duration) {
 // The original says so in TLSNextProto once it has been cloned.
 func keepHTTP2(clone, theirs *http.Transport) {
 	if _, spoken := theirs.TLSNextProto["h2"]; spoken {
+		conf := http2Config(theirs)
+		clone.HTTP2 = &conf
 		clone.TLSNextProto = nil
 		clone.ForceAttemptHTTP2 = true
 	}

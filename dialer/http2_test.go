@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 	"k8s.io/client-go/rest"
 )
 
@@ -78,4 +79,47 @@ func TestPingsAreScaledToTheBound(t *testing.T) {
 	assert.Equal(t, 12*time.Second, transport.HTTP2.WriteByteTimeout)
 	assert.Equal(t, 12*time.Second, transport.TLSHandshakeTimeout)
 	assert.Equal(t, 7, transport.HTTP2.MaxConcurrentStreams)
+}
+
+// What a user has set of pings, in the environment of client-go or on an
+// http2.Transport of x/net, is no field of the transport that is hardened.
+func TestTighterPingsOfTheUserStay(t *testing.T) {
+	bounds := func(t *testing.T, config *rest.Config) *http.HTTP2Config {
+		hardened, err := HardenTraffic(config, time.Minute) // pings after 20s, lost after 30s more
+		require.NoError(t, err)
+		client := clientFor(t, hardened)
+		transport := sockets(client.Transport)
+		require.NotNil(t, transport)
+		return transport.HTTP2
+	}
+	server, _ := newServer(t, true, hello)
+	t.Run("tighter in the environment", func(t *testing.T) {
+		t.Setenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "3")
+		t.Setenv("HTTP2_PING_TIMEOUT_SECONDS", "2")
+		conf := bounds(t, newConfig(server))
+		assert.Equal(t, 3*time.Second, conf.SendPingTimeout)
+		assert.Equal(t, 2*time.Second, conf.PingTimeout)
+	})
+	t.Run("looser or none in the environment", func(t *testing.T) {
+		t.Setenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "0")
+		t.Setenv("HTTP2_PING_TIMEOUT_SECONDS", "70")
+		conf := bounds(t, newConfig(server))
+		assert.Equal(t, 20*time.Second, conf.SendPingTimeout)
+		assert.Equal(t, 30*time.Second, conf.PingTimeout)
+	})
+	t.Run("on the user's transport", func(t *testing.T) {
+		own := server.Client().Transport.(*http.Transport).Clone()
+		own.TLSNextProto = nil
+		outside, err := http2.ConfigureTransports(own)
+		require.NoError(t, err)
+		outside.ReadIdleTimeout, outside.PingTimeout, outside.WriteByteTimeout = 4*time.Second, time.Hour, 5*time.Second
+		for range 3 { // the user's transport is as before
+			conf := bounds(t, &rest.Config{Host: server.URL, Transport: own})
+			assert.Equal(t, 4*time.Second, conf.SendPingTimeout)
+			assert.Equal(t, 30*time.Second, conf.PingTimeout)
+			assert.Equal(t, 5*time.Second, conf.WriteByteTimeout)
+		}
+		assert.Equal(t, "hello over HTTP/2.0", get(t, &http.Client{Transport: own}, server.URL))
+		own.CloseIdleConnections()
+	})
 }
