@@ -112,9 +112,17 @@ type Dialer struct {
 // addresses in turn, so that one which connects and then says nothing is not
 // chosen again, and addresses that lately failed come last. With a negative
 // Hedge net.Dialer tries one address after the other.
+//
+// A third dial for one and the same request, whose connections a server has closed or
+// sent it away from (GOAWAY) before it answered, begins after 100ms, each later one
+// after twice as long, at most 2s.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := d.validate(); err != nil {
 		return nil, err
+	}
+	start := time.Now()
+	if err := again(ctx); err != nil {
+		return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
 	}
 	r := &race{
 		network: network,

@@ -26,6 +26,7 @@ type use struct {
 	final  atomic.Bool  // the peer is told to close the connection after it
 	way    atomic.Int32 // to the server, see route
 	layers atomic.Int32 // the TLS handshakes that have succeeded on it
+	dials  atomic.Int32 // made for it, see again
 
 	mu      sync.Mutex
 	dialled *conn
