@@ -21,13 +21,13 @@ import (
 
 // The durations of the elections.
 const (
-	LeaseDuration = 2 * time.Second
-	RenewDeadline = 1400 * time.Millisecond
-	RetryPeriod   = 350 * time.Millisecond
+	LeaseDuration = 4 * time.Second
+	RenewDeadline = 2800 * time.Millisecond
+	RetryPeriod   = 700 * time.Millisecond
 )
 
 // outage is how long a fault lasts that happens to everyone.
-const outage = 450 * time.Millisecond
+const outage = 900 * time.Millisecond
 
 // Elector contends with the lock and the durations above, calls led when it leads,
 // and returns when it leads no more or ctx has ended.
@@ -97,31 +97,19 @@ func cells() []cell {
 	return all
 }
 
-const (
-	// atOnce is how many elections run at once.
-	atOnce = 16
-	// chances is how often a cell is played, the further times by itself, before it
-	// is judged: a machine that does other things too may starve an election, while
-	// a lock that cannot bear a fault fails each time.
-	chances = 3
-)
-
 // Elections tests the elector with the lock in every cell in which client-go's
 // elector with client-go's own lock does well: it loses no lease there, and takes
-// one over.
+// one over. Where client-go's does well in less than half of the cells the machine is
+// too busy for the durations, and the test fails. All elections run at once, each of
+// a cell's two beside the other, and each is played once.
 func Elections(t *testing.T, elector Elector, newLock Make) {
 	all := cells()
 	theirs, ours := make([]error, len(all)), make([]error, len(all))
 	var running sync.WaitGroup
-	places := make(chan struct{}, atOnce)
 	for i, c := range all {
 		run := func(into *error, elector Elector, newLock Make) {
 			s := newStage(t)
-			running.Go(func() {
-				places <- struct{}{}
-				defer func() { <-places }()
-				*into = c.play(s, elector, newLock)
-			})
+			running.Go(func() { *into = c.play(s, elector, newLock) })
 		}
 		run(&theirs[i], ClientGo, clientGoLock)
 		run(&ours[i], elector, newLock)
@@ -134,14 +122,10 @@ func Elections(t *testing.T, elector Elector, newLock Make) {
 			continue
 		}
 		well++
-		for n := 1; ours[i] != nil && n < chances; n++ {
-			t.Logf("%s: %v; once more", c, ours[i])
-			ours[i] = c.play(newStage(t), elector, newLock)
-		}
 		assert.NoError(t, ours[i], "%s: client-go's own lock does well", c)
 	}
 	t.Logf("client-go's own lock does well in %d of %d cells", well, len(all))
-	assert.Positive(t, well, "what nothing bears proves nothing")
+	assert.GreaterOrEqual(t, well, len(all)/2, "what nothing bears proves nothing")
 }
 
 // play runs one election. Its error says what did not go well.
