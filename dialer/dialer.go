@@ -73,6 +73,12 @@ type Dialer struct {
 	// is a *net.TCPConn, or gives way to one through NetConn. Nil is net.Dialer,
 	// which also sets them before connect; LocalAddr and Control are its fields, so
 	// that they need no Dial.
+	//
+	// Whoever resolves a name decides how its addresses share the time. A net.Dialer
+	// behind a Dial tries those of one family one after the other and gives each at
+	// least two seconds: where the first of two is dead, a bound below two seconds
+	// ends before the second is tried, in every sibling too. With LocalAddr and
+	// Control in the place of the Dial the second is tried after Hedge.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Resolver finds the addresses of a host name, anew for each DialContext.
