@@ -4,6 +4,7 @@
 # either root or unprivileged user namespaces; what is missing is said, nothing
 # is skipped.
 
+LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run --allow-parallel-runners
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
@@ -14,15 +15,22 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 # What has heavy dependencies has a module of its own, benchmarks apart.
 MODULES = internal/dropin leaderelection/prometheus leaderelection/prometheus/scrape leaderelection/controllerruntime examples/controller-runtime examples/failover/browsertest
 
+# The library, and what is released with it: .golangci.yml has vet and staticcheck
+# too. The rest has these two alone.
+LINTED = . internal/dropin leaderelection/prometheus leaderelection/controllerruntime
+
 .PHONY: test check cross cross-all fast modules fleet leaks simulation mutants newcomer versions lab matrix long incident bench results
 
 test: check fast modules fleet leaks simulation newcomer versions lab matrix
 
-# check: formatting, vet and staticcheck of every module, and the sockets of
-# every operating system.
+# check: formatting and linters of every module, and the sockets of every operating
+# system.
 check: cross
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	@set -e; for module in . benchmarks $(MODULES); do \
+	@set -e; for module in $(LINTED); do \
+		echo "check $$module"; (cd $$module && go mod tidy -diff && $(LINT) ./...); \
+	done
+	@set -e; for module in $(filter-out $(LINTED),benchmarks $(MODULES)); do \
 		echo "check $$module"; (cd $$module && go mod tidy -diff && go vet ./... && $(STATICCHECK) ./...); \
 	done
 

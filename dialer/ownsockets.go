@@ -56,7 +56,7 @@ func own(theirs http.RoundTripper, d *Dialer, fit refit) (http.RoundTripper, err
 	if !ok || original == nil {
 		return nil, fmt.Errorf("config.Transport is a %T, it must be nil or an *http.Transport: %w", theirs, ErrOpaqueTransport)
 	}
-	//lint:ignore SA1019 a user's transport may still have the deprecated fields
+	//nolint:staticcheck // deprecated: a user's transport may still have the deprecated fields
 	oldDial, oldDialTLS := original.Dial, original.DialTLS
 	if original.DialTLSContext != nil || oldDialTLS != nil {
 		return nil, fmt.Errorf("config.Transport has a DialTLSContext or DialTLS of its own, it must have neither: %w", ErrOpaqueTransport)

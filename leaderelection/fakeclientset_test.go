@@ -19,7 +19,7 @@ import (
 // no resource versions.
 var fakeClientsets = map[string]func() kubernetes.Interface{
 	"NewClientset": func() kubernetes.Interface { return fake.NewClientset() },
-	//lint:ignore SA1019 most tests still use it
+	//nolint:staticcheck // deprecated: most tests still use it
 	"NewSimpleClientset": func() kubernetes.Interface { return fake.NewSimpleClientset() },
 }
 

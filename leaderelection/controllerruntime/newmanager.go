@@ -155,7 +155,7 @@ func newLock(config *rest.Config, inner manager.Manager, options manager.Options
 	identity := host + "_" + string(uuid.NewUUID())
 	return resourcelock.NewFromKubeconfigWithOptions(kind, namespace, options.LeaderElectionID, resourcelock.ResourceLockConfig{
 		Identity: identity,
-		//lint:ignore SA1019 locks record events of the core API, as controller-runtime's own does
+		//nolint:staticcheck // deprecated: locks record events of the core API, as controller-runtime's own does
 		EventRecorder: inner.GetEventRecorderFor(identity),
 	}, config, resourcelock.Options{
 		LeaseDuration: election.LeaseDuration,
