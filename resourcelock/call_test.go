@@ -3,8 +3,10 @@ package resourcelock
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
-	"sync/atomic"
+	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
 
+	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	"github.com/holdfast-go/holdfast/internal/leaseapi"
 )
 
@@ -59,50 +64,139 @@ func TestEveryCallToASilentServerIsAnErrorWithinTheBound(t *testing.T) {
 
 func TestACallThatHeedsNoContextIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var deaf atomic.Int32
+		c := &caller{bound: time.Second}
 		release := make(chan struct{})
 		stuck := func(context.Context) (int, error) { <-release; return 1, nil }
-		for range mostDeaf {
+		for range bounded.Most + 1 {
 			start := time.Now()
-			_, err := within(t.Context(), time.Second, &deaf, stuck)
+			_, err := within(t.Context(), c, stuck)
 			assert.ErrorIs(t, err, ErrDeaf)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.Equal(t, time.Second+lastWord, time.Since(start))
+			assert.LessOrEqual(t, time.Since(start), time.Second)
+			assert.GreaterOrEqual(t, time.Since(start), time.Second-lastWord(time.Second))
 		}
-		start := time.Now()
-		_, err := within(t.Context(), time.Second, &deaf, stuck)
-		assert.ErrorIs(t, err, ErrDeaf)
-		assert.Zero(t, time.Since(start), "what is left behind does not grow")
 		close(release)
 		synctest.Wait()
-		value, err := within(t.Context(), time.Second, &deaf, stuck)
+		value, err := within(t.Context(), c, stuck)
 		assert.NoError(t, err)
 		assert.Equal(t, 1, value)
-		assert.Zero(t, deaf.Load())
 	})
 }
 
 func TestACallEndsWithItsCallersContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var deaf atomic.Int32
-		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("enough"))
-		defer cancel()
-		start := time.Now()
-		_, err := within(ctx, 0, &deaf, func(ctx context.Context) (int, error) {
-			<-ctx.Done()
-			return 0, context.Cause(ctx)
+	heedful := func(ctx context.Context) (int, error) {
+		<-ctx.Done()
+		return 0, fmt.Errorf("waiting: %w", context.Cause(ctx))
+	}
+	deaf := func(context.Context) (int, error) { time.Sleep(time.Minute); return 0, nil }
+	for name, c := range map[string]*caller{
+		"known to heed": {heeds: true}, "of any client": {}, "with a longer bound": {bound: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				start := time.Now()
+				_, err := within(ctx, c, heedful)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.ErrorContains(t, err, "waiting", "the call's own words")
+				assert.InDelta(t, time.Second, time.Since(start), float64(lastWord(time.Second)))
+
+				ctx, end := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Second, func() { end(errors.New("enough")) })
+				start = time.Now()
+				_, err = within(ctx, c, heedful)
+				assert.ErrorContains(t, err, "enough")
+				assert.Equal(t, time.Second, time.Since(start))
+				if !c.heeds {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					start = time.Now()
+					_, err = within(ctx, c, deaf)
+					assert.ErrorIs(t, err, ErrDeaf)
+					assert.Equal(t, time.Second, time.Since(start))
+				}
+				time.Sleep(time.Hour)
+			})
 		})
-		assert.EqualError(t, err, "enough", "the call's own words")
-		assert.Equal(t, time.Second, time.Since(start))
-	})
+	}
+}
+
+func TestWithAContextThatHasEndedALockCallsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	for _, heeds := range []bool{true, false} {
+		_, err := within(ctx, &caller{bound: time.Second, heeds: heeds}, func(context.Context) (int, error) {
+			t.Error("called")
+			return 0, nil
+		})
+		assert.EqualError(t, err, "enough")
+	}
 }
 
 func TestWhatACallPanicsWithReachesItsCaller(t *testing.T) {
-	var deaf atomic.Int32
-	assert.PanicsWithValue(t, "of the user's", func() {
-		_, _ = within(t.Context(), time.Second, &deaf, func(context.Context) (int, error) { panic("of the user's") })
-	})
+	for _, heeds := range []bool{true, false} {
+		assert.PanicsWithValue(t, "of the user's", func() {
+			_, _ = within(t.Context(), &caller{bound: time.Second, heeds: heeds}, func(context.Context) (int, error) { panic("of the user's") })
+		})
+	}
 }
+
+// What is above the dialer in a client must heed its context, or a call is made
+// in a goroutine of its own, which is left behind.
+func TestACallIsBoundedWhateverOfTheUsersIsDeaf(t *testing.T) {
+	const bound = time.Second
+	hang, back := make(chan struct{}), make(chan struct{})
+	defer close(back)
+	stuck := func() {
+		select {
+		case <-hang:
+			<-back
+		default:
+		}
+	}
+	config := api(t)
+	wrapped := rest.CopyConfig(config)
+	wrapped.Wrap(func(rt http.RoundTripper) http.RoundTripper {
+		return roundTripperFunc(func(r *http.Request) (*http.Response, error) { stuck(); return rt.RoundTrip(r) })
+	})
+	dialled := rest.CopyConfig(config)
+	dialled.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		stuck()
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	proxied := rest.CopyConfig(config)
+	proxied.Proxy = func(*http.Request) (*url.URL, error) { stuck(); return nil, nil }
+	warned := rest.CopyConfig(config)
+	warned.WarningHandler = deafHandler{stuck}
+	warned.Wrap(func(rt http.RoundTripper) http.RoundTripper {
+		return roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			response, err := rt.RoundTrip(r)
+			if err == nil {
+				response.Header.Add("Warning", `299 - "of the server's"`)
+			}
+			return response, err
+		})
+	})
+	locks := map[string]*LeaseLock{}
+	for name, config := range map[string]*rest.Config{"WrapTransport": wrapped, "Dial": dialled, "Proxy": proxied, "WarningHandler": warned} {
+		locks[name] = lock(t, config, "me", Options{RenewDeadline: bound, Mode: dialer.Fresh})
+		_, err := locks[name].Read(t.Context())
+		require.NoError(t, err, name)
+		assert.Equal(t, name != "WarningHandler", locks[name].factory.heeds, name)
+	}
+	close(hang)
+	for name, l := range locks {
+		start := time.Now()
+		_, err := l.Read(t.Context())
+		require.Error(t, err, name)
+		assert.LessOrEqual(t, time.Since(start), bound+patience, name)
+	}
+}
+
+type deafHandler struct{ stuck func() }
+
+func (d deafHandler) HandleWarningHeader(int, string, string) { d.stuck() }
 
 // twice returns a round tripper that sends each write twice and returns the
 // second answer, as where the first is lost with its connection.

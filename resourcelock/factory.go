@@ -37,6 +37,7 @@ type Factory struct {
 	labels  map[string]string
 	watches *watches
 	bound   time.Duration // of a call
+	heeds   bool          // every call returns when its context ends
 
 	mu sync.Mutex
 	// names counts, for each namespace, the locks there are on each Lease.
@@ -118,10 +119,11 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	if meter != nil {
 		options = append(options, dialer.WithMeter(meter))
 	}
+	heeds := heedsContexts(config)
 	hardened, err := dialer.Harden(config, budget, options...)
 	switch {
 	case errors.Is(err, dialer.ErrOpaqueTransport):
-		hardened = timed(config, budget)
+		hardened, heeds = timed(config, budget), false
 	case err != nil:
 		return nil, err
 	default:
@@ -134,8 +136,9 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	f := &Factory{
 		client:  client,
 		labels:  labels,
-		watches: newWatches(client, budget),
+		watches: newWatches(client, budget, heeds),
 		bound:   budget.Answer,
+		heeds:   heeds,
 		names:   map[string]map[string]int{},
 	}
 	if config.Transport == nil { // of a transport of the user's own the dialer closes its clone

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -40,14 +39,12 @@ type LeaseLock struct {
 	factory *Factory
 
 	// What client has made, once: leases is the Client's part for the Lease's
-	// namespace, limit bounds a call (zero: nothing does), and watches are the
-	// factory's or the lock's own.
+	// namespace, caller makes the calls to it, and watches are the factory's or the
+	// lock's own.
 	once    sync.Once
 	leases  coordinationv1client.LeaseInterface
-	limit   time.Duration
+	caller  caller
 	watches *watches
-	// deaf counts the calls that go on although they were given up.
-	deaf atomic.Int32
 
 	mu sync.Mutex
 	// last is what Get, Create or Update saw last: Interface has no argument for
@@ -154,7 +151,7 @@ func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next Entry) (Snaps
 // inTime makes a call to the API within the lock's bound.
 func inTime[T any](ctx context.Context, l *LeaseLock, call func(context.Context) (T, error)) (T, error) {
 	l.client()
-	value, err := within(ctx, l.limit, &l.deaf, call)
+	value, err := within(ctx, &l.caller, call)
 	if errors.Is(err, ErrDeaf) {
 		err = fmt.Errorf("lease %s: %w", l.Describe(), err)
 	}
@@ -254,11 +251,13 @@ func (l *LeaseLock) client() coordinationv1client.LeaseInterface {
 	l.once.Do(func() {
 		l.leases = l.Client.Leases(l.LeaseMeta.Namespace)
 		if l.factory != nil {
-			l.limit, l.watches = l.factory.bound, l.factory.watches
+			l.caller.bound, l.caller.heeds = l.factory.bound, l.factory.heeds
+			l.watches = l.factory.watches
 			return
 		}
 		budget, _ := dialer.Hardened(transportOf(l.Client))
-		l.limit, l.watches = budget.Answer, newWatches(l.Client, budget)
+		l.caller.bound = budget.Answer
+		l.watches = newWatches(l.Client, budget, false)
 	})
 	return l.leases
 }

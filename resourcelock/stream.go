@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
 var (
@@ -82,7 +83,7 @@ func newStream(w *watches, scope scope) *stream {
 // start watches in the background. The stream ends within the bound of the
 // watches if the API does not accept it, however deaf the client is.
 func (s *stream) start(ctx context.Context, fresh bool) {
-	ctx, s.cancel = context.WithCancelCause(ctx)
+	ctx, s.cancel = context.WithCancelCause(bounded.Awaited(ctx))
 	if fresh {
 		ctx = dialer.FreshConnection(ctx)
 	}
@@ -91,10 +92,10 @@ func (s *stream) start(ctx context.Context, fresh bool) {
 
 // open opens the watch within the bound.
 func (s *stream) open(ctx context.Context) (watch.Interface, error) {
-	return within(ctx, s.watches.bound, &s.watches.deaf, func(bounded context.Context) (watch.Interface, error) {
+	return within(ctx, &s.watches.opener, func(opening context.Context) (watch.Interface, error) {
 		// The end of the bound ends the opening, but not what has been opened.
 		life, end := context.WithCancelCause(ctx)
-		stop := context.AfterFunc(bounded, func() { end(context.Cause(bounded)) })
+		stop := context.AfterFunc(opening, func() { end(context.Cause(opening)) })
 		source, err := s.watches.client.Leases(s.scope.namespace).Watch(life, s.scope.options())
 		if err == nil && reflect.TypeOf(source) == reflect.TypeOf(watch.NewEmptyWatch()) {
 			err = errNotReached
@@ -106,7 +107,7 @@ func (s *stream) open(ctx context.Context) (watch.Interface, error) {
 			source.Stop()
 		}
 		end(nil)
-		if why := context.Cause(bounded); why != nil {
+		if why := context.Cause(opening); why != nil {
 			err = fmt.Errorf("%w: %v", why, err) // the end of a context, but not of the caller's
 		}
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,13 +44,11 @@ var errEndsAtOnce = errors.New("the API ends the watch as soon as it has begun")
 // starts with its first subscriber and ends with its last.
 type watches struct {
 	client coordinationv1client.LeasesGetter
-	// bound is how long opening a watch may take, zero for as long as it takes.
-	bound time.Duration
+	// opener opens watches; without a bound, an opening takes as long as it takes.
+	opener caller
 	// grace is how long a watch may come no nearer to what a read has seen, before
 	// it counts as dead.
 	grace time.Duration
-	// deaf counts the openings that go on although they were given up.
-	deaf atomic.Int32
 
 	mu       sync.Mutex
 	streams  map[scope]*stream
@@ -74,13 +71,15 @@ func pause(n int, first, longest time.Duration) time.Duration {
 	return min(first, longest)
 }
 
-func newWatches(client coordinationv1client.LeasesGetter, budget dialer.Budget) *watches {
+// newWatches returns the watches of client. heeds says that what it calls returns
+// when its context ends.
+func newWatches(client coordinationv1client.LeasesGetter, budget dialer.Budget, heeds bool) *watches {
 	grace := budget.Connect
 	if grace <= 0 {
 		grace = graceUnknown
 	}
 	return &watches{
-		client: client, bound: budget.Answer, grace: grace,
+		client: client, opener: caller{bound: budget.Answer, heeds: heeds}, grace: grace,
 		streams: map[scope]*stream{}, failures: map[scope]failure{},
 	}
 }
@@ -152,7 +151,7 @@ func catchUp(ctx context.Context, s *stream, box *mailbox, l *LeaseLock, from Sn
 // join subscribes to the stream of a scope, which it starts if there is none. If
 // the last one has failed, it waits before that, but not beyond the bound.
 func (w *watches) join(ctx context.Context, scope scope, name string, from Snapshot) (*stream, *mailbox, error) {
-	bound := w.bound
+	bound := w.opener.bound
 	if bound <= 0 {
 		bound = longestPause
 	}

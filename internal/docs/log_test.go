@@ -180,7 +180,7 @@ func TestEveryLineOfTheLogHasAnEntry(t *testing.T) {
 	entries := logEntries(document)
 	require.NotEmpty(t, entries)
 	var calls []logged
-	for _, pkg := range []string{"leaderelection", "resourcelock", "dialer"} {
+	for _, pkg := range []string{"leaderelection", "resourcelock", "dialer", "internal/bounded"} {
 		found := logCalls(t, filepath.Join(root, pkg))
 		calls = append(calls, found...)
 	}
