@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -21,7 +22,7 @@ import (
 // every write names the state it is based on, so that at most one of them
 // succeeds. What fails is tried again at a pace that slows down.
 type attempt struct {
-	lock   *callsLock
+	lock   *boundedLock
 	clock  timepiece
 	timing timing
 	random func() float64
@@ -113,7 +114,8 @@ func (a *attempt) begin(state rl.Snapshot, hurried bool) {
 }
 
 // run tries until the goal is reached, the lease is known to be lost, or ctx
-// ends. It waits for no call.
+// ends. It waits for no call, so ctx is to be bounded.Unawaited. If the lock
+// panics, it returns at once, with a *bounded.Panic.
 func (a *attempt) run(ctx context.Context) (o outcome) {
 	a.over, a.underway = make(chan struct{}), a.underway[:0]
 	defer a.end()
@@ -154,6 +156,9 @@ func (a *attempt) take(ctx context.Context, got answer) (outcome, bool) {
 	switch {
 	case got.err != nil:
 		a.lastErr = got.err
+		if errors.As(got.err, new(*bounded.Panic)) {
+			return outcome{}, true
+		}
 		a.fail(ctx, got)
 		return outcome{}, false
 	case got.call.write:
@@ -225,7 +230,7 @@ func (a *attempt) do(ctx context.Context, what action) {
 		c.fresh = a.hurried || len(a.underway) > 0
 	}
 	if len(a.underway) >= mostUnderway {
-		a.underway[0].end()
+		a.giveUp(a.underway[0])
 		a.underway = slices.Delete(a.underway, 0, 1)
 	}
 	a.underway = append(a.underway, c)
@@ -249,8 +254,14 @@ func (a *attempt) end() {
 	a.timer.Stop()
 	close(a.over)
 	for _, c := range a.underway {
-		c.end()
+		a.giveUp(c)
 	}
+}
+
+// giveUp ends a call, which may be deaf to that.
+func (a *attempt) giveUp(c *call) {
+	c.end()
+	a.lock.calls.Leave(&c.Call)
 }
 
 // finished takes a call off the list, and reports whether it was on it.
@@ -272,6 +283,7 @@ type answer struct {
 
 // call is one call to the lock: a read, or the write of a record.
 type call struct {
+	bounded.Call
 	limit
 	answers chan<- answer
 	over    <-chan struct{}
@@ -285,20 +297,36 @@ type call struct {
 }
 
 // run makes the call, and reports its answer to the attempt unless that is over.
-func (c *call) run(ctx context.Context, lock *callsLock) {
+func (c *call) run(ctx context.Context, lock *boundedLock) {
 	defer c.end()
 	got := answer{call: c}
 	if c.fresh || !c.write {
 		ctx = rl.OnNewConnection(ctx)
 	}
-	if c.write {
-		got.state, got.err = lock.writeNow(ctx, c.base, c.entry)
-	} else {
-		got.state, got.err = lock.readNow(ctx)
-	}
+	got.state, got.err = c.send(ctx, lock)
 	got.err = explain(ctx, got.err)
 	select {
 	case c.answers <- got:
 	case <-c.over:
 	}
+}
+
+// send makes the call, once there is room for one more.
+func (c *call) send(ctx context.Context, lock *boundedLock) (state rl.Snapshot, err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			err = bounded.Panicked(recover())
+		}
+		lock.calls.Return(&c.Call)
+	}()
+	if err = lock.calls.Enter(ctx); err == nil {
+		if c.write {
+			state, err = lock.Versioned.Write(ctx, c.base, c.entry)
+		} else {
+			state, err = lock.Versioned.Read(ctx)
+		}
+	}
+	returned = true
+	return state, err
 }

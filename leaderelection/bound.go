@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,7 +70,7 @@ func (t timepiece) sleep(ctx context.Context, d time.Duration) {
 // explain adds to an error why the context of the call ended, which client-go
 // reports as a mere "context canceled".
 func explain(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil {
+	if err == nil || ctx.Err() == nil || errors.Is(err, context.Cause(ctx)) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", context.Cause(ctx), err)

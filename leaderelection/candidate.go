@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -29,9 +30,9 @@ type candidacy struct {
 	complaints complaints
 
 	// readings receives the outcome of the read under way; reading says whether
-	// one is.
-	reading  bool
-	readings chan error
+	// one is. watched receives that of the watches.
+	reading           bool
+	readings, watched chan error
 
 	// last is the last claim, until it is known what has become of it; nil if that
 	// is known of all.
@@ -84,7 +85,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 	c := &candidacy{
 		le: le, logger: klog.FromContext(ctx), writes: le.writes,
 		aside: aside, joined: le.clock.now(), spread: le.timing.spread(le.random()),
-		readings: make(chan error, 1),
+		readings: make(chan error, 1), watched: make(chan error, 1),
 	}
 	c.lookout = le.newLookout(func(state rl.Snapshot) { le.report(c.logger, state) })
 	c.observation.snapshot.Record.HolderIdentity = le.GetLeader()
@@ -94,7 +95,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 		seen, now := c.observed(), c.clock.now()
 		if seen.known && !following {
 			following = true
-			go c.follow(watchCtx)
+			go func() { c.watched <- c.follow(watchCtx) }()
 		}
 		if w := c.recognise(seen, now); w != nil {
 			c.leaveAnswer(ctx)
@@ -133,7 +134,10 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 	case <-timer.C():
 	case err := <-c.readings:
 		c.looked(ctx, err)
+	case err := <-c.watched:
+		bounded.Raise(ctx, err)
 	case got := <-answers:
+		bounded.Raise(ctx, got.err)
 		return c.answered(got)
 	}
 	return nil
@@ -254,7 +258,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 	c.spread = c.timing.spread(c.random())
 	// It does not end with ctx: what is on its way may arrive, and then it is to be
 	// known, and released.
-	bounded, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
+	writing, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
 	l := &sentClaim{
 		on: seen.snapshot, entry: c.writes.enter(record, c.timing.lease, sent), sent: sent, learned: c.lessons(),
 		cancel: cancel, answers: make(chan claimAnswer, 1),
@@ -262,7 +266,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 	c.last = l
 	go func() {
 		defer cancel()
-		state, err := c.calls.run(bounded, func(ctx context.Context) (rl.Snapshot, error) { return c.lock.Write(ctx, l.on, l.entry) })
+		state, err := c.lock.Write(writing, l.on, l.entry)
 		l.answers <- claimAnswer{state, err}
 	}()
 }
@@ -339,6 +343,7 @@ func (c *candidacy) ask(ctx context.Context) {
 
 // looked takes in how a read ended.
 func (c *candidacy) looked(ctx context.Context, err error) {
+	bounded.Raise(ctx, err)
 	c.reading = false
 	l := c.last
 	switch {
@@ -395,13 +400,15 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 				c.writes.confirm(got.state, c.last.entry.Mark)
 				return got.state, true, nil
 			}
+			bounded.Raise(ctx, got.err)
 			late = apierrors.ReasonForError(got.err) == "" // no answer, or none that says what became of it
 		case <-patience.C():
 		}
 		c.last.cancel()
 	}
 	for n := 1; ; n++ {
-		state, err = c.calls.run(rl.OnNewConnection(ctx), c.lock.Read)
+		state, err = c.lock.Read(rl.OnNewConnection(ctx))
+		bounded.Raise(ctx, err)
 		if err == nil {
 			if _, ours = c.writes.find(state); ours {
 				return state, true, nil
@@ -422,7 +429,8 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 func (c *candidacy) release(ctx context.Context, state rl.Snapshot) error {
 	for n := 1; ; n++ {
 		entry := c.writes.release(state.Record, c.clock.now())
-		_, err := c.calls.run(ctx, func(ctx context.Context) (rl.Snapshot, error) { return c.lock.Write(ctx, state, entry) })
+		_, err := c.lock.Write(ctx, state, entry)
+		bounded.Raise(ctx, err)
 		if err == nil {
 			c.le.reportHolder("")
 			return nil
@@ -431,7 +439,8 @@ func (c *candidacy) release(ctx context.Context, state rl.Snapshot) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		stands, readErr := c.calls.run(rl.OnNewConnection(ctx), c.lock.Read)
+		stands, readErr := c.lock.Read(rl.OnNewConnection(ctx))
+		bounded.Raise(ctx, readErr)
 		if readErr != nil {
 			continue
 		}

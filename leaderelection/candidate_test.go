@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -732,7 +733,7 @@ func TestACandidateGoesOnThoughItsLockIsDeaf(t *testing.T) {
 			})
 			<-done
 			assert.GreaterOrEqual(t, strings.Count(said, "Could not read the lease"), 4, "it says so")
-			assert.LessOrEqual(t, lock.waiting.Load(), int32(mostUnreturned))
+			assert.LessOrEqual(t, lock.waiting.Load(), int32(bounded.Most))
 			leaders := make(chan struct{})
 			_, le := func() (string, *LeaderElector) { return listen(t, lock, 0) }()
 			ctx, cancel := context.WithCancel(t.Context())

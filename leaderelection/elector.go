@@ -20,7 +20,7 @@ import (
 type LeaderElector struct {
 	config  LeaderElectionConfig
 	timing  timing
-	lock    *callsLock
+	lock    *boundedLock
 	clock   timepiece
 	random  func() float64
 	clocks  func() *clockWatch
@@ -60,7 +60,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 	le := &LeaderElector{
 		config:  config,
 		timing:  config.timing(),
-		lock:    newCallsLock(versioned(config.Lock)),
+		lock:    newBoundedLock(config.Lock, timepiece{clk}),
 		clock:   timepiece{clk},
 		random:  rand.Float64,
 		metrics: newLeaderMetrics(),

@@ -8,6 +8,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -65,20 +66,22 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	l.goal = renewGoal{le: le, logger: logger, effort: &l.effort, own: won.state.Record}
 	l.goal.own.HolderIdentity = le.lock.Identity()
 	l.attempt = l.newAttempt()
-	l.renewCtx, l.stopRenewing = context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
+	l.renewCtx, l.stopRenewing = context.WithCancel(bounded.Unawaited(klog.NewContext(context.WithoutCancel(ctx), logger)))
 	workCtx, stopWork := workContext(ctx, term)
 	l.stopWork = stopWork
 	// Whatever happens here, also a panic, no work goes on uncancelled.
+	panicked := true
 	defer func() {
-		if l.term.lasts() {
+		if panicked {
+			defer l.tell(errPanicked)
 			l.over(&TermEnded{Reason: Cancelled, Err: errPanicked})
-			l.tell(errPanicked)
 		}
 	}()
 
 	now := le.clock.now()
 	if term.rest(now) <= 0 {
 		l.over(&TermEnded{Reason: RenewDeadline})
+		panicked = false
 		return l
 	}
 	l.end = le.clock.NewTimer(term.rest(now))
@@ -102,6 +105,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	l.work = startWork(workCtx, term, le.config.Callbacks.OnStartedLeading)
 	le.setWork(l.work)
 	l.run(ctx)
+	panicked = false
 	return l
 }
 
@@ -193,11 +197,13 @@ func (l *leadership) over(ended *TermEnded) {
 	}
 	l.term.end(ended)
 	l.stopRenewing()
+	var o outcome
 	if l.trying { // what it has sent is entered before the term is closed
-		o := <-l.renewals
+		o = <-l.renewals
 		l.trying, l.state = false, o.state
 	}
 	l.le.writes.endTerm()
+	bounded.Raise(l.runCtx, o.err)
 }
 
 // because completes a reason before anyone can see it.
@@ -235,6 +241,7 @@ func (l *leadership) timeUp() {
 // take takes in the outcome of an attempt to renew.
 func (l *leadership) take(o outcome) {
 	l.trying, l.state = false, o.state
+	bounded.Raise(l.runCtx, o.err)
 	if o.lost != nil {
 		l.over(o.lost)
 		return
@@ -288,6 +295,7 @@ func (l *leadership) compareTimes() {
 // finish releases the lease where that is to be and may be, once all the world
 // has been told that the term is over, and tells those who have resigned.
 func (l *leadership) finish(ctx context.Context) {
+	defer l.tell(errPanicked) // whom nothing else has told
 	ended := l.term.ending()
 	switch {
 	case ended == l.stopping && l.release:

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -16,15 +17,11 @@ import (
 // lock has one and RBAC allows it, by reads where not, and by a read on a new
 // connection when the watch has been silent for longer than renewals should be.
 type lookout struct {
-	lock  rl.Versioned
-	calls *background
-	// streams are the watches: one that does not return keeps no read and no claim
-	// from being made.
-	streams *background
-	timing  timing
-	clock   timepiece
-	random  func() float64
-	trace   *Trace
+	lock   rl.Versioned
+	timing timing
+	clock  timepiece
+	random func() float64
+	trace  *Trace
 	// changed is called for every new record, in order. It must not block.
 	changed func(rl.Snapshot)
 
@@ -55,7 +52,7 @@ type lookout struct {
 
 func (le *LeaderElector) newLookout(changed func(rl.Snapshot)) *lookout {
 	return &lookout{
-		lock: le.lock, calls: newBackground(le.clock), streams: newBackground(le.clock), timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
+		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
 		changed: changed, news: make(chan struct{}, 1),
 	}
 }
@@ -230,7 +227,7 @@ func (l *lookout) read(ctx context.Context, bound time.Duration) error {
 	if restart != nil {
 		ctx = rl.OnNewConnection(ctx)
 	}
-	state, err := l.calls.run(ctx, l.lock.Read)
+	state, err := l.lock.Read(ctx)
 	if err != nil {
 		return err
 	}
@@ -246,8 +243,9 @@ func (l *lookout) read(ctx context.Context, bound time.Duration) error {
 	return nil
 }
 
-// follow watches the lease until ctx ends. There must have been a read.
-func (l *lookout) follow(ctx context.Context) {
+// follow watches the lease until ctx ends. There must have been a read. The error
+// is what the lock has panicked with, if it has.
+func (l *lookout) follow(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
 	told, refusals, failures := false, 0, 0
 	afresh := false // begin with what is there, since the version known is too old
@@ -258,8 +256,12 @@ func (l *lookout) follow(ctx context.Context) {
 		}
 		began := l.clock.now()
 		err := l.watch(ctx, from)
-		if ctx.Err() != nil || errors.Is(err, errNoWatch) {
-			return
+		var panicked *bounded.Panic
+		switch {
+		case errors.As(err, &panicked):
+			return panicked
+		case ctx.Err() != nil || errors.Is(err, errNoWatch):
+			return nil
 		}
 		l.trace.watchEnded(err)
 		if l.clock.now().steady(began) > l.timing.retry {
@@ -282,6 +284,7 @@ func (l *lookout) follow(ctx context.Context) {
 			l.clock.sleep(ctx, l.timing.retry/4)
 		}
 	}
+	return nil
 }
 
 // watch watches once, from a state on, until the stream ends or a read finds
@@ -291,14 +294,11 @@ func (l *lookout) watch(ctx context.Context, from rl.Snapshot) error {
 	defer restart()
 	l.setRestart(restart)
 	defer l.setRestart(nil)
-	_, err := l.streams.run(ctx, func(ctx context.Context) (rl.Snapshot, error) {
-		return rl.Snapshot{}, l.lock.Watch(ctx, from, func(state rl.Snapshot) {
-			if ctx.Err() == nil { // else another watch may tell newer things already
-				l.deliver(state)
-			}
-		})
+	return l.lock.Watch(ctx, from, func(state rl.Snapshot) {
+		if ctx.Err() == nil { // else another watch may tell newer things already
+			l.deliver(state)
+		}
 	})
-	return err
 }
 
 func (l *lookout) setRestart(restart context.CancelFunc) {

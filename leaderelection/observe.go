@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -45,13 +46,14 @@ func (l *lookout) observe(ctx context.Context, bound time.Duration) {
 	for started := false; ctx.Err() == nil; {
 		if l.observed().known && !started {
 			started = true
-			following.Go(func() { l.follow(ctx) })
+			following.Go(func() { bounded.Raise(ctx, l.follow(ctx)) })
 		}
 		if due := l.readDue(l.clock.now()); due > 0 {
 			l.clock.sleep(ctx, due)
 			continue
 		}
 		if err := l.read(ctx, bound); err != nil {
+			bounded.Raise(ctx, err)
 			l.fail(err)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,7 +21,8 @@ var errNoWatch = errors.New("the lock cannot be watched")
 // on behind the elector's back.
 type plainLock struct {
 	rl.Interface
-	turn chan struct{}
+	clock timepiece
+	turn  chan struct{}
 	// last is the state that the lock bases its next Update on, raw how the lock
 	// showed it, and count how many there were: a raw form may be too coarse to
 	// tell two states apart.
@@ -31,7 +31,8 @@ type plainLock struct {
 	count int
 }
 
-func versioned(lock rl.Interface) rl.Versioned {
+// versioned returns what an elector on that clock uses lock through.
+func versioned(lock rl.Interface, clock timepiece) rl.Versioned {
 	v, ok := lock.(rl.Versioned)
 	if _, hardened := boundOf(lock); ok && !hardened {
 		return limitedLock{v}
@@ -39,7 +40,7 @@ func versioned(lock rl.Interface) rl.Versioned {
 	if ok {
 		return v
 	}
-	return &plainLock{Interface: lock, turn: make(chan struct{}, 1)}
+	return &plainLock{Interface: lock, clock: clock, turn: make(chan struct{}, 1)}
 }
 
 // Read implements Versioned.
@@ -98,34 +99,13 @@ func (p *plainLock) state(record rl.LeaderElectionRecord, raw string) rl.Snapsho
 	return state
 }
 
-// take runs call when its turn has come and returns its answer, or the end of
-// ctx, whichever is first: a lock that never returns costs its caller no more
-// than the bound of the call, and those after it theirs.
+// take makes call when its turn has come, unless ctx ends before.
 func (p *plainLock) take(ctx context.Context, call func(context.Context) (rl.Snapshot, error)) (rl.Snapshot, error) {
 	if err := p.queue(ctx); err != nil {
 		return rl.Snapshot{}, err
 	}
-	type answer struct {
-		state rl.Snapshot
-		err   error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		defer func() { <-p.turn }()
-		state, err := toldWhy(ctx, call)
-		answers <- answer{state, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.state, a.err
-	case <-ctx.Done():
-	}
-	select { // a call that heard of the end tells more of it
-	case a := <-answers:
-		return a.state, a.err
-	case <-time.After(moment):
-		return rl.Snapshot{}, context.Cause(ctx)
-	}
+	defer func() { <-p.turn }()
+	return toldWhy(ctx, call)
 }
 
 // queue waits for the turn. A call that had to wait for another gives that one's
@@ -142,15 +122,10 @@ func (p *plainLock) queue(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	select {
-	case <-ctx.Done():
+	p.clock.sleep(ctx, courtesy)
+	if ctx.Err() != nil {
 		<-p.turn
 		return context.Cause(ctx)
-	case <-time.After(moment):
-		return nil
 	}
+	return nil
 }
-
-// moment is how long a call that has heard of the end of its context may take to
-// say what it was waiting for.
-const moment = 5 * time.Millisecond

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -47,7 +48,7 @@ func (r *releaseGoal) failed(error) {}
 // his former term by then would lead a lease that is free for all (rule 10 of
 // the design).
 func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale bool, bound time.Duration) error {
-	ctx, cancel := le.clock.within(context.WithoutCancel(ctx), bound)
+	ctx, cancel := le.clock.within(bounded.Unawaited(context.WithoutCancel(ctx)), bound)
 	defer cancel()
 	a := &attempt{
 		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, effort: new(effort),
@@ -56,6 +57,7 @@ func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale boo
 		timer: le.clock.idleTimer(), answers: make(chan answer),
 	}
 	o := a.run(ctx)
+	bounded.Raise(ctx, o.err)
 	switch {
 	case o.done:
 		le.reportReleased()

@@ -51,7 +51,7 @@ func (c *Calls) Enter(ctx context.Context) error {
 		select {
 		case <-back:
 		case <-ctx.Done():
-			return fmt.Errorf("%w: not called, for of %d earlier calls: %w", context.Cause(ctx), left, ErrDeaf)
+			return fmt.Errorf("%w: not called, since %d earlier calls go on: %w", context.Cause(ctx), left, ErrDeaf)
 		}
 	}
 }

@@ -161,6 +161,7 @@ func TestACallThatIsMadeByAnotherNeedsNoGoroutineOfItsOwn(t *testing.T) {
 			ended, cancel := context.WithTimeout(ctx, time.Millisecond)
 			defer cancel()
 			value, err := Do(ended, ended, &inner, func(context.Context) (int, error) { time.Sleep(500 * time.Millisecond); return 2, nil })
+			assert.NoError(t, err)
 			assert.Equal(t, 2, value, "the outer call waits for it")
 
 			began := time.Now()

@@ -126,6 +126,7 @@ func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (stat
 	if w.options.Break == Silence && kind == "write" && p.leading && p.host.chance("silence").IntN(4) == 0 {
 		f.lost = true
 	}
+	p.unreturned++
 	w.mu.Unlock()
 
 	s, err := p.travel(ctx, kind, f, sent, func() (state, error) {
@@ -139,6 +140,7 @@ func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (stat
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	p.unreturned--
 	switch {
 	case p.dead():
 		return state{}, errDead

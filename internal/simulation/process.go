@@ -64,6 +64,9 @@ type Process struct {
 	campaigns time.Time
 	joined    time.Duration
 	unwatched time.Duration
+	// unreturned counts the reads and writes under way. Those of a deaf lock that
+	// are lost never return.
+	unreturned int
 	// panics: its Run has panicked.
 	panics atomic.Bool
 	// returned: its Run has. stopped counts the calls of OnStoppedLeading.

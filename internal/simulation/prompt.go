@@ -1,6 +1,10 @@
 package simulation
 
-import "time"
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/bounded"
+)
 
 // sight is what a candidate has seen of the lease, by which the judge knows
 // when it may claim it.
@@ -100,11 +104,11 @@ func (p *Process) claims(base string) {
 }
 
 // watched judges whether a candidate that may watch does, when nothing keeps it
-// from it.
+// from it, as calls do of which so many have not returned that it makes no more.
 func (h *Host) watched() {
 	w, p := h.world, h.process
 	if p == nil || p.dead() || p.exited || p.returned || p.leading || p.working || p.cancelled || p.stream != nil || !p.sight.known ||
-		h.forbidden || h.plain || w.options.Reference {
+		h.forbidden || h.plain || w.options.Reference || p.unreturned >= bounded.Most {
 		return
 	}
 	patience := time.Minute + p.clock.truly(4*p.Timing.Lease)

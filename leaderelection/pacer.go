@@ -1,0 +1,26 @@
+package leaderelection
+
+import "time"
+
+// pacer says when what has failed may be tried again. The zero value has seen no
+// failure.
+type pacer struct {
+	failures int
+	failed   instant
+	wait     time.Duration
+}
+
+// fail notes another failure, after which to wait.
+func (p *pacer) fail(now instant, t timing, random float64, err error) {
+	p.failures++
+	p.failed, p.wait = now, t.pause(p.failures, random, retryAfter(err))
+}
+
+// due returns how long to wait until the next try. It is not positive when one
+// may be made.
+func (p *pacer) due(now instant) time.Duration {
+	if p.failures == 0 {
+		return 0
+	}
+	return p.wait - now.steady(p.failed)
+}
