@@ -109,6 +109,7 @@ lab:
 	cd benchmarks && go test ./event ./program ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
 	cd benchmarks && go test -v -timeout 15m ./scenario
 	cd benchmarks && go test -v -timeout 10m ./versions
+	cd benchmarks && go test -v -timeout 10m ./fenced
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
 
 # matrix: faults in every role and mode, the part that spans them;
