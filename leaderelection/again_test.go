@@ -413,3 +413,22 @@ func (c panicking) SinceBoot() time.Duration {
 	}
 	return 0
 }
+
+// What one run has seen, the next one knows: that the lease was held when it was
+// deleted.
+func TestRunAgainKnowsOfAHolderWhoseLeaseWasDeletedDuringTheLastRun(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(state *rl.Snapshot) { *state = held("other", "", 0, 15*s) })
+		a := contend(t, m.lock("a"))
+		sleep(s)
+		m.remove()
+		sleep(5 * s)
+		a.cancel()
+		runAgain(t, a)
+		sleep(9 * s)
+		assert.Empty(t, a.runs(), "the holder may not have heard yet")
+		sleep(2 * s)
+		assert.Len(t, a.runs(), 1)
+	})
+}

@@ -88,7 +88,8 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 		readings: make(chan error, 1), watched: make(chan error, 1),
 	}
 	c.lookout = le.newLookout(func(state rl.Snapshot) { le.report(c.logger, state) })
-	c.observation.snapshot.Record.HolderIdentity = le.GetLeader()
+	c.observation = le.seenLast.memory(le.GetLeader())
+	defer func() { le.seenLast = c.observed() }()
 	defer c.close()
 
 	for following := false; ctx.Err() == nil; {
@@ -150,7 +151,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 	switch {
 	case !seen.known:
 	case c.underway():
-		if c.unheard(c.last.sent) {
+		if c.unheard(c.last.sent) && !c.le.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
 			due = c.timing.retry - now.steady(c.last.sent) // it may have succeeded
 		}
 	case c.last != nil && !c.last.read:
@@ -165,6 +166,8 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 		}
 	}
 	switch {
+	case opens <= 0 && c.reading && c.le.lock.takesTurns():
+		return wait, never // a claim counts from now on, and would leave after the read
 	case opens <= 0:
 		return write, 0
 	case c.reading:
@@ -315,9 +318,7 @@ func (c *candidacy) settle(seen observation) {
 	}
 	c.last = nil
 	if oneWrite(l.on, seen.snapshot) {
-		c.failClaim(l.err) // only labels, say, were edited
-	} else {
-		c.claimAgain() // somebody was faster
+		c.failClaim(l.err) // only labels, say, were edited, and nobody was faster
 	}
 }
 

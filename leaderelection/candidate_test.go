@@ -865,3 +865,24 @@ func TestWatchesThatDoNotReturnKeepNobodyFromTakingOver(t *testing.T) {
 		assert.True(t, b.IsLeader())
 	})
 }
+
+// A claim that failed keeps its candidate from watching for as long as it may be
+// tried again, and not when another holds the lease since.
+func TestAClaimThatFailedIsForgottenWhenAnotherHoldsTheLease(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		cfg := config(lock)
+		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+		le, err := NewLeaderElector(cfg)
+		require.NoError(t, err)
+		l := le.newLookout(func(rl.Snapshot) {})
+		l.deliver(held("b", "1", 0, 15*s))
+		l.failClaim(errors.New("refused"))
+		require.True(t, l.troubled())
+		labelled := held("b", "2", 0, 15*s)
+		l.deliver(labelled)
+		assert.True(t, l.troubled(), "the same write")
+		l.deliver(held("c", "3", s, 15*s))
+		assert.False(t, l.troubled())
+	})
+}

@@ -27,6 +27,8 @@ type LeaderElector struct {
 	metrics leaderMetricsAdapter
 	writes  *ledger
 	running atomic.Bool
+	// seenLast is what the last campaign knew in the end. It is Run's alone.
+	seenLast observation
 
 	mu sync.Mutex
 	// holder is the last one seen, reported the last one that OnNewLeader was to

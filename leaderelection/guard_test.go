@@ -198,3 +198,38 @@ func TestATermInDoubtEndsIfNoAnswerComes(t *testing.T) {
 		assert.Equal(t, InDoubt, a.why(t).Reason)
 	})
 }
+
+// A suspension whose end leaves some of the term is known of long before the term
+// ends, so there is nothing to be in doubt about then.
+func TestATermEndsOnTimeAfterAShortSuspension(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		clk := suspending{began: time.Now(), asleep: new(atomic.Int64)}
+		a := contend(t, lock, func(cfg *LeaderElectionConfig) { cfg.Clock = clk })
+		sleep(s)
+		sent := a.Term().lastSent().wall
+		lock.with(func(l *memoryLock) { l.cut = true })
+		clk.asleep.Store(int64(4 * s))
+		sleep(12 * s)
+		assert.Equal(t, InDoubt, a.why(t).Reason)
+		assert.Equal(t, sent.Add(12*s-4*s), a.runs()[0].cancelled, "T is 12 s, of which it has slept four")
+	})
+}
+
+// A Lease that is gone after a long suspension says nothing of who has taken it
+// meanwhile.
+func TestALeaseDeletedDuringASuspensionIsWaitedFor(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		clk := suspending{began: time.Now(), asleep: new(atomic.Int64)}
+		a := contend(t, m.lock("a"), func(cfg *LeaderElectionConfig) { cfg.Clock, cfg.ContendAgain = clk, true })
+		sleep(s)
+		m.remove()
+		clk.asleep.Store(int64(time.Minute))
+		sleep(10 * s)
+		require.Equal(t, LeaseDeleted, a.why(t).Reason)
+		assert.Len(t, a.runs(), 1, "another may hold it by now")
+		sleep(10 * s)
+		assert.Len(t, a.runs(), 2, "nobody does")
+	})
+}

@@ -138,9 +138,7 @@ func (l *leadership) run(ctx context.Context) {
 		case <-l.term.doubted:
 			l.compareTimes()
 		case <-l.doubt.C():
-			if l.term.inDoubt(l.le.clock.now()) {
-				l.over(&TermEnded{Reason: InDoubt})
-			}
+			l.doubtOver()
 		case o := <-l.renewals:
 			l.take(o)
 		}
@@ -258,7 +256,7 @@ func (l *leadership) take(o outcome) {
 	if l.inDoubt {
 		l.compareTimes()
 	}
-	l.due.Reset(max(0, l.le.timing.retry-now.steady(l.term.lastSent())))
+	l.due.Reset(max(0, l.le.timing.period()-now.steady(l.term.lastSent())))
 }
 
 // decideDoubt is how long a term may be in doubt once that is known.
@@ -273,8 +271,8 @@ func (l *leadership) compareTimes() {
 	if l.clocks == nil && l.le.clock.mayLeap() || now.ahead(l.term.lastSent()) {
 		l.compare.Reset(compareClocks)
 	}
-	doubted := l.inDoubt
-	l.inDoubt = l.term.inDoubt(now)
+	doubted, rest := l.inDoubt, l.term.fastRest(now)
+	l.inDoubt = rest <= 0
 	switch {
 	case l.inDoubt && !doubted:
 		l.doubt.Reset(decideDoubt)
@@ -284,11 +282,26 @@ func (l *leadership) compareTimes() {
 			default: // it has been told, and has not heard yet
 			}
 		}
-	case !l.inDoubt && doubted:
+	case !l.inDoubt && now.ahead(l.term.lastSent()):
+		l.doubt.Reset(rest) // it is known beforehand, so the term ends right then
+	case !l.inDoubt:
 		l.doubt.Stop()
 	}
-	if l.inDoubt || now.fastest(l.term.lastSent()) >= l.le.timing.retry {
+	if l.inDoubt || now.fastest(l.term.lastSent()) >= l.le.timing.period() {
 		l.renew()
+	}
+}
+
+// doubtOver ends a term that is over by the fastest clock, and has been for as long
+// as it may be, or was known to end now. One that a further leap has brought past
+// its end is in doubt first.
+func (l *leadership) doubtOver() {
+	switch rest := l.term.fastRest(l.le.clock.now()); {
+	case rest > 0:
+	case !l.inDoubt && rest < -compareClocks:
+		l.compareTimes()
+	default:
+		l.over(&TermEnded{Reason: InDoubt})
 	}
 }
 

@@ -120,6 +120,9 @@ func (l *lookout) learn(next observation, changed bool, now instant) {
 	}
 	l.heard = now
 	l.learned++
+	if !oneWrite(l.observation.snapshot, next.snapshot) {
+		l.claims = pacer{} // the lease has moved on
+	}
 	l.observation = next
 	if changed {
 		l.changed(next.snapshot)
@@ -190,13 +193,6 @@ func (l *lookout) failClaim(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.claims.fail(now, l.timing, l.random(), err)
-}
-
-// claimAgain forgets that claims have failed: the lease has moved on.
-func (l *lookout) claimAgain() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.claims = pacer{}
 }
 
 // claimPause returns how long the last failure to claim asks to wait, and whether

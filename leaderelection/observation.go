@@ -55,11 +55,21 @@ func (o observation) after(state rl.Snapshot, at instant, t timing) (observation
 		if o.snapshot.Exists() || o.snapshot.Record.HolderIdentity != "" {
 			// Somebody may have taken it after it was last seen.
 			next.still = max(t.lease, o.lease)
+		} else {
+			next.still = max(0, o.opens()-at.steady(o.seen)) // it was gone before
 		}
 	case o.known && (older(state, o.snapshot) || !succeeds(o.snapshot, state)):
 		next.still = max(0, o.opens()-at.steady(o.seen))
 	}
 	return next, true
+}
+
+// memory returns what is left of an observation for a later campaign, which is to
+// know no more than that there was this holder, and for how long the lease may
+// still be held by someone whom no record names.
+func (o observation) memory(holder string) observation {
+	o.known, o.snapshot = false, rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: holder}}
+	return o
 }
 
 // anew returns an observation that counts from at: nothing can be said of the

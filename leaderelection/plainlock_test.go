@@ -33,6 +33,8 @@ type interfaceLock struct {
 	mu    sync.Mutex
 	base  rl.Snapshot
 	delay time.Duration
+	// slowWrites: writes are as slow as reads.
+	slowWrites bool
 }
 
 // onlyInterface hides that memoryLock is Versioned.
@@ -66,6 +68,12 @@ func (l *interfaceLock) Update(_ context.Context, r rl.LeaderElectionRecord) err
 }
 
 func (l *interfaceLock) put(base rl.Snapshot, r rl.LeaderElectionRecord) error {
+	if l.slowWrites {
+		l.mu.Lock()
+		delay := l.delay
+		l.mu.Unlock()
+		time.Sleep(delay)
+	}
 	state, err := l.commit(base, rl.Entry{Record: r, Duration: time.Duration(r.LeaseDurationSeconds) * s})
 	if err == nil {
 		l.mu.Lock()

@@ -35,8 +35,10 @@ func (r *renewGoal) written(state rl.Snapshot, mark string, sent instant) outcom
 
 // read implements rule 3 of the design.
 func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
-	r.le.report(r.logger, state)
 	verdict, sent := r.le.writes.judge(state)
+	if verdict != nobodys || !r.outlived() {
+		r.le.report(r.logger, state)
+	}
 	holder, preferred := state.Record.HolderIdentity, state.Record.PreferredHolder
 	switch {
 	case verdict == nobodys:
@@ -54,6 +56,13 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	}
 	r.le.writes.settle(state)
 	return outcome{done: true, settled: true, sent: sent}, true
+}
+
+// outlived reports whether another may have led since the write that the term counts
+// from, as while the machine was suspended. A Lease that is gone then is no sign
+// that nobody holds it: the next campaign is to know that there was a holder.
+func (r *renewGoal) outlived() bool {
+	return r.le.clock.now().fastest(r.known) >= r.le.timing.lease
 }
 
 // failed logs that a write did not do, once in an attempt: what comes after it

@@ -78,6 +78,36 @@ func TestAnAPIThatAnswersLaterThanARetryPeriodKeepsItsLeader(t *testing.T) {
 	})
 }
 
+// An answer may take nearly half a term, however long the retry period is.
+func TestALongRetryPeriodKeepsTheLeaseOfASlowAPI(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := &lateLock{memoryLock: newMemory().lock("a"), late: 4900 * ms}
+		a := contend(t, lock, func(c *LeaderElectionConfig) { c.RetryPeriod = 8 * s })
+		sleep(10 * time.Minute)
+		require.True(t, a.IsLeader())
+		assert.Len(t, a.runs(), 1)
+	})
+}
+
+// A plain lock's calls take turns. A claim that is meant to leave while a read is
+// under way leaves after it, and counts from then.
+func TestAClaimOfAPlainLockCountsFromItsTurn(t *testing.T) {
+	for phase := range 20 { // the lease opens at any moment of a candidate's polling
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			m.edit(func(state *rl.Snapshot) { *state = held("other", "", 0, 15*time.Second) })
+			sleep(time.Duration(phase) * 500 * ms)
+			lock := &interfaceLock{memoryLock: m.lock("a"), delay: 5500 * ms, slowWrites: true}
+			a := contend(t, onlyInterface{lock})
+			sleep(2 * time.Minute)
+			require.True(t, a.IsLeader(), "phase %d", phase)
+			assert.Len(t, a.runs(), 1, "phase %d", phase)
+			a.cancel()
+			sleep(time.Minute) // the last call comes back
+		})
+	}
+}
+
 // lateLock does everything late.
 type lateLock struct {
 	*memoryLock

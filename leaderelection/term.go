@@ -90,7 +90,10 @@ func (t *Term) doubt() {
 }
 
 // inDoubt reports whether the term is over by any clock.
-func (t *Term) inDoubt(now instant) bool { return now.fastest(t.lastSent()) >= t.length }
+func (t *Term) inDoubt(now instant) bool { return t.fastRest(now) <= 0 }
+
+// fastRest returns what is left of the term by the clock that ran fastest.
+func (t *Term) fastRest(now instant) time.Duration { return t.length - now.fastest(t.lastSent()) }
 
 // ending returns why the term has ended, nil if it lasts.
 func (t *Term) ending() *TermEnded {

@@ -83,11 +83,16 @@ func (t timing) spread(random float64) time.Duration {
 	return time.Duration(random * float64(min(t.retry/50, 20*time.Millisecond)))
 }
 
+// period returns how long after a renewal was sent the next one is: the retry
+// period, but no more than half a term, so that an answer that takes nearly half a
+// term comes in time always.
+func (t timing) period() time.Duration { return min(t.retry, t.term()/2) }
+
 // phase returns how long after the write that won the lease the first renewal
-// comes, at random (0 ≤ random < 1): at most the retry period, and at least a
-// quarter of it. All later ones come a retry period after the one before.
+// comes, at random (0 ≤ random < 1): at most the period of all later ones, and at
+// least a quarter of it.
 func (t timing) phase(random float64) time.Duration {
-	return t.retry - time.Duration(random*0.75*float64(t.retry))
+	return t.period() - time.Duration(random*0.75*float64(t.period()))
 }
 
 // A call that fails is tried again at most every retry period, but not forever

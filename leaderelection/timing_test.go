@@ -117,4 +117,8 @@ func TestTheFirstRenewalsOfManyLeasesAreSpread(t *testing.T) {
 	tm := timing{lease: 15 * s, deadline: 10 * s, retry: 2 * s}
 	assert.Equal(t, 2*s, tm.phase(0), "never later than a retry period")
 	assert.Equal(t, 500*ms, tm.phase(1), "nor so soon that it says nothing new")
+	assert.Equal(t, 2*s, tm.period())
+	tm = timing{lease: 15 * s, deadline: 10 * s, retry: 8 * s}
+	assert.Equal(t, 5*s, tm.period(), "an answer may take half a term")
+	assert.Equal(t, 5*s, tm.phase(0))
 }

@@ -21,8 +21,8 @@ type Tolerance struct {
 	// ClockRate is by which part the clocks of two contenders may differ in rate
 	// without two leaders: (L − T)/L.
 	ClockRate float64
-	// Renewals is how many requests a minute a leader sends: one each R. A
-	// standby that may watch sends next to none; one that polls, fewer than that.
+	// Renewals is how many requests a minute a leader sends: one each R, or each T/2
+	// where that is less. A standby that may watch sends next to none; one that polls, fewer than that.
 	Renewals float64
 }
 
@@ -39,6 +39,6 @@ func (c *LeaderElectionConfig) Tolerance() Tolerance {
 		Takeover:  t.lease,
 		WorkStop:  t.lease - t.term(),
 		ClockRate: float64(t.lease-t.term()) / float64(t.lease),
-		Renewals:  float64(time.Minute) / float64(t.retry),
+		Renewals:  float64(time.Minute) / float64(t.period()),
 	}
 }

@@ -74,9 +74,6 @@ func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	ctx := request.Context()
-	if p.host.deaf {
-		ctx = context.WithoutCancel(ctx)
-	}
 	var s state
 	switch {
 	case request.Method == http.MethodGet && request.URL.Query().Get("watch") != "":

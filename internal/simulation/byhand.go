@@ -160,7 +160,10 @@ func (w *World) editField(random *rand.Rand) {
 			s.Record.AcquireTime = metav1.NewTime(s.Record.AcquireTime.Add(between(random, -time.Hour, time.Hour)))
 		})
 	case 4:
-		w.change("the annotations", func(s *state) { w.strip(s) })
+		w.change("the annotations", func(s *state) {
+			s.dubious = s.dubious || w.has(Webhook) // which has rewritten what else it is known by
+			w.strip(s)
+		})
 	case 5:
 		w.change("the renew time", func(s *state) {
 			s.Record.RenewTime = metav1.NewTime(s.Record.RenewTime.Add(between(random, -time.Hour, time.Hour)))

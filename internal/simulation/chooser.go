@@ -68,6 +68,7 @@ func (w *World) appoint() {
 				s.object.Spec.PreferredHolder = &chosen
 			}
 		})
+		w.lastEdit = w.now()
 		w.note("API", "prefers %q", chosen)
 	}
 }

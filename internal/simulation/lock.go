@@ -104,14 +104,17 @@ func (l *Lock) roundTrip(ctx context.Context, kind string, serve func() (state, 
 		ctx, cancel = context.WithTimeoutCause(ctx, l.limit, errUnheard)
 		defer cancel()
 	}
-	if l.p.host.deaf {
-		ctx = context.WithoutCancel(ctx)
-	}
 	return l.p.roundTrip(ctx, kind, serve)
 }
 
+// roundTrip sends a request. A deaf process's does not end with ctx; what it is
+// answered after that, nobody hears.
 func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (state, error)) (state, error) {
 	w := p.world
+	listening := ctx
+	if p.host.deaf {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if !p.hold("sends " + kind) {
 		return state{}, errDead
 	}
@@ -146,6 +149,8 @@ func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (stat
 		return state{}, errDead
 	case err != nil:
 		return state{}, err
+	case listening.Err() != nil:
+		return state{}, context.Cause(listening)
 	}
 	p.told(s, kind, sent)
 	return s, nil

@@ -81,7 +81,7 @@ func (p *Process) unhindered(s state) bool {
 	calls := p.clock.truly(p.Timing.backoff()) + 2*p.attempt() + prompt
 	stream := p.stream
 	return stream != nil && !stream.silent && stream.lag == 0 && stream.opened < s.committed &&
-		!p.host.plain && (p.clock.grain == 0 || w.has(Strict)) && p.host.clearFor(calls+since) &&
+		!p.host.plain && p.unreturned < bounded.Most && (p.clock.grain == 0 || w.has(Strict)) && p.host.clearFor(calls+since) &&
 		w.lastEdit < p.sight.may-8*calm && (w.lastEdit == 0 || !w.has(Webhook)) && w.lastRestore < s.committed-p.clock.truly(4*p.Timing.Lease) && p.joined < s.committed && p.host.disturbed() < s.committed &&
 		w.now()-p.resigned > 2*p.clock.truly(p.Timing.Lease)
 }
