@@ -208,8 +208,9 @@ func (c *candidacy) appointedIn(seen observation, now instant) time.Duration {
 	if seen.snapshot.Stated.Describes(record) && !c.writes.left(seen.snapshot) {
 		return never // a claim of another process of this name, not an appointment
 	}
-	if record.HolderIdentity == c.lock.Identity() && record.PreferredHolder == "" && now.steady(seen.seen) < seen.opens() {
-		return 0
+	since := now.steady(seen.seen)
+	if record.HolderIdentity == c.lock.Identity() && record.PreferredHolder == "" && since < seen.opens() {
+		return max(0, seen.still-since) // an appointment that a backup brings back may be of long ago
 	}
 	return never
 }
@@ -325,7 +326,7 @@ func (c *candidacy) settle(seen observation) {
 // supersede sees to it that nothing which this elector has sent counts any more
 // once another's write is seen that it has not claimed the lease on.
 func (c *candidacy) supersede(seen observation) {
-	if c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
+	if !seen.known || c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
 		return
 	}
 	if verdict, _ := c.writes.judge(seen.snapshot); verdict == others || verdict == imposters {

@@ -144,6 +144,7 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	logger.Info("Leading", "after", won.how)
 	le.recordEvent(logger, "became leader")
 	l := le.lead(ctx, logger, won)
+	le.seenLast = observation{snapshot: l.state, seen: le.clock.now(), lease: le.timing.lease}
 	ended := l.term.ending()
 	le.metrics.leaderOff(le.config.Name)
 	le.config.Trace.termEnded(l.term, ended)

@@ -27,11 +27,12 @@ type leadership struct {
 	stopWork context.CancelCauseFunc
 
 	// stopping is why the term is to end by choice, nil while it is to go on;
-	// worked and patience are what that waits for. release says that the lease is
+	// worked and patience are what that waits for, since stopped. release says that the lease is
 	// to be released in the end, and resigned who asks whether it was.
 	stopping *TermEnded
 	worked   <-chan struct{}
 	patience clock.Timer
+	stopped  instant
 	release  bool
 	kept     error // why it is not released after all
 	resigned []resignation
@@ -48,9 +49,10 @@ type leadership struct {
 	stopRenewing context.CancelFunc
 
 	// end ends the term, due is when to renew, and compare when to compare the
-	// clocks. doubt ends a term in doubt.
+	// clocks. doubt ends a term in doubt, or one of which it is foreseen that it will
+	// be over by the fastest clock.
 	end, due, compare, doubt clock.Timer
-	inDoubt                  bool
+	inDoubt, foreseen        bool
 	// clocks tells of leaps; nil where compare has to find them.
 	clocks *clockWatch
 }
@@ -180,6 +182,7 @@ func (l *leadership) stop(why *TermEnded, release bool) {
 	l.stopping, l.release = l.because(why), release
 	l.stopWork(l.stopping)
 	l.worked = l.work.done
+	l.stopped = l.le.clock.now()
 	l.patience.Reset(l.le.stopTimeout())
 }
 
@@ -272,7 +275,11 @@ func (l *leadership) compareTimes() {
 		l.compare.Reset(compareClocks)
 	}
 	doubted, rest := l.inDoubt, l.term.fastRest(now)
-	l.inDoubt = rest <= 0
+	if rest <= 0 && l.foreseen && rest > -compareClocks {
+		l.over(&TermEnded{Reason: InDoubt})
+		return
+	}
+	l.inDoubt, l.foreseen = rest <= 0, rest > 0 && now.ahead(l.term.lastSent())
 	switch {
 	case l.inDoubt && !doubted:
 		l.doubt.Reset(decideDoubt)
@@ -282,8 +289,8 @@ func (l *leadership) compareTimes() {
 			default: // it has been told, and has not heard yet
 			}
 		}
-	case !l.inDoubt && now.ahead(l.term.lastSent()):
-		l.doubt.Reset(rest) // it is known beforehand, so the term ends right then
+	case l.foreseen:
+		l.doubt.Reset(rest)
 	case !l.inDoubt:
 		l.doubt.Stop()
 	}
@@ -292,15 +299,13 @@ func (l *leadership) compareTimes() {
 	}
 }
 
-// doubtOver ends a term that is over by the fastest clock, and has been for as long
-// as it may be, or was known to end now. One that a further leap has brought past
-// its end is in doubt first.
+// doubtOver ends a term that has been in doubt for as long as it may be. One whose
+// end by the fastest clock was foreseen ends right then, unless a further leap has
+// brought it past that.
 func (l *leadership) doubtOver() {
-	switch rest := l.term.fastRest(l.le.clock.now()); {
-	case rest > 0:
-	case !l.inDoubt && rest < -compareClocks:
+	if l.foreseen {
 		l.compareTimes()
-	default:
+	} else if l.term.inDoubt(l.le.clock.now()) {
 		l.over(&TermEnded{Reason: InDoubt})
 	}
 }
@@ -330,10 +335,14 @@ func (l *leadership) finish(ctx context.Context) {
 
 // releaseLost releases the lease after a term that was lost, if its work has
 // returned and the record is still ours. It waits for the work no longer than a
-// quarter of the time that work has to stop, and is over before the lease is.
+// quarter of the time that work has to stop, nor than StopTimeout, and is over
+// before the lease is.
 func (l *leadership) releaseLost(ctx context.Context) {
-	timing := l.le.timing
-	moment := l.le.clock.NewTimer((timing.lease - timing.term()) / 4)
+	timing, patience := l.le.timing, l.le.stopTimeout()
+	if l.stopping != nil {
+		patience -= l.le.clock.now().steady(l.stopped)
+	}
+	moment := l.le.clock.NewTimer(max(0, min((timing.lease-timing.term())/4, patience)))
 	defer moment.Stop()
 	select {
 	case <-l.workDone():

@@ -42,9 +42,11 @@ func (o observation) next(state rl.Snapshot, at instant, t timing) (observation,
 }
 
 // after returns the observation after state was found, at the moment at, to be
-// the present one, whatever was seen before, and whether it says anything new.
+// the present one, whatever was seen before, and whether it says anything new. One
+// that is older than what was seen comes from a backup, and others may have led
+// before that was restored.
 func (o observation) after(state rl.Snapshot, at instant, t timing) (observation, bool) {
-	if o.known && oneWrite(o.snapshot, state) {
+	if o.known && oneWrite(o.snapshot, state) && !older(state, o.snapshot) {
 		changed := !sameRecord(o.snapshot, state)
 		o.snapshot = state
 		return o, changed
@@ -58,17 +60,20 @@ func (o observation) after(state rl.Snapshot, at instant, t timing) (observation
 		} else {
 			next.still = max(0, o.opens()-at.steady(o.seen)) // it was gone before
 		}
-	case o.known && (older(state, o.snapshot) || !succeeds(o.snapshot, state)):
+	case older(state, o.snapshot): // from a backup: whoever led before it was restored may not have heard
+		next.still = max(t.lease, o.lease)
+	case o.known && !succeeds(o.snapshot, state):
 		next.still = max(0, o.opens()-at.steady(o.seen))
 	}
 	return next, true
 }
 
-// memory returns what is left of an observation for a later campaign, which is to
-// know no more than that there was this holder, and for how long the lease may
-// still be held by someone whom no record names.
+// memory returns what is left of an observation for a later campaign: which version
+// was seen last, that there was this holder, and for how long the lease may still
+// be held by someone whom no record names.
 func (o observation) memory(holder string) observation {
-	o.known, o.snapshot = false, rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: holder}}
+	o.known = false
+	o.snapshot = rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: holder}, ResourceVersion: o.snapshot.ResourceVersion}
 	return o
 }
 
@@ -99,11 +104,11 @@ func oneWrite(before, now rl.Snapshot) bool {
 	return (holder == before.Record.HolderIdentity || holder == "") && sameMoment(before.Record, now.Record)
 }
 
-// marksDiffer reports whether two states bear different marks. No edit by hand
-// makes a mark: a holder who marks his writes has written in between.
+// marksDiffer reports whether the later of two states bears a mark that the earlier
+// one did not. No edit by hand makes a mark, though one may take it away: a holder
+// who marks his writes has written in between.
 func marksDiffer(before, now rl.Snapshot) bool {
-	b, n := before.Stated.Mark, now.Stated.Mark
-	return b != "" && n != "" && b != n
+	return now.Stated.Mark != "" && now.Stated.Mark != before.Stated.Mark
 }
 
 // markOf returns the mark of the write that a state shows, empty where its

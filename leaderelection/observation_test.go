@@ -88,3 +88,48 @@ func TestAMarkThatHasChangedIsAnotherWrite(t *testing.T) {
 	o, _ = o.next(released, after(400*ms), of)
 	assert.Zero(t, o.opens(), "released")
 }
+
+// Nobody who edits by hand makes a mark, though one may take it away.
+func TestAMarkThatIsNewIsAnotherWrite(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	bare, marked := held("a", "10", 0, 15*s), held("a", "11", 0, 15*s)
+	marked.Stated.Mark = "m"
+	var o observation
+	o, _ = o.next(bare, after(s), of)
+	o, _ = o.next(marked, after(5*s), of)
+	assert.Equal(t, after(5*s), o.seen, "admission has cut its time to that of the one before")
+	bare.ResourceVersion = "12"
+	o, _ = o.next(bare, after(9*s), of)
+	assert.Equal(t, after(5*s), o.seen, "the annotations were edited away")
+}
+
+// Who finds the present to be older than what was seen knows that a backup was
+// restored, and not who has led before that.
+func TestAWriteThatABackupBringsBackIsWaitedForAnew(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	var o observation
+	o, _ = o.next(held("a", "12", 0, 15*s), after(s), of) // a label was edited on 10
+	o, changed := o.after(held("a", "10", 0, 15*s), after(14*s), of)
+	assert.True(t, changed)
+	assert.Equal(t, after(14*s), o.seen)
+	assert.Equal(t, 15*s, o.opens())
+}
+
+func TestAnAppointmentThatABackupBringsBackIsNone(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(state *rl.Snapshot) { *state = held("b", "", 0, 15*s) })
+		appointment := held("a", "", 0, 15*s)
+		appointment.Record.LeaderTransitions = 7
+		a := contend(t, m.lock("a"), func(c *LeaderElectionConfig) { c.Coordinated = true })
+		sleep(s)
+		m.edit(func(state *rl.Snapshot) { state.Record.RenewTime = metav1.Now() })
+		sleep(s)
+		m.mu.Lock()
+		m.version = 50
+		m.set(appointment)
+		m.mu.Unlock()
+		sleep(20 * s)
+		assert.Empty(t, a.runs(), "b may not have heard of it, and by then its own time is over")
+	})
+}

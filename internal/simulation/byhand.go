@@ -95,6 +95,9 @@ func (w *World) restore(random *rand.Rand) {
 		if h.process != nil && !h.process.dead() && h.process.sight.state.position <= earlier.position {
 			return // who has seen nothing newer cannot know that there was
 		}
+		if h.process != nil && h.plain && h.process.Coordinated {
+			return // a plain lock tells no versions, and an appointment is taken at its word
+		}
 	}
 	w.store.restore(earlier, w.now())
 	w.token, w.lastRestore = 0, w.now()

@@ -77,9 +77,8 @@ var featureNames = [...]string{
 const All = features - 1
 
 // Standard are the features that a world draws from when it is not told what to
-// have. Restores is not one of them yet: who has lost a term, and was cut off while
-// another led, claims the lease at once when a backup brings back his own record.
-const Standard = All &^ Restores
+// have.
+const Standard = All
 
 func (f Feature) String() string {
 	var names []string

@@ -146,7 +146,7 @@ func (p *Process) sends(base string, next rl.LeaderElectionRecord) {
 		what = "a renewal"
 	}
 	w.note(p.name, "sends %s on version %q", what, base)
-	if now := p.clock.Now(); !p.stopBy.IsZero() && p.working && now.After(p.stopBy) && w.now()-p.host.woke > noticed {
+	if now := p.clock.Now(); !p.stopBy.IsZero() && p.working && now.After(p.stopBy.Add(2*p.clock.grain)) && w.now()-p.host.woke > noticed {
 		w.violated("stop timeout", p, "writes %v after its work should have stopped, which still runs", now.Sub(p.stopBy))
 	}
 }
@@ -160,7 +160,7 @@ func (p *Process) claiming(base string, record rl.LeaderElectionRecord) bool {
 		s := p.world.store.current()
 		return record.HolderIdentity != "" && !p.working && s.author == nil && s.ResourceVersion == base
 	}
-	return record.HolderIdentity != "" && record.AcquireTime.Truncate(time.Millisecond).Equal(record.RenewTime.Truncate(time.Millisecond))
+	return record.HolderIdentity != "" && !p.working && record.AcquireTime.Truncate(time.Millisecond).Equal(record.RenewTime.Truncate(time.Millisecond))
 }
 
 // told judges what a process is told: the state s, by a request sent at sent.
@@ -172,7 +172,7 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 		if p.leading && w.now()-p.heard > 2*p.Timing.Retry {
 			w.result.Weathered++
 		}
-		p.confirmed, p.heard = s.sent, w.now()
+		p.confirmed, p.heard, p.unsure = s.sent, w.now(), s.dubious
 	}
 	if mine && s.claim && !p.leading && (kind == "write" || w.has(Strict)) && !p.catchingUp(kind) && !s.edited && s.sent.After(p.campaigns) && s.position == w.store.current().position {
 		p.mustLead(s, kind)
@@ -246,9 +246,10 @@ func (p *Process) termEnds(tenure Tenure) {
 	case w.options.Reference:
 	case since > length+exactly && w.now()-p.host.woke > noticed:
 		w.violated("length of a term", p, "led for %v after its last renewal was sent, not %v", since, length)
-	case reason == RenewDeadline && since < length-exactly && !p.host.plain && !w.has(HTTP) && calm:
-		// (The calls of a plain lock take turns: a write may leave some time after
-		// the elector meant to send it, and counts from then. Over HTTP an answer may
+	case reason == RenewDeadline && since < length-exactly && !p.host.plain && !p.host.deaf && !p.unsure && !w.has(HTTP) && calm:
+		// (The calls of a plain lock take turns, and those of a deaf one wait for room:
+		// a write may leave some time after the elector meant to send it, and counts
+		// from then. Over HTTP an answer may
 		// come for an attempt that its call has given up.)
 		w.violated("length of a term", p, "gave up %v after its last renewal was sent, not %v", since, length)
 	case reason == RenewDeadline && p.host.bearable() && !p.host.deaf:
@@ -264,9 +265,9 @@ func (p *Process) termEnds(tenure Tenure) {
 // by one write that was answered in time after the last failure.
 func (h *Host) bearable() bool {
 	p := h.process
-	if h.weather == Constant { // an edit costs two answers more
+	if h.weather == Constant { // an edit, or a restore, costs two answers more
 		term := p.clock.truly(p.Timing.Term())
-		return h.fairFor(3*term) && h.world.now()-h.world.lastEdit > 2*term
+		return h.fairFor(3*term) && h.world.now()-max(h.world.lastEdit, h.world.lastRestore) > 2*term
 	}
 	return h.clearFor(p.clock.truly(p.Timing.backoff()) + p.attempt() + 20*calm)
 }

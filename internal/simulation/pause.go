@@ -63,7 +63,7 @@ func (h *Host) wake() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, other := range w.inside {
-			if other != me && p.working && p.work == me && !w.over && !me.excusedAt(w) && !other.excusedAt(w) && p.confirmed.Equal(confirmed) {
+			if other != me && p.working && p.work == me && !me.overdue && !w.over && !me.excusedAt(w) && !other.excusedAt(w) && p.confirmed.Equal(confirmed) {
 				w.overlap(me, other.p)
 			}
 		}

@@ -51,7 +51,9 @@ type Process struct {
 	// confirmed is when the last write was sent, by the process's clock, that it
 	// has been told has succeeded, and heard when it was told, truly.
 	confirmed time.Time
-	heard     time.Duration
+	// unsure: it may not know again the write that confirmed is of.
+	unsure bool
+	heard  time.Duration
 	// ended is when its work was last told to stop.
 	ended time.Duration
 	// stopBy is when its work's StopTimeout is over, by its clock.
