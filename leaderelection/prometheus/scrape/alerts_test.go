@@ -49,11 +49,6 @@ var troubles = map[string][]string{
 		`holdfast_leaderless_seconds{POD="a"} 0x60`, `holdfast_leaderless_seconds{POD="a"} 0x58 31 91`,
 		`holdfast_leaderless_seconds{POD="b"} 0x60`, `holdfast_leaderless_seconds{POD="b"} 0x58 32 92`,
 	},
-	"HoldfastNobodyLeads": {
-		`holdfast_leading{POD="a"} 1x60`, `holdfast_leading{POD="a"} 0x60`,
-		`holdfast_leaderless_seconds{POD="a"} 0x60`, ``,
-		`holdfast_leaderless_seconds{POD="b"} 0x60`, ``,
-	},
 	"HoldfastTwoLeaders": {`holdfast_leading{POD="b"} 0x60`, `holdfast_leading{POD="b"} 1x60`},
 	"HoldfastTermInDoubt": {
 		`holdfast_terms_ended_total{POD="a",reason="InDoubt"} 0x60`, `holdfast_terms_ended_total{POD="a",reason="InDoubt"} 0x50 1x10`,
@@ -93,11 +88,6 @@ var lulls = map[string][]string{
 		`holdfast_leaderless_seconds{POD="a"} 0x60`, `holdfast_leaderless_seconds{POD="a"} 0x30 14 0x28`,
 		`holdfast_leaderless_seconds{POD="b"} 0x60`, `holdfast_leaderless_seconds{POD="b"} 0x30 14 0x28`,
 		`holdfast_terms_ended_total{POD="a",reason="RenewDeadline"} 0x60`, `holdfast_terms_ended_total{POD="a",reason="RenewDeadline"} 0x30 1x29`,
-	},
-	"nobody leads for a scrape, and electors tell little": {
-		`holdfast_leading{POD="a"} 1x60`, `holdfast_leading{POD="a"} 1x30 0x0 1x28`,
-		`holdfast_leaderless_seconds{POD="a"} 0x60`, ``,
-		`holdfast_leaderless_seconds{POD="b"} 0x60`, ``,
 	},
 	"two terms lost in half an hour": {
 		`holdfast_terms_ended_total{POD="a",reason="RenewDeadline"} 0x60`,
