@@ -80,7 +80,7 @@ func frozenBeside(t *testing.T, handler http.HandlerFunc) (server *httptest.Serv
 
 func TestFrozenAddressIsHedgedByTheTransport(t *testing.T) {
 	server, frozen, host := frozenBeside(t, hello)
-	for name, mode := range map[string]Mode{"kept": UserTimeout, "fresh": Fresh} {
+	for name, mode := range map[string]Mode{"kept": KeepConnections, "fresh": NewConnections} {
 		t.Run(name, func(t *testing.T) {
 			config := newConfig(server)
 			config.Host = host

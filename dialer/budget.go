@@ -12,7 +12,7 @@ import (
 // Answer, Open and Upload bound a call from the moment it is made, whatever it
 // spends the time on. The other durations divide that time and never add to it.
 type Budget struct {
-	// Mode says whether connections are kept. Zero is UserTimeout.
+	// Mode says whether connections are kept. Zero is KeepConnections.
 	Mode Mode
 
 	// Answer bounds one call: from the moment it is made to the last byte of the
@@ -115,7 +115,7 @@ func (b Budget) WithDefaults() Budget {
 // fields are judged by what WithDefaults makes of them.
 func (b Budget) Validate() error {
 	if !b.Mode.known() {
-		return fmt.Errorf("dialer: Budget.Mode is %d, it must be %s (%d) or %s (%d)", int(b.Mode), UserTimeout, UserTimeout, Fresh, Fresh)
+		return fmt.Errorf("dialer: Budget.Mode is %d, it must be %s (%d) or %s (%d)", int(b.Mode), KeepConnections, KeepConnections, NewConnections, NewConnections)
 	}
 	if b.Answer <= 0 {
 		return fmt.Errorf("dialer: Budget.Answer is %v, it must be positive", b.Answer)

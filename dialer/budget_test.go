@@ -29,8 +29,8 @@ func TestZeroFieldsAreDerivedFromAnswer(t *testing.T) {
 			Budget{Answer: 40 * ms, Open: 40 * ms, MaxBody: 16 << 20, Hedge: 20 * ms, Connect: 40 * ms, DialHedge: 10 * ms, Silence: 40 * ms},
 		},
 		"what is set stays": {
-			Budget{Mode: Fresh, Answer: time.Second, Open: time.Hour, Upload: time.Minute, MaxBody: 5, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
-			Budget{Mode: Fresh, Answer: time.Second, Open: time.Hour, Upload: time.Minute, MaxBody: 5, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
+			Budget{Mode: NewConnections, Answer: time.Second, Open: time.Hour, Upload: time.Minute, MaxBody: 5, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
+			Budget{Mode: NewConnections, Answer: time.Second, Open: time.Hour, Upload: time.Minute, MaxBody: 5, Hedge: -1, Connect: 300 * ms, DialHedge: -1, Silence: -1},
 		},
 		"nothing to derive from": {Budget{}, Budget{}},
 	} {
@@ -52,16 +52,16 @@ func TestDerivedBoundsAlwaysFit(t *testing.T) {
 
 func TestContradictingBoundsAreNamed(t *testing.T) {
 	for want, budget := range map[string]Budget{
-		"Budget.Mode is 9, it must be user-timeout (0) or fresh (1)":      {Mode: 9, Answer: time.Second},
-		"Budget.Answer is 0s, it must be positive":                        {},
-		"Budget.Answer is -1s, it must be positive":                       {Answer: -time.Second},
-		"Budget.Hedge is 1s, it must be less than Answer (1s)":            {Answer: time.Second, Hedge: time.Second},
-		"Budget.Connect is -1ms, it must not be negative":                 {Answer: time.Second, Connect: -ms},
-		"Budget.Connect is 2s, it must not be more than Answer (1s)":      {Answer: time.Second, Connect: 2 * time.Second},
-		"Budget.Open is -1ms, it must not be negative":                    {Answer: time.Second, Open: -ms},
-		"Budget.Upload is -1ms, it must not be negative":                  {Answer: time.Second, Upload: -ms},
-		"Budget.MaxBody is -1 bytes, it must not be negative":             {Answer: time.Second, MaxBody: -1},
-		"Budget.DialHedge is 300ms, it must be less than Connect (200ms)": {Answer: time.Second, Connect: 200 * ms, DialHedge: 300 * ms},
+		"Budget.Mode is 9, it must be keep-connections (0) or new-connections (1)": {Mode: 9, Answer: time.Second},
+		"Budget.Answer is 0s, it must be positive":                                 {},
+		"Budget.Answer is -1s, it must be positive":                                {Answer: -time.Second},
+		"Budget.Hedge is 1s, it must be less than Answer (1s)":                     {Answer: time.Second, Hedge: time.Second},
+		"Budget.Connect is -1ms, it must not be negative":                          {Answer: time.Second, Connect: -ms},
+		"Budget.Connect is 2s, it must not be more than Answer (1s)":               {Answer: time.Second, Connect: 2 * time.Second},
+		"Budget.Open is -1ms, it must not be negative":                             {Answer: time.Second, Open: -ms},
+		"Budget.Upload is -1ms, it must not be negative":                           {Answer: time.Second, Upload: -ms},
+		"Budget.MaxBody is -1 bytes, it must not be negative":                      {Answer: time.Second, MaxBody: -1},
+		"Budget.DialHedge is 300ms, it must be less than Connect (200ms)":          {Answer: time.Second, Connect: 200 * ms, DialHedge: 300 * ms},
 	} {
 		assert.ErrorContains(t, budget.Validate(), want)
 	}

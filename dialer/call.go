@@ -370,11 +370,11 @@ func (c *call) launch(caller context.Context, why beside) {
 	ctx := a.begin(caller, c.transport.meter())
 	c.looked = a.start
 	c.count(a)
-	if a.number > 0 || c.budget.Mode == Fresh || wantsFresh(caller) {
+	if a.number > 0 || c.budget.Mode == NewConnections || wantsFresh(caller) {
 		c.transport.freshen(c.budget)
 	}
 	request, err := a.replay(ctx, c.request)
-	if err == nil && c.budget.Mode == Fresh && !switches(request) { // one that switches is never kept
+	if err == nil && c.budget.Mode == NewConnections && !switches(request) { // one that switches is never kept
 		request.Close = true
 		a.use.final.Store(true)
 	}

@@ -71,7 +71,7 @@ func TestHardenedClientHasAConnectionOfItsOwnOverHTTP1(t *testing.T) {
 }
 
 func TestHardenedClientAnswersThroughAHedge(t *testing.T) {
-	for _, mode := range []Mode{UserTimeout, Fresh} {
+	for _, mode := range []Mode{KeepConnections, NewConnections} {
 		t.Run(mode.String(), func(t *testing.T) {
 			server, opened := newServer(t, true, hello)
 			relay := newRelay(t, server.Listener.Addr().String())

@@ -89,7 +89,7 @@ func TestIdleConnectionThatWeCloseIsByUs(t *testing.T) {
 
 func TestConnectionThatIsNotToBeKeptIsByUs(t *testing.T) {
 	server, _ := newServer(t, false, hello)
-	client := newClient(t, server, Budget{Mode: Fresh, Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
+	client := newClient(t, server, Budget{Mode: NewConnections, Answer: 20 * time.Second, Hedge: -1, DialHedge: -1})
 	_, reasons := metered(t, client)
 	for range 20 {
 		get(t, client, server.URL)

@@ -3,23 +3,23 @@ package dialer
 import "fmt"
 
 // Mode says what happens to a connection after its request has been answered.
-// The zero value is UserTimeout.
+// The zero value is KeepConnections.
 type Mode int
 
 const (
-	// UserTimeout keeps connections for the next request. Each socket carries a
+	// KeepConnections keeps connections for the next request. Each socket carries a
 	// user timeout (RFC 9293, section 3.9.1, and RFC 5482), so that the kernel
 	// drops a connection whose peer has stopped acknowledging.
-	UserTimeout Mode = iota
-	// Fresh opens a new connection for every request and closes it after the
+	KeepConnections Mode = iota
+	// NewConnections opens a new connection for every request and closes it after the
 	// answer. It costs a handshake each time and trusts nothing but the answer
 	// itself, so it needs no help from the operating system.
-	Fresh
+	NewConnections
 )
 
-var modeNames = [...]string{UserTimeout: "user-timeout", Fresh: "fresh"}
+var modeNames = [...]string{KeepConnections: "keep-connections", NewConnections: "new-connections"}
 
-// String returns "user-timeout" or "fresh", and "Mode(n)" for any other value.
+// String returns "keep-connections" or "new-connections", and "Mode(n)" for any other value.
 func (m Mode) String() string {
 	if !m.known() {
 		return fmt.Sprintf("Mode(%d)", int(m))
@@ -31,12 +31,12 @@ func (m Mode) String() string {
 // UnmarshalText it makes a *Mode fit for flag.TextVar and for JSON and YAML.
 func (m Mode) MarshalText() ([]byte, error) {
 	if !m.known() {
-		return nil, fmt.Errorf("dialer: mode %d is neither %s nor %s", int(m), UserTimeout, Fresh)
+		return nil, fmt.Errorf("dialer: mode %d is neither %s nor %s", int(m), KeepConnections, NewConnections)
 	}
 	return []byte(m.String()), nil
 }
 
-// UnmarshalText accepts "user-timeout" and "fresh", exactly. Anything else is
+// UnmarshalText accepts "keep-connections" and "new-connections", exactly. Anything else is
 // an error that names the text and what is allowed, and leaves the mode as it was.
 func (m *Mode) UnmarshalText(text []byte) error {
 	for mode, name := range modeNames {
@@ -45,7 +45,7 @@ func (m *Mode) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("dialer: mode %q is neither %q nor %q", text, UserTimeout.String(), Fresh.String())
+	return fmt.Errorf("dialer: mode %q is neither %q nor %q", text, KeepConnections.String(), NewConnections.String())
 }
 
 func (m Mode) known() bool { return m >= 0 && int(m) < len(modeNames) }
@@ -54,7 +54,7 @@ func (m Mode) known() bool { return m >= 0 && int(m) < len(modeNames) }
 // where sockets have no user timeout, connections cannot be kept.
 func (m Mode) kept() Mode {
 	if !SupportsUserTimeout {
-		return Fresh
+		return NewConnections
 	}
 	return m
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestModeZeroValueIsUserTimeout(t *testing.T) {
+func TestModeZeroValueKeepsConnections(t *testing.T) {
 	var mode Mode
-	assert.Equal(t, UserTimeout, mode)
-	assert.Equal(t, "user-timeout", mode.String())
+	assert.Equal(t, KeepConnections, mode)
+	assert.Equal(t, "keep-connections", mode.String())
 	assert.Equal(t, "Mode(7)", Mode(7).String())
 }
 
@@ -19,11 +19,11 @@ func TestModeServesAsAFlag(t *testing.T) {
 	var mode Mode
 	flags := flag.NewFlagSet("test", flag.ContinueOnError)
 	flags.SetOutput(t.Output())
-	flags.TextVar(&mode, "mode", UserTimeout, "")
-	require.NoError(t, flags.Parse([]string{"-mode", "fresh"}))
-	assert.Equal(t, Fresh, mode)
-	require.ErrorContains(t, flags.Parse([]string{"-mode", "Fresh"}), `"Fresh" is neither "user-timeout" nor "fresh"`)
-	assert.Equal(t, Fresh, mode, "a bad text leaves the mode as it was")
+	flags.TextVar(&mode, "mode", KeepConnections, "")
+	require.NoError(t, flags.Parse([]string{"-mode", "new-connections"}))
+	assert.Equal(t, NewConnections, mode)
+	require.ErrorContains(t, flags.Parse([]string{"-mode", "Fresh"}), `"Fresh" is neither "keep-connections" nor "new-connections"`)
+	assert.Equal(t, NewConnections, mode, "a bad text leaves the mode as it was")
 }
 
 func TestUnknownModeHasNoText(t *testing.T) {
@@ -32,8 +32,8 @@ func TestUnknownModeHasNoText(t *testing.T) {
 }
 
 func FuzzModeText(f *testing.F) {
-	f.Add([]byte("user-timeout"))
-	f.Add([]byte("fresh"))
+	f.Add([]byte("keep-connections"))
+	f.Add([]byte("new-connections"))
 	f.Add([]byte(""))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var mode Mode

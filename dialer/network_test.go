@@ -98,7 +98,7 @@ func TestPeerThatNeverAnswersEndsWithinAnswer(t *testing.T) {
 
 func TestFreshModeOpensAConnectionForEachRequest(t *testing.T) {
 	server, opened := newServer(t, false, hello)
-	client := newClient(t, server, Budget{Mode: Fresh, Answer: 5 * time.Second, Hedge: -1})
+	client := newClient(t, server, Budget{Mode: NewConnections, Answer: 5 * time.Second, Hedge: -1})
 	for n := range 3 {
 		get(t, client, server.URL)
 		assert.EqualValues(t, n+1, opened.Load())

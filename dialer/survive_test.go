@@ -18,7 +18,7 @@ import (
 func TestRenewalsSucceedWithTwoOfThreeServersDead(t *testing.T) {
 	const renewals, retryPeriod, ms = 3000, 2 * time.Second, time.Millisecond
 	answer := logNormal(8*ms, 0.4)
-	for _, mode := range []dialer.Mode{dialer.UserTimeout, dialer.Fresh} {
+	for _, mode := range []dialer.Mode{dialer.KeepConnections, dialer.NewConnections} {
 		budget, err := resourcelock.Options{
 			LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: retryPeriod, Mode: mode,
 		}.Budget()

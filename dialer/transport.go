@@ -167,7 +167,7 @@ func tune(t *http.Transport, budget Budget) {
 	if t.TLSHandshakeTimeout <= 0 || t.TLSHandshakeTimeout > budget.Answer {
 		t.TLSHandshakeTimeout = budget.Answer
 	}
-	if budget.Mode.kept() == Fresh {
+	if budget.Mode.kept() == NewConnections {
 		t.DisableKeepAlives = true
 	}
 }

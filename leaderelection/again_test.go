@@ -278,9 +278,9 @@ func TestTheWorkMayResign(t *testing.T) {
 				sleep(soon)
 				assert.Zero(t, took)
 				assert.NoError(t, result)
-				var ended *TermEnded
+				var ended *TermEndedError
 				require.ErrorAs(t, cause, &ended, "its context has ended when Resign returns")
-				assert.Equal(t, Resigned, ended.Reason)
+				assert.Equal(t, ReasonResigned, ended.Reason)
 				assert.Empty(t, m.now().Record.HolderIdentity, "released when the work returned")
 				a.cancel()
 			})
@@ -302,7 +302,7 @@ func TestAResignationThatWaitsForTheWorkEndsWithTheContextOfRun(t *testing.T) {
 		<-a.ended
 		assert.Equal(t, cancelled, time.Now(), "without ReleaseOnCancel, Run waits for nothing")
 		assert.ErrorContains(t, <-result, "not released")
-		assert.Equal(t, Resigned, a.why(t).Reason)
+		assert.Equal(t, ReasonResigned, a.why(t).Reason)
 	})
 }
 

@@ -77,7 +77,7 @@ type outcome struct {
 	done, settled bool
 	sent          instant
 	// lost says that the lease is another's.
-	lost *TermEnded
+	lost *TermEndedError
 	// state is what the next write is based on, err the last failure.
 	state rl.Snapshot
 	err   error

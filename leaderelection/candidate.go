@@ -235,7 +235,7 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 	}
 	if ours && c.mayLead(seen.snapshot, sent, now) {
 		c.writes.settle(seen.snapshot)
-		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, Resumption)}
+		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, SuccessionOwnClaim)}
 	}
 	if !ours && !c.warned && !c.le.config.Coordinated && !c.writes.left(seen.snapshot) {
 		c.warned = true

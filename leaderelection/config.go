@@ -20,7 +20,7 @@ const JitterFactor = upstream.JitterFactor
 //
 // OnStartedLeading runs in a goroutine of its own for as long as the work it
 // guards; its context ends with the term, and context.Cause of it is a
-// *TermEnded that says why. When it returns early, the term goes on (work that
+// *TermEndedError that says why. When it returns early, the term goes on (work that
 // it started elsewhere may still be running), and a release waits for nothing.
 // The context has the values, the logger and the deadline of Run's, and where the
 // end of that ended the term, the cause wraps its cause.

@@ -122,11 +122,11 @@ func (c *contender) sawLead() []string {
 func (c *contender) takesToStop(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.stopWork = d }
 
 // why returns why the last term ended.
-func (c *contender) why(t *testing.T) *TermEnded {
+func (c *contender) why(t *testing.T) *TermEndedError {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var ended *TermEnded
+	var ended *TermEndedError
 	require.ErrorAs(t, c.cause, &ended)
 	return ended
 }

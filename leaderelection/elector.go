@@ -127,10 +127,10 @@ func (le *LeaderElector) Run(ctx context.Context) {
 			return
 		}
 		ended := le.leadAndTell(ctx, logger, won)
-		if ctx.Err() != nil || (ended.Reason != Resigned && !le.config.ContendAgain) {
+		if ctx.Err() != nil || (ended.Reason != ReasonResigned && !le.config.ContendAgain) {
 			return
 		}
-		if aside = 0; ended.Reason == Resigned {
+		if aside = 0; ended.Reason == ReasonResigned {
 			aside = le.timing.poll(1)
 		}
 	}
@@ -138,7 +138,7 @@ func (le *LeaderElector) Run(ctx context.Context) {
 
 // leadAndTell leads, and says before and after what all the world may know. What
 // others may lead after, the release, comes last.
-func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEnded {
+func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEndedError {
 	le.metrics.leaderOn(le.config.Name)
 	logger = klog.LoggerWithValues(logger, "term", le.token(won.state))
 	logger.Info("Leading", "after", won.how)
@@ -148,7 +148,7 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	ended := l.term.ending()
 	le.metrics.leaderOff(le.config.Name)
 	le.config.Trace.termEnded(l.term, ended)
-	if ended.Reason == SameIdentity {
+	if ended.Reason == ReasonSameIdentity {
 		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls)
 	} else {
 		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls, "err", ended.Err)

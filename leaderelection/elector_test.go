@@ -43,7 +43,7 @@ func TestATermEndsOnItsOwnTimerWhateverTheRequestsDo(t *testing.T) {
 		run := a.runs()[0]
 		assert.Equal(t, 12*s, run.cancelled.Sub(renewed).Round(ms), "T after the last renewal was sent")
 		assert.Equal(t, run.cancelled, a.stoppedAt(), "OnStoppedLeading does not wait for the network")
-		assert.Equal(t, RenewDeadline, a.why(t).Reason)
+		assert.Equal(t, ReasonRenewDeadline, a.why(t).Reason)
 		assert.ErrorIs(t, a.why(t), ErrNotLeader)
 		assert.False(t, a.IsLeader())
 	})
@@ -130,14 +130,14 @@ func TestWhatEndsATermIsSaid(t *testing.T) {
 	}{
 		{"taken by another", func(m *memory) {
 			m.edit(func(s *rl.Snapshot) { s.Record.HolderIdentity = "b" })
-		}, Taken, "b"},
+		}, ReasonTaken, "b"},
 		{"cleared by hand", func(m *memory) {
 			m.edit(func(s *rl.Snapshot) { s.Record.HolderIdentity = "" })
-		}, Taken, ""},
-		{"deleted", (*memory).remove, LeaseDeleted, ""},
+		}, ReasonTaken, ""},
+		{"deleted", (*memory).remove, ReasonLeaseDeleted, ""},
 		{"a second process of that name", func(m *memory) {
 			m.edit(func(s *rl.Snapshot) { s.Record.RenewTime = metav1.NewTime(s.Record.RenewTime.Add(s.Duration / 3)) })
-		}, SameIdentity, "a"},
+		}, ReasonSameIdentity, "a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			within(t, func(t *testing.T) {

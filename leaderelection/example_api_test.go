@@ -81,7 +81,7 @@ func until(held func() bool) {
 
 // reasonOf says why the term that ctx belongs to has ended.
 func reasonOf(ctx context.Context) leaderelection.Reason {
-	var ended *leaderelection.TermEnded
+	var ended *leaderelection.TermEndedError
 	if errors.As(context.Cause(ctx), &ended) {
 		return ended.Reason
 	}

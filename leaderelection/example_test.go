@@ -170,8 +170,8 @@ func ExampleTermFromContext() {
 		fmt.Println("holder:", term.Holder(), ok)
 		cancel()
 		<-ctx.Done()
-		var ended *leaderelection.TermEnded
-		fmt.Println("ended:", errors.As(context.Cause(ctx), &ended) && ended.Reason == leaderelection.Cancelled)
+		var ended *leaderelection.TermEndedError
+		fmt.Println("ended:", errors.As(context.Cause(ctx), &ended) && ended.Reason == leaderelection.ReasonCancelled)
 	}
 	done := make(chan struct{})
 	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
@@ -232,13 +232,13 @@ func ExampleTrace() {
 			TermBegan: func(term *leaderelection.Term, how leaderelection.Succession) {
 				fmt.Println("began:", term.Holder(), how)
 			},
-			TermEnded: func(term *leaderelection.Term, ended *leaderelection.TermEnded) {
+			TermEnded: func(term *leaderelection.Term, ended *leaderelection.TermEndedError) {
 				fmt.Println("ended:", term.Holder(), ended.Reason)
 			},
 		},
 	})
 	// Output:
-	// began: a founding
+	// began: a new lease
 	// ended: a Released
 }
 

@@ -91,9 +91,9 @@ func TestAGuardLetsChangesPassOnlyWithinTheTerm(t *testing.T) {
 		assert.NoError(t, try(t.Context(), http.MethodPost))
 		err := try(context.WithoutCancel(work), http.MethodPost)
 		assert.ErrorIs(t, err, ErrNotLeader, "work left over from the first term")
-		var ended *TermEnded
+		var ended *TermEndedError
 		require.ErrorAs(t, err, &ended)
-		assert.Equal(t, RenewDeadline, ended.Reason)
+		assert.Equal(t, ReasonRenewDeadline, ended.Reason)
 		assert.Equal(t, []string{"GET", "PUT", "PATCH", "POST"}, to.served)
 	})
 }
@@ -163,7 +163,7 @@ func TestALeaderThatWakesUpRenewsAtOnceOrStops(t *testing.T) {
 		reason Reason
 	}{
 		{"nobody led meanwhile", func(*memory) {}, true, ""},
-		{"another took over", func(m *memory) { m.edit(takenBy("b")) }, false, Taken},
+		{"another took over", func(m *memory) { m.edit(takenBy("b")) }, false, ReasonTaken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			within(t, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestATermInDoubtEndsIfNoAnswerComes(t *testing.T) {
 		lock.with(func(l *memoryLock) { l.cut = true })
 		clk.asleep.Store(int64(time.Minute))
 		sleep(12 * s)
-		assert.Equal(t, InDoubt, a.why(t).Reason)
+		assert.Equal(t, ReasonInDoubt, a.why(t).Reason)
 	})
 }
 
@@ -211,7 +211,7 @@ func TestATermEndsOnTimeAfterAShortSuspension(t *testing.T) {
 		lock.with(func(l *memoryLock) { l.cut = true })
 		clk.asleep.Store(int64(4 * s))
 		sleep(12 * s)
-		assert.Equal(t, InDoubt, a.why(t).Reason)
+		assert.Equal(t, ReasonInDoubt, a.why(t).Reason)
 		assert.Equal(t, sent.Add(12*s-4*s), a.runs()[0].cancelled, "T is 12 s, of which it has slept four")
 	})
 }
@@ -227,7 +227,7 @@ func TestALeaseDeletedDuringASuspensionIsWaitedFor(t *testing.T) {
 		m.remove()
 		clk.asleep.Store(int64(time.Minute))
 		sleep(10 * s)
-		require.Equal(t, LeaseDeleted, a.why(t).Reason)
+		require.Equal(t, ReasonLeaseDeleted, a.why(t).Reason)
 		assert.Len(t, a.runs(), 1, "another may hold it by now")
 		sleep(10 * s)
 		assert.Len(t, a.runs(), 2, "nobody does")

@@ -103,7 +103,7 @@ func TestALockWhoseBoundIsLongerThanTheLeaseIsAcceptedAndItsCallsAreGivenUp(t *t
 		}()
 		said, le := listen(t, lock, 40*s, func(c *LeaderElectionConfig) { c.ContendAgain = true })
 		assert.Equal(t, 1, strings.Count(said, "A call to the lock may take as long as the lease"), said)
-		var ended *TermEnded
+		var ended *TermEndedError
 		require.ErrorAs(t, le.Term().Err(), &ended)
 		assert.Equal(t, 12*s, ended.Since, "the term ended on time")
 	})

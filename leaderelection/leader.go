@@ -29,7 +29,7 @@ type leadership struct {
 	// stopping is why the term is to end by choice, nil while it is to go on;
 	// worked and patience are what that waits for, since stopped. release says that the lease is
 	// to be released in the end, and resigned who asks whether it was.
-	stopping *TermEnded
+	stopping *TermEndedError
 	worked   <-chan struct{}
 	patience clock.Timer
 	stopped  instant
@@ -76,13 +76,13 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	defer func() {
 		if panicked {
 			defer l.tell(errPanicked)
-			l.over(&TermEnded{Reason: Cancelled, Err: errPanicked})
+			l.over(&TermEndedError{Reason: ReasonCancelled, Err: errPanicked})
 		}
 	}()
 
 	now := le.clock.now()
 	if term.rest(now) <= 0 {
-		l.over(&TermEnded{Reason: RenewDeadline})
+		l.over(&TermEndedError{Reason: ReasonRenewDeadline})
 		panicked = false
 		return l
 	}
@@ -123,7 +123,7 @@ func (l *leadership) run(ctx context.Context) {
 			l.cancel()
 		case r := <-l.term.resign:
 			l.resigned = append(l.resigned, r)
-			l.stop(&TermEnded{Reason: Resigned}, true)
+			l.stop(&TermEndedError{Reason: ReasonResigned}, true)
 			close(r.told)
 		case <-l.worked:
 			l.settleRenewal(ctx)
@@ -151,10 +151,10 @@ func (l *leadership) run(ctx context.Context) {
 // ReleaseOnCancel nothing is waited for, also not for the sake of a Resign.
 func (l *leadership) cancel() {
 	if l.le.config.ReleaseOnCancel {
-		l.stop(&TermEnded{Reason: Released}, true)
+		l.stop(&TermEndedError{Reason: ReasonReleased}, true)
 		return
 	}
-	l.stop(&TermEnded{Reason: Cancelled}, false)
+	l.stop(&TermEndedError{Reason: ReasonCancelled}, false)
 	if l.release {
 		l.keepFromReleasing(errRunEnded)
 	}
@@ -167,15 +167,15 @@ var errRunEnded = errors.New("not released: Run's context ended before OnStarted
 // be.
 func (l *leadership) keepFromReleasing(why error) {
 	l.release, l.kept = false, why
-	if l.stopping.Reason == Released {
-		l.stopping = &TermEnded{Reason: Cancelled, Err: why}
+	if l.stopping.Reason == ReasonReleased {
+		l.stopping = &TermEndedError{Reason: ReasonCancelled, Err: why}
 	}
 }
 
 // stop brings the term to its end by choice, for the first reason that there is:
 // the work first; then, if the lease is to be released, it is renewed until the
 // work has returned.
-func (l *leadership) stop(why *TermEnded, release bool) {
+func (l *leadership) stop(why *TermEndedError, release bool) {
 	if l.stopping != nil || !l.term.lasts() {
 		return
 	}
@@ -188,7 +188,7 @@ func (l *leadership) stop(why *TermEnded, release bool) {
 
 // over ends the term, if it has not ended: nothing comes before the end of the
 // work's context.
-func (l *leadership) over(ended *TermEnded) {
+func (l *leadership) over(ended *TermEndedError) {
 	if !l.term.lasts() {
 		return
 	}
@@ -208,16 +208,16 @@ func (l *leadership) over(ended *TermEnded) {
 }
 
 // because completes a reason before anyone can see it.
-func (l *leadership) because(ended *TermEnded) *TermEnded {
+func (l *leadership) because(ended *TermEndedError) *TermEndedError {
 	if ended.Lock == "" {
 		ended.Lock = l.term.lock
 		ended.Since = l.le.clock.now().steady(l.term.lastSent())
 		var err error
 		ended.Calls, err = l.effort.made()
-		if ended.Reason == Released || ended.Reason == Cancelled {
+		if ended.Reason == ReasonReleased || ended.Reason == ReasonCancelled {
 			ended.cause = context.Cause(l.runCtx)
 		}
-		if ended.Err == nil && (ended.Reason == RenewDeadline || ended.Reason == InDoubt) {
+		if ended.Err == nil && (ended.Reason == ReasonRenewDeadline || ended.Reason == ReasonInDoubt) {
 			ended.Err = err
 		}
 	}
@@ -232,11 +232,11 @@ func (l *leadership) timeUp() {
 		l.end.Reset(rest)
 		return
 	}
-	reason := RenewDeadline
+	reason := ReasonRenewDeadline
 	if suspended := now.fastest(l.term.lastSent()) - now.steady(l.term.lastSent()); suspended > l.le.timing.retry {
-		reason = InDoubt
+		reason = ReasonInDoubt
 	}
-	l.over(&TermEnded{Reason: reason})
+	l.over(&TermEndedError{Reason: reason})
 }
 
 // take takes in the outcome of an attempt to renew.
@@ -276,7 +276,7 @@ func (l *leadership) compareTimes() {
 	}
 	doubted, rest := l.inDoubt, l.term.fastRest(now)
 	if rest <= 0 && l.foreseen && rest > -compareClocks {
-		l.over(&TermEnded{Reason: InDoubt})
+		l.over(&TermEndedError{Reason: ReasonInDoubt})
 		return
 	}
 	l.inDoubt, l.foreseen = rest <= 0, rest > 0 && now.ahead(l.term.lastSent())
@@ -306,7 +306,7 @@ func (l *leadership) doubtOver() {
 	if l.foreseen {
 		l.compareTimes()
 	} else if l.term.inDoubt(l.le.clock.now()) {
-		l.over(&TermEnded{Reason: InDoubt})
+		l.over(&TermEndedError{Reason: ReasonInDoubt})
 	}
 }
 

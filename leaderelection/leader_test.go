@@ -45,7 +45,7 @@ func TestWorkIsToldOfASuspensionWithin100MillisecondsOfItsEnd(t *testing.T) {
 					woke := time.Now()
 					sleep(s)
 					assert.LessOrEqual(t, a.runs()[0].cancelled.Sub(woke), 100*ms)
-					assert.Equal(t, InDoubt, a.why(t).Reason)
+					assert.Equal(t, ReasonInDoubt, a.why(t).Reason)
 				})
 			})
 		}
@@ -200,7 +200,7 @@ func TestALostTermIsReleasedWhereItsWorkHasStoppedAndTheRecordIsStillOurs(t *tes
 			lost := time.Now()
 			lock.err.Store(nil)
 			sleep(1500 * ms)
-			assert.Equal(t, RenewDeadline, a.Term().ending().Reason)
+			assert.Equal(t, ReasonRenewDeadline, a.Term().ending().Reason)
 			if stops == 0 {
 				assert.Empty(t, m.now().Record.HolderIdentity)
 			} else {
@@ -317,6 +317,6 @@ func TestAPeerOfOurNameThatKeepsAnnotationsIsASecondProcess(t *testing.T) {
 		sleep(5 * s)
 		m.edit(func(s *rl.Snapshot) { s.Record.RenewTime = metav1.NewTime(s.Record.RenewTime.Add(ms)) })
 		sleep(2 * s)
-		assert.Equal(t, SameIdentity, a.why(t).Reason)
+		assert.Equal(t, ReasonSameIdentity, a.why(t).Reason)
 	})
 }

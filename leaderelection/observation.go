@@ -185,11 +185,11 @@ func (t timing) heldFor(state rl.Snapshot) time.Duration {
 func succession(on rl.Snapshot) Succession {
 	switch {
 	case !on.Exists():
-		return Founding
+		return SuccessionNewLease
 	case on.Record.HolderIdentity == "" && !emptied(on):
-		return Handover
+		return SuccessionHandover
 	default:
-		return Takeover
+		return SuccessionTakeover
 	}
 }
 

@@ -8,45 +8,45 @@ import (
 )
 
 // ErrNotLeader is wrapped by every error that says: this contender does not
-// lead now. A *TermEnded is one.
+// lead now. A *TermEndedError is one.
 var ErrNotLeader = errors.New("not the leader")
 
 // Reason says why a term ended.
 type Reason string
 
 const (
-	// Released: Run's context ended with ReleaseOnCancel, and the lease was to be
+	// ReasonReleased: Run's context ended with ReleaseOnCancel, and the lease was to be
 	// released.
-	Released Reason = "Released"
-	// Cancelled: Run's context ended without ReleaseOnCancel; the lease runs out.
-	Cancelled Reason = "Cancelled"
-	// Resigned: Resign was called.
-	Resigned Reason = "Resigned"
-	// RenewDeadline: no renewal was known to have succeeded in time.
-	RenewDeadline Reason = "RenewDeadline"
-	// Taken: the record names another holder, or none.
-	Taken Reason = "Taken"
-	// LeaseDeleted: the Lease is gone.
-	LeaseDeleted Reason = "LeaseDeleted"
-	// SameIdentity: a write under our identity was found that this process did
+	ReasonReleased Reason = "Released"
+	// ReasonCancelled: Run's context ended without ReleaseOnCancel; the lease runs out.
+	ReasonCancelled Reason = "Cancelled"
+	// ReasonResigned: Resign was called.
+	ReasonResigned Reason = "Resigned"
+	// ReasonRenewDeadline: no renewal was known to have succeeded in time.
+	ReasonRenewDeadline Reason = "RenewDeadline"
+	// ReasonTaken: the record names another holder, or none.
+	ReasonTaken Reason = "Taken"
+	// ReasonLeaseDeleted: the Lease is gone.
+	ReasonLeaseDeleted Reason = "LeaseDeleted"
+	// ReasonSameIdentity: a write under our identity was found that this process did
 	// not send.
-	SameIdentity Reason = "SameIdentity"
-	// InDoubt: a clock that counts suspension says that the term is over, and no
+	ReasonSameIdentity Reason = "SameIdentity"
+	// ReasonInDoubt: a clock that counts suspension says that the term is over, and no
 	// renewal settled in time that nobody led in between.
-	InDoubt Reason = "InDoubt"
-	// EndOfTerm: the API server chose another holder (Coordinated only).
-	EndOfTerm Reason = "EndOfTerm"
+	ReasonInDoubt Reason = "InDoubt"
+	// ReasonEndOfTerm: the API server chose another holder (Coordinated only).
+	ReasonEndOfTerm Reason = "EndOfTerm"
 )
 
 // mayStillHold reports whether the record may still name the holder after a term
 // that was lost for the reason.
 func (r Reason) mayStillHold() bool {
-	return r == RenewDeadline || r == InDoubt || r == EndOfTerm
+	return r == ReasonRenewDeadline || r == ReasonInDoubt || r == ReasonEndOfTerm
 }
 
-// TermEnded is why a term ended: the cause of the work's context
+// TermEndedError is why a term ended: the cause of the work's context
 // (context.Cause). errors.Is(err, ErrNotLeader) is true for it.
-type TermEnded struct {
+type TermEndedError struct {
 	// Reason is one of the constants of its type.
 	Reason Reason
 	// Lock is the lock's description, such as namespace/name.
@@ -58,8 +58,8 @@ type TermEnded struct {
 	// Calls is how many calls to the lock were made since then to renew: writes,
 	// and reads that were to settle them.
 	Calls int
-	// Err is why the calls did not suffice, for RenewDeadline and InDoubt: what the
-	// last one to fail failed with, or that none was answered. For Cancelled it is
+	// Err is why the calls did not suffice, for ReasonRenewDeadline and ReasonInDoubt: what the
+	// last one to fail failed with, or that none was answered. For ReasonCancelled it is
 	// why the lease was not released, where that was to be. Else it is nil.
 	Err error
 
@@ -68,7 +68,7 @@ type TermEnded struct {
 }
 
 // Error says why, and what was tried.
-func (e *TermEnded) Error() string {
+func (e *TermEndedError) Error() string {
 	text := fmt.Sprintf("term on lease %s ended %v after its last renewal: %s", e.Lock, e.Since.Round(time.Millisecond), e.sentence())
 	if e.Calls > 0 {
 		text += fmt.Sprintf(", after %d calls", e.Calls)
@@ -79,35 +79,35 @@ func (e *TermEnded) Error() string {
 	return text
 }
 
-func (e *TermEnded) sentence() string {
+func (e *TermEndedError) sentence() string {
 	switch e.Reason {
-	case Released:
+	case ReasonReleased:
 		return "its context " + e.contextEnded() + ", to be released"
-	case Cancelled:
+	case ReasonCancelled:
 		return "its context " + e.contextEnded()
-	case Resigned:
+	case ReasonResigned:
 		return "it resigned"
-	case RenewDeadline:
+	case ReasonRenewDeadline:
 		return "no renewal succeeded in time"
-	case Taken:
+	case ReasonTaken:
 		if e.Holder == "" {
 			return "the record was cleared by someone else"
 		}
 		return fmt.Sprintf("taken by %q", e.Holder)
-	case LeaseDeleted:
+	case ReasonLeaseDeleted:
 		return "the Lease was deleted"
-	case SameIdentity:
+	case ReasonSameIdentity:
 		return fmt.Sprintf("another process writes as %q; identities must be unique", e.Holder)
-	case InDoubt:
+	case ReasonInDoubt:
 		return "the machine was suspended past its end and no renewal succeeded since"
-	case EndOfTerm:
+	case ReasonEndOfTerm:
 		return fmt.Sprintf("the API server prefers %q", e.Holder)
 	}
 	return string(e.Reason)
 }
 
 // contextEnded says how Run's context ended, with the cause where it says more.
-func (e *TermEnded) contextEnded() string {
+func (e *TermEndedError) contextEnded() string {
 	if e.cause == nil || errors.Is(e.cause, context.Canceled) {
 		return "was cancelled"
 	}
@@ -116,7 +116,7 @@ func (e *TermEnded) contextEnded() string {
 
 // Unwrap gives ErrNotLeader, Err, and the cause of Run's context where the end
 // of that ended the term.
-func (e *TermEnded) Unwrap() []error {
+func (e *TermEndedError) Unwrap() []error {
 	all := []error{ErrNotLeader}
 	for _, err := range []error{e.Err, e.cause} {
 		if err != nil {

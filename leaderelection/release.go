@@ -32,7 +32,7 @@ func (r *releaseGoal) read(state rl.Snapshot) (outcome, bool) {
 	case ours, oursOnce:
 		return outcome{}, false
 	case imposters:
-		return outcome{lost: &TermEnded{Reason: SameIdentity, Holder: state.Record.HolderIdentity}}, true
+		return outcome{lost: &TermEndedError{Reason: ReasonSameIdentity, Holder: state.Record.HolderIdentity}}, true
 	}
 	return outcome{done: true, settled: true}, true
 }

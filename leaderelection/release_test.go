@@ -22,7 +22,7 @@ func TestAReleaseWaitsForTheWorkAndIsTakenUpAtOnce(t *testing.T) {
 		sleep(30 * s)
 		run := a.runs()[0]
 		assert.Equal(t, cancelled, run.cancelled, "the work is the first to know")
-		assert.Equal(t, Released, a.why(t).Reason)
+		assert.Equal(t, ReasonReleased, a.why(t).Reason)
 		require.Len(t, b.runs(), 1)
 		gap := b.runs()[0].from.Sub(run.to)
 		assert.GreaterOrEqual(t, gap, time.Duration(0), "two leaders")
@@ -124,7 +124,7 @@ func TestResigningLetsAnotherLeadAndStaysACandidate(t *testing.T) {
 		assert.ErrorIs(t, b.Resign(t.Context()), ErrNotLeader)
 		require.NoError(t, a.Resign(t.Context()))
 		sleep(soon)
-		assert.Equal(t, Resigned, a.why(t).Reason)
+		assert.Equal(t, ReasonResigned, a.why(t).Reason)
 		assert.True(t, b.IsLeader())
 		first, second := a.Term().FencingToken(), b.Term().FencingToken()
 		assert.Less(t, first, second)

@@ -42,15 +42,15 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	holder, preferred := state.Record.HolderIdentity, state.Record.PreferredHolder
 	switch {
 	case verdict == nobodys:
-		return outcome{lost: &TermEnded{Reason: LeaseDeleted}}, true
+		return outcome{lost: &TermEndedError{Reason: ReasonLeaseDeleted}}, true
 	case verdict == others:
 		r.le.writes.supersede()
-		return outcome{lost: &TermEnded{Reason: Taken, Holder: holder}}, true
+		return outcome{lost: &TermEndedError{Reason: ReasonTaken, Holder: holder}}, true
 	case verdict == imposters:
 		r.le.writes.supersede()
-		return outcome{lost: &TermEnded{Reason: SameIdentity, Holder: holder}}, true
+		return outcome{lost: &TermEndedError{Reason: ReasonSameIdentity, Holder: holder}}, true
 	case r.le.config.Coordinated && preferred != "":
-		return outcome{lost: &TermEnded{Reason: EndOfTerm, Holder: preferred}}, true
+		return outcome{lost: &TermEndedError{Reason: ReasonEndOfTerm, Holder: preferred}}, true
 	case verdict == oursOnce || sent.steady(r.known) <= 0:
 		return outcome{}, false // no renewal has arrived yet
 	}
@@ -115,13 +115,13 @@ func (l *leadership) try(a *attempt) {
 func (o outcome) result() RenewalResult {
 	switch {
 	case o.lost != nil:
-		return Lost
+		return RenewalLost
 	case o.settled:
-		return Settled
+		return RenewalSettled
 	case o.done:
-		return Confirmed
+		return RenewalConfirmed
 	}
-	return GivenUp
+	return RenewalGivenUp
 }
 
 // newAttempt returns what all attempts to renew in this term take turns to use.

@@ -45,9 +45,9 @@ func TestARecorderThatPanicsCostsItsEventAndIsSaid(t *testing.T) {
 		said, le := listen(t, recorderLock{newMemory().lock("a"), func(event string) { panic("no recorder for " + event) }}, time.Minute)
 		assert.Equal(t, 2, strings.Count(said, "The recorder of events panicked"), said)
 		assert.Contains(t, said, "no recorder for became leader")
-		var ended *TermEnded
+		var ended *TermEndedError
 		require.ErrorAs(t, le.Term().Err(), &ended)
-		assert.Equal(t, Cancelled, ended.Reason, "it led until then")
+		assert.Equal(t, ReasonCancelled, ended.Reason, "it led until then")
 	})
 }
 

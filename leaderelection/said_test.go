@@ -56,9 +56,9 @@ func TestALockThatWasNotHardenedWorksAndItsLackIsSaidOnce(t *testing.T) {
 		said, le := listen(t, unhardened{lock}, 40*s)
 		assert.Equal(t, 1, strings.Count(said, "was not hardened"), said)
 		assert.Contains(t, said, "NewFromKubeconfig")
-		var ended *TermEnded
+		var ended *TermEndedError
 		require.ErrorAs(t, le.Term().Err(), &ended)
-		assert.Equal(t, RenewDeadline, ended.Reason)
+		assert.Equal(t, ReasonRenewDeadline, ended.Reason)
 		assert.Equal(t, 12*s, ended.Since, "the term ended on time")
 
 		said, _ = listen(t, newMemory().lock("a"), 5*s)
@@ -114,7 +114,7 @@ func TestALostTermThatNobodyAnsweredSaysWhatWasTried(t *testing.T) {
 		}()
 		said, le := listen(t, lock, 30*s)
 		assert.Equal(t, 1, strings.Count(said, "Stopped leading"), said)
-		var ended *TermEnded
+		var ended *TermEndedError
 		require.ErrorAs(t, le.Term().Err(), &ended)
 		n := ended.Calls // one in each retry period, but for the last, which may come as the term ends
 		assert.Contains(t, []int{5, 6}, n)
@@ -224,9 +224,9 @@ func TestARenewalThatIsRefusedAgainAndAgainIsSpokenOfTwice(t *testing.T) {
 		said, le := listen(t, lock, 30*s)
 		assert.Equal(t, 1, strings.Count(said, "A renewal was not confirmed"), said)
 		assert.Equal(t, 1, strings.Count(said, "The renewal succeeded after all"), said)
-		var ended *TermEnded
+		var ended *TermEndedError
 		require.ErrorAs(t, le.Term().Err(), &ended)
-		assert.Equal(t, Cancelled, ended.Reason)
+		assert.Equal(t, ReasonCancelled, ended.Reason)
 		assert.NoError(t, ended.Err)
 	})
 }
@@ -252,7 +252,7 @@ func TestCoordinatedLeavesTheChoiceToTheAPIServer(t *testing.T) {
 		m.edit(func(s *rl.Snapshot) { s.Record.PreferredHolder = "b" })
 		sleep(3 * s)
 		assert.False(t, a.IsLeader())
-		assert.Equal(t, EndOfTerm, a.why(t).Reason)
+		assert.Equal(t, ReasonEndOfTerm, a.why(t).Reason)
 		assert.Equal(t, "b", a.why(t).Holder)
 	})
 }

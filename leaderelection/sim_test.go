@@ -235,7 +235,7 @@ func (le *LeaderElector) remembered() int {
 
 // reasonOf returns why the term of a work's context has ended.
 func reasonOf(ctx context.Context) string {
-	var ended *TermEnded
+	var ended *TermEndedError
 	if errors.As(context.Cause(ctx), &ended) {
 		return string(ended.Reason)
 	}

@@ -26,7 +26,7 @@ type Term struct {
 
 	mu    sync.Mutex
 	sent  instant
-	ended *TermEnded
+	ended *TermEndedError
 }
 
 type termKey struct{}
@@ -63,7 +63,7 @@ func (t *Term) End() time.Time {
 func (t *Term) Done() <-chan struct{} { return t.done }
 
 // Err returns nil while the holder leads, and otherwise an error that wraps
-// ErrNotLeader: the *TermEnded once it has ended, or one that says that the term
+// ErrNotLeader: the *TermEndedError once it has ended, or one that says that the term
 // is over by its clock or in doubt.
 func (t *Term) Err() error {
 	now := t.clock.now()
@@ -96,7 +96,7 @@ func (t *Term) inDoubt(now instant) bool { return t.fastRest(now) <= 0 }
 func (t *Term) fastRest(now instant) time.Duration { return t.length - now.fastest(t.lastSent()) }
 
 // ending returns why the term has ended, nil if it lasts.
-func (t *Term) ending() *TermEnded {
+func (t *Term) ending() *TermEndedError {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ended
@@ -122,7 +122,7 @@ func (t *Term) lastSent() instant {
 func (t *Term) rest(now instant) time.Duration { return t.length - now.steady(t.lastSent()) }
 
 // end makes ended why the term is over; the first reason stays.
-func (t *Term) end(ended *TermEnded) {
+func (t *Term) end(ended *TermEndedError) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended == nil {

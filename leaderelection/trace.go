@@ -17,7 +17,7 @@ type Trace struct {
 	// TermBegan is called when a term begins, before its work.
 	TermBegan func(term *Term, how Succession)
 	// TermEnded is called when a term has ended, after its work's context.
-	TermEnded func(term *Term, ended *TermEnded)
+	TermEnded func(term *Term, ended *TermEndedError)
 	// Renewal is called when an attempt to renew has come to its end; took is the
 	// time since its first write was sent.
 	Renewal func(result RenewalResult, took time.Duration)
@@ -31,29 +31,29 @@ type Trace struct {
 type Succession string
 
 const (
-	// Takeover: the last holder's lease had run out.
-	Takeover Succession = "takeover"
-	// Handover: the last holder had released the lease.
-	Handover Succession = "handover"
-	// Founding: there was no Lease.
-	Founding Succession = "founding"
-	// Resumption: a write of this elector's own, whose answer was lost, turned out
+	// SuccessionTakeover: the last holder's lease had run out.
+	SuccessionTakeover Succession = "takeover"
+	// SuccessionHandover: the last holder had released the lease.
+	SuccessionHandover Succession = "handover"
+	// SuccessionNewLease: there was no Lease.
+	SuccessionNewLease Succession = "new lease"
+	// SuccessionOwnClaim: a write of this elector's own, whose answer was lost, turned out
 	// to have succeeded.
-	Resumption Succession = "resumption"
+	SuccessionOwnClaim Succession = "own claim"
 )
 
 // RenewalResult says what an attempt to renew came to.
 type RenewalResult string
 
 const (
-	// Confirmed: a write was answered with success.
-	Confirmed RenewalResult = "confirmed"
-	// Settled: the answer was lost, and reading the record showed success.
-	Settled RenewalResult = "settled"
-	// Lost: the record shows that the lease is no longer ours.
-	Lost RenewalResult = "lost"
-	// GivenUp: the term ended first.
-	GivenUp RenewalResult = "given up"
+	// RenewalConfirmed: a write was answered with success.
+	RenewalConfirmed RenewalResult = "confirmed"
+	// RenewalSettled: the answer was lost, and reading the record showed success.
+	RenewalSettled RenewalResult = "settled"
+	// RenewalLost: the record shows that the lease is no longer ours.
+	RenewalLost RenewalResult = "lost"
+	// RenewalGivenUp: the term ended first.
+	RenewalGivenUp RenewalResult = "given up"
 )
 
 func (t *Trace) made(elector *LeaderElector) {
@@ -68,7 +68,7 @@ func (t *Trace) termBegan(term *Term, how Succession) {
 	}
 }
 
-func (t *Trace) termEnded(term *Term, ended *TermEnded) {
+func (t *Trace) termEnded(term *Term, ended *TermEndedError) {
 	if t != nil && t.TermEnded != nil {
 		t.TermEnded(term, ended)
 	}

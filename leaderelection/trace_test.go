@@ -36,7 +36,7 @@ func (tr *traced) all() []string {
 func (tr *traced) into(c *LeaderElectionConfig) {
 	c.Trace = &Trace{
 		TermBegan: func(term *Term, how Succession) { tr.tell("%s began: %s", term.Holder(), how) },
-		TermEnded: func(term *Term, ended *TermEnded) {
+		TermEnded: func(term *Term, ended *TermEndedError) {
 			tr.tell("%s ended: %s, %d calls", term.Holder(), ended.Reason, ended.Calls)
 		},
 		Renewal:    func(result RenewalResult, took time.Duration) { tr.tell("%s in %v", result, took) },
@@ -59,7 +59,7 @@ func TestATraceIsToldWhatATermFollowsOn(t *testing.T) {
 		sleep(s)
 		b.cancel() // without a release
 		sleep(20 * s)
-		assert.Equal(t, []string{"a began: founding", "confirmed in 0s", "confirmed in 0s", "a ended: Released, 0 calls"}, first.all())
+		assert.Equal(t, []string{"a began: new lease", "confirmed in 0s", "confirmed in 0s", "a ended: Released, 0 calls"}, first.all())
 		assert.Equal(t, "b began: handover", second.all()[0])
 		assert.Equal(t, "c began: takeover", third.all()[0])
 	})
@@ -79,7 +79,7 @@ func TestATraceIsToldWhatARenewalCameTo(t *testing.T) {
 		m.edit(takenBy("b"))
 		sleep(3 * s)
 		told := tr.all()
-		assert.Equal(t, []string{"a began: founding", "confirmed in 0s"}, told[:2])
+		assert.Equal(t, []string{"a began: new lease", "confirmed in 0s"}, told[:2])
 		assert.Contains(t, told, "settled in 2s", "the write was slow for one retry period, and a read found it done")
 		assert.Equal(t, "lost in 2s", told[len(told)-2])
 		assert.Equal(t, "a ended: Taken, 2 calls", told[len(told)-1], "a write whose answer was lost, and the read that said why")

@@ -44,7 +44,7 @@ func TestTheWorksContextIsRunsButForItsEnd(t *testing.T) {
 			assert.Equal(t, "kept", work.Value(valueKey{}))
 			_, bounded := work.Deadline()
 			assert.False(t, bounded)
-			var ended *TermEnded
+			var ended *TermEndedError
 			require.ErrorAs(t, context.Cause(work), &ended, "it says why the term ended")
 			assert.ErrorIs(t, ended, why, "and why Run's context did")
 			assert.ErrorContains(t, ended, why.Error())

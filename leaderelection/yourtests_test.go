@@ -83,7 +83,7 @@ func TestYourControllerWithAFakeClock(t *testing.T) {
 		clock.Step(200 * time.Millisecond) // a tenth of RetryPeriod
 		select {
 		case result := <-renewed:
-			if renewals++; result != leaderelection.Confirmed {
+			if renewals++; result != leaderelection.RenewalConfirmed {
 				t.Fatal(result)
 			}
 		case <-time.After(20 * time.Millisecond): // for the elector to run

@@ -180,7 +180,7 @@ func TestACallIsBoundedWhateverOfTheUsersIsDeaf(t *testing.T) {
 	})
 	locks := map[string]*LeaseLock{}
 	for name, config := range map[string]*rest.Config{"WrapTransport": wrapped, "Dial": dialled, "Proxy": proxied, "WarningHandler": warned} {
-		locks[name] = lock(t, config, "me", Options{RenewDeadline: bound, Mode: dialer.Fresh})
+		locks[name] = lock(t, config, "me", Options{RenewDeadline: bound, Mode: dialer.NewConnections})
 		_, err := locks[name].Read(t.Context())
 		require.NoError(t, err, name)
 		assert.Equal(t, name != "WarningHandler", locks[name].factory.heeds, name)

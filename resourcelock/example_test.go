@@ -42,7 +42,7 @@ func ExampleNewFromKubeconfigWithOptions() {
 		LeaseDuration: 3 * time.Second,
 		RenewDeadline: 2 * time.Second,
 		RetryPeriod:   500 * time.Millisecond,
-		Mode:          dialer.Fresh, // a new connection for every request
+		Mode:          dialer.NewConnections, // a new connection for every request
 		Labels:        map[string]string{"app.kubernetes.io/name": "controller"},
 	}
 	lock, err := resourcelock.NewFromKubeconfigWithOptions(resourcelock.LeasesResourceLock, "default", "controller",

@@ -24,7 +24,7 @@ type Options struct {
 	RetryPeriod   time.Duration
 
 	// Mode says how the lock's connections die in time; zero is
-	// dialer.UserTimeout.
+	// dialer.KeepConnections.
 	Mode dialer.Mode
 	// Labels are put on the Lease with every write; nil puts none.
 	Labels map[string]string

@@ -31,7 +31,7 @@ func good() Options {
 func TestArgsAreReadAsTheOptionsTheyCameFrom(t *testing.T) {
 	full := good()
 	full.Etcd = "http://198.18.0.2:2379"
-	full.Mode, full.ReleaseOnCancel, full.ContendAgain, full.WorkStop = dialer.Fresh, true, true, time.Second
+	full.Mode, full.ReleaseOnCancel, full.ContendAgain, full.WorkStop = dialer.NewConnections, true, true, time.Second
 	for name, o := range map[string]Options{"few": good(), "all": full} {
 		t.Run(name, func(t *testing.T) {
 			read, err := Parse(o.Args(), io.Discard)
@@ -52,7 +52,7 @@ func TestAnOptionThatCannotBeUsedIsNamedWithItsValue(t *testing.T) {
 		"-namespace":     func(o *Options) { o.Namespace = "" },
 		"-kubeconfig":    func(o *Options) { o.Kubeconfig = "" },
 		"-work-stop -1s": func(o *Options) { o.WorkStop = -time.Second },
-		"-mode fresh":    func(o *Options) { o.Peer, o.Mode = "client-go", dialer.Fresh },
+		"-mode fresh":    func(o *Options) { o.Peer, o.Mode = "client-go", dialer.NewConnections },
 	} {
 		o := good()
 		change(&o)

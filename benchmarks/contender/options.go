@@ -31,7 +31,7 @@ type Options struct {
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 
 	// Mode is how the connections of the lock die in time. Zero is
-	// dialer.UserTimeout. Peers without modes accept only zero.
+	// dialer.KeepConnections. Peers without modes accept only zero.
 	Mode dialer.Mode
 	// ReleaseOnCancel makes a leader that is told to stop release the lease.
 	ReleaseOnCancel bool
@@ -60,7 +60,7 @@ func Parse(args []string, usage io.Writer) (Options, error) {
 	flags.DurationVar(&o.LeaseDuration, "lease-duration", 15*time.Second, "LeaseDuration of the elector")
 	flags.DurationVar(&o.RenewDeadline, "renew-deadline", 10*time.Second, "RenewDeadline of the elector")
 	flags.DurationVar(&o.RetryPeriod, "retry-period", 2*time.Second, "RetryPeriod of the elector")
-	flags.TextVar(&o.Mode, "mode", dialer.UserTimeout, "how the lock's connections die in time: user-timeout or fresh")
+	flags.TextVar(&o.Mode, "mode", dialer.KeepConnections, "how the lock's connections die in time: keep-connections or new-connections")
 	flags.BoolVar(&o.ReleaseOnCancel, "release-on-cancel", false, "release the lease when told to stop")
 	flags.DurationVar(&o.WorkStop, "work-stop", 0, "how long the guarded work takes to stop")
 	flags.BoolVar(&o.ContendAgain, "contend-again", false, "contend again after the lease was lost, instead of exiting")
@@ -91,7 +91,7 @@ func (o Options) Validate() error {
 	if p.etcd && o.Etcd == "" {
 		return fmt.Errorf("-etcd is empty: peer %s needs the URL of etcd", o.Peer)
 	}
-	if o.Mode != dialer.UserTimeout && !p.modes {
+	if o.Mode != dialer.KeepConnections && !p.modes {
 		return fmt.Errorf("-mode %v: peer %s has no modes", o.Mode, o.Peer)
 	}
 	if o.WorkStop < 0 {

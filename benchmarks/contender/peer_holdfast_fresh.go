@@ -13,7 +13,7 @@ import (
 var holdfastFresh = peer{
 	refuses: holdfast.refuses,
 	contend: func(ctx context.Context, o Options, config *rest.Config, leading func(context.Context), stopped func(string)) error {
-		o.Mode = dialer.Fresh
+		o.Mode = dialer.NewConnections
 		return holdfast.contend(ctx, o, config, leading, stopped)
 	},
 }

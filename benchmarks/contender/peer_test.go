@@ -98,7 +98,7 @@ func TestEveryPeerSaysWhatItIs(t *testing.T) {
 	assert.True(t, HasModes("holdfast"))
 	assert.False(t, HasModes("holdfast-fresh"), "its mode is its name")
 	o := good()
-	o.Peer, o.Mode = "holdfast-fresh", dialer.Fresh
+	o.Peer, o.Mode = "holdfast-fresh", dialer.NewConnections
 	assert.ErrorContains(t, o.Validate(), "-mode fresh")
 }
 

@@ -51,11 +51,11 @@ func TestTheTableShowsFigureBoundAndVerdict(t *testing.T) {
 	}}
 	var out bytes.Buffer
 	require.NoError(t, Table(&out, results))
-	assert.Contains(t, out.String(), "| fault | leader/fresh | candidate/fresh | writer/http2 |\n|---|---|---|---|\n"+
+	assert.Contains(t, out.String(), "| fault | leader/new-connections | candidate/new-connections | writer/http2 |\n|---|---|---|---|\n"+
 		"| `frozen` | 110ms ≤ 2s | **OVER** never > 1s | **untested** 2ms ≤ 1s |\n")
 	assert.Contains(t, out.String(), "- `frozen`: it stands still.")
 	assert.Contains(t, out.String(), "1 of 3 cells held, in 8s.")
-	assert.Contains(t, out.String(), "- frozen in candidate/fresh: OVER; takeover: never, bound 1s")
+	assert.Contains(t, out.String(), "- frozen in candidate/new-connections: OVER; takeover: never, bound 1s")
 }
 
 func TestTheSubsetSpansTheMatrix(t *testing.T) {
@@ -79,7 +79,7 @@ func TestTheSubsetSpansTheMatrix(t *testing.T) {
 }
 
 func TestSelectingKeepsTheOrderAndNamesWhatIsUnknown(t *testing.T) {
-	columns, err := Select([]string{"watch", "leader"}, []string{"fresh"})
+	columns, err := Select([]string{"watch", "leader"}, []string{"new-connections"})
 	require.NoError(t, err)
 	assert.Equal(t, []Column{{Leader, fresh}, {Watch, fresh}}, columns)
 	columns, err = Select(nil, nil)
@@ -89,7 +89,7 @@ func TestSelectingKeepsTheOrderAndNamesWhatIsUnknown(t *testing.T) {
 	assert.ErrorContains(t, err, `role "follower"`)
 	_, err = Select(nil, []string{"http3"})
 	assert.ErrorContains(t, err, `mode "http3"`)
-	_, err = Select([]string{"writer"}, []string{"fresh"})
+	_, err = Select([]string{"writer"}, []string{"new-connections"})
 	assert.ErrorContains(t, err, "no column")
 
 	found, err := Find([]string{"killed", "silence"})

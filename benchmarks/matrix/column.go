@@ -31,8 +31,8 @@ const (
 
 // The names of the modes; traffic is that of dialer.HardenTraffic.
 const (
-	userTimeout = "user-timeout"
-	fresh       = "fresh"
+	userTimeout = "keep-connections"
+	fresh       = "new-connections"
 	traffic     = "http2"
 )
 
@@ -42,7 +42,7 @@ func (r Role) leads() bool { return r == Leader || r == ClientGoLeader }
 // Column is a role in a mode.
 type Column struct {
 	Role Role
-	// Mode is "user-timeout" or "fresh" for the roles of a lock, "http2" for the
+	// Mode is "keep-connections" or "new-connections" for the roles of a lock, "http2" for the
 	// others.
 	Mode string
 }
@@ -58,7 +58,7 @@ func Columns() []Column {
 	}
 }
 
-// String is "leader/fresh".
+// String is "leader/new-connections".
 func (c Column) String() string { return string(c.Role) + "/" + c.Mode }
 
 // name is what hosts, identities and objects of the column begin with.
@@ -67,9 +67,9 @@ func (c Column) name() string { return string(c.Role) + "-" + c.Mode }
 // mode is the lock's mode.
 func (c Column) mode() dialer.Mode {
 	if c.Mode == fresh {
-		return dialer.Fresh
+		return dialer.NewConnections
 	}
-	return dialer.UserTimeout
+	return dialer.KeepConnections
 }
 
 // keeps reports whether the column holds a connection between its requests, so

@@ -64,7 +64,7 @@ func TestTheMatrixCatchesClientGo(t *testing.T) {
 		assert.Equal(t, Broken, cell.Verdict(), "%s", cell.Column)
 	}
 	_, err = stage.Play(ctx, found[0], []Column{{Leader, fresh}}, Options{Timing: scenario.Short, Peer: "client-go"})
-	assert.ErrorContains(t, err, "leader/fresh")
+	assert.ErrorContains(t, err, "leader/new-connections")
 }
 
 // playAndShow plays a fault, and shows what happened if the test fails.

@@ -23,7 +23,7 @@ func change(d time.Duration, n int) event.Event {
 }
 
 func seen(d time.Duration, n int) event.Event {
-	return at(d, event.Event{Who: "watch-fresh", What: event.Seen, On: "object", Reason: strconv.Itoa(n)})
+	return at(d, event.Event{Who: "watch-new-connections", What: event.Seen, On: "object", Reason: strconv.Itoa(n)})
 }
 
 func theFault(d time.Duration) event.Event {
@@ -93,16 +93,16 @@ func TestALeaderIsMeasuredByItsLatestRenewal(t *testing.T) {
 	leader := Column{Leader, fresh}
 	bounds := Bounds{RenewalLate: 2 * time.Second}
 	events := []event.Event{
-		said(-900*ms, "leader-fresh", event.Leading), renewal(-900*ms, "leader-fresh"), renewal(-400*ms, "leader-fresh"),
-		theFault(0), renewal(250*ms, "leader-fresh"), renewal(750*ms, "leader-fresh"), theEnd(1000 * ms),
+		said(-900*ms, "leader-new-connections", event.Leading), renewal(-900*ms, "leader-new-connections"), renewal(-400*ms, "leader-new-connections"),
+		theFault(0), renewal(250*ms, "leader-new-connections"), renewal(750*ms, "leader-new-connections"), theEnd(1000 * ms),
 		// Clearing up is no exit of its own.
-		said(1100*ms, "leader-fresh", event.Exited),
+		said(1100*ms, "leader-new-connections", event.Exited),
 	}
 	cell := cellFrom(leader, bounds, events...)
 	assert.Equal(t, known(150*ms), cell.Checks[0].Measured)
 	assert.Equal(t, Held, cell.Verdict())
 
-	gone := append(events, said(500*ms, "leader-fresh", event.Lost), said(510*ms, "leader-fresh", event.Exited))
+	gone := append(events, said(500*ms, "leader-new-connections", event.Lost), said(510*ms, "leader-new-connections", event.Exited))
 	cell = cellFrom(leader, bounds, gone...)
 	assert.Equal(t, Broken, cell.Verdict())
 	assert.Contains(t, cell.Wrong, "LOST THE LEASE")
@@ -114,9 +114,9 @@ func TestALeaderIsMeasuredByItsLatestRenewal(t *testing.T) {
 func TestALeaderThatCanReachNobodyStopsInTime(t *testing.T) {
 	leader := Column{Leader, fresh}
 	events := []event.Event{
-		said(-900*ms, "leader-fresh", event.Leading), renewal(-400*ms, "leader-fresh"), theFault(0),
-		said(2100*ms, "leader-fresh", event.Stopping), said(2101*ms, "leader-fresh", event.Stopped),
-		said(2102*ms, "leader-fresh", event.Exited), theEnd(5000 * ms),
+		said(-900*ms, "leader-new-connections", event.Leading), renewal(-400*ms, "leader-new-connections"), theFault(0),
+		said(2100*ms, "leader-new-connections", event.Stopping), said(2101*ms, "leader-new-connections", event.Stopped),
+		said(2102*ms, "leader-new-connections", event.Exited), theEnd(5000 * ms),
 	}
 	assert.Equal(t, Held, cellFrom(leader, Bounds{StopAfter: 2500 * ms}, events...).Verdict())
 	assert.Equal(t, Broken, cellFrom(leader, Bounds{StopAfter: 2499 * ms}, events...).Verdict())
@@ -141,8 +141,8 @@ func TestACandidateIsMeasuredFromTheEndOfTheDeadLeadersLease(t *testing.T) {
 }
 
 func TestAFaultOfAColumnsOwnCountsForItAlone(t *testing.T) {
-	own := at(300*ms, event.Event{Who: narrator, What: event.Fault, On: "watch-fresh"})
-	others := at(100*ms, event.Event{Who: narrator, What: event.Fault, On: "leader-fresh"})
+	own := at(300*ms, event.Event{Who: narrator, What: event.Fault, On: "watch-new-connections"})
+	others := at(100*ms, event.Event{Who: narrator, What: event.Fault, On: "leader-new-connections"})
 	watch := Column{Watch, fresh}
 	cell := cellFrom(watch, Bounds{Unseen: time.Second}, others, own, change(350*ms, 1), seen(400*ms, 1), theEnd(time.Second))
 	assert.Equal(t, Held, cell.Verdict())

@@ -94,7 +94,7 @@ func TestWorkThatIsSlowToStopIsWaitedForBeforeTheRelease(t *testing.T) {
 }
 
 func TestFreshConnectionsKeepTheLeaseWhenTheAPIServerGoesSilent(t *testing.T) {
-	f := play(t, "api-silent", scenario.Options{Peer: "holdfast", Timing: scenario.Short, Mode: dialer.Fresh})
+	f := play(t, "api-silent", scenario.Options{Peer: "holdfast", Timing: scenario.Short, Mode: dialer.NewConnections})
 	assertKept(t, f)
 	assert.LessOrEqual(t, f.RenewalLate.Value, 2*time.Second)
 }

@@ -21,7 +21,7 @@ func TestNoFlagsAreTheDefaults(t *testing.T) {
 	election, err := o.election.Election()
 	require.NoError(t, err)
 	assert.Equal(t, []time.Duration{15 * time.Second, 10 * time.Second, 2 * time.Second}, []time.Duration{election.LeaseDuration, election.RenewDeadline, election.RetryPeriod})
-	assert.Equal(t, dialer.UserTimeout, o.election.Mode)
+	assert.Equal(t, dialer.KeepConnections, o.election.Mode)
 	assert.True(t, election.ReleaseOnCancel)
 	assert.Equal(t, "kube-system/hosts-controller", o.target().Owner)
 }
@@ -37,7 +37,7 @@ func TestWrongFlagsAreNamedWithTheirValue(t *testing.T) {
 		"-health-address=8080":                 {"-health-address", "8080"},
 		"-leader-elect-resource-name=UPPER":    {"-leader-elect", "resourceName", "UPPER"},
 		"-leader-elect-resource-namespace=a.b": {"-leader-elect", "resourceNamespace", "a.b"},
-		"-leader-elect-mode=quick":             {"-leader-elect-mode", "quick", "fresh"},
+		"-leader-elect-mode=quick":             {"-leader-elect-mode", "quick", "new-connections"},
 		"-leader-elect-profile=slow":           {"-leader-elect-profile", "slow", "calm"},
 		"-leader-elect-renew-deadline=20s":     {"-leader-elect", "RenewDeadline", "20s", "15s"},
 		"-leader-elect-retry-period=9s":        {"-leader-elect", "RetryPeriod", "10.8s"},

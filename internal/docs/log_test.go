@@ -227,6 +227,6 @@ func reasons(t *testing.T) (all []string) {
 		}
 		return true
 	})
-	require.Contains(t, all, string(leaderelection.InDoubt))
+	require.Contains(t, all, string(leaderelection.ReasonInDoubt))
 	return all
 }

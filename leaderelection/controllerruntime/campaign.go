@@ -70,19 +70,19 @@ func (m *Manager) lead(ctx context.Context) {
 }
 
 // ended returns why the term is over, nil if there was none.
-func (m *Manager) ended() *leaderelection.TermEnded {
+func (m *Manager) ended() *leaderelection.TermEndedError {
 	term := m.elector.Term()
 	if term == nil {
 		return nil
 	}
-	ended, _ := term.Err().(*leaderelection.TermEnded)
+	ended, _ := term.Err().(*leaderelection.TermEndedError)
 	return ended
 }
 
 // awaitRunnables returns nil when no leader-elected Runnable runs any more, and
 // an error that names those that do though the lease is over, so that another may
 // lead.
-func (m *Manager) awaitRunnables(ended *leaderelection.TermEnded) error {
+func (m *Manager) awaitRunnables(ended *leaderelection.TermEndedError) error {
 	if ended == nil {
 		return nil
 	}
@@ -102,9 +102,9 @@ func (m *Manager) awaitRunnables(ended *leaderelection.TermEnded) error {
 
 // leftOfLease returns for how long nobody else can lead after a term has ended.
 // A term that ended because of what the record says leaves nothing.
-func leftOfLease(ended *leaderelection.TermEnded, lease time.Duration) time.Duration {
+func leftOfLease(ended *leaderelection.TermEndedError, lease time.Duration) time.Duration {
 	switch ended.Reason {
-	case leaderelection.RenewDeadline, leaderelection.Cancelled, leaderelection.Released, leaderelection.Resigned:
+	case leaderelection.ReasonRenewDeadline, leaderelection.ReasonCancelled, leaderelection.ReasonReleased, leaderelection.ReasonResigned:
 		return max(0, lease-ended.Since)
 	default:
 		return 0

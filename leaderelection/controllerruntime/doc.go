@@ -40,7 +40,7 @@
 // # Limits
 //
 // A controller cannot be started twice. So one term is all that a Manager has: a
-// lost one ends Start with an error that wraps *leaderelection.TermEnded, and the
+// lost one ends Start with an error that wraps *leaderelection.TermEndedError, and the
 // process should exit, as under controller-runtime. Work that outlives its lease
 // makes Start return at once, without the graceful shutdown, and its error names
 // the Runnables that still run; exit then too.

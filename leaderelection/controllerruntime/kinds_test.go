@@ -54,16 +54,16 @@ func TestRunnablesAreSortedAsControllerRuntimeDoes(t *testing.T) {
 func TestWhatIsLeftOfALeaseDependsOnWhyTheTermEnded(t *testing.T) {
 	const lease = 15 * time.Second
 	for reason, left := range map[leaderelection.Reason]time.Duration{
-		leaderelection.RenewDeadline: 3 * time.Second,
-		leaderelection.Cancelled:     3 * time.Second,
-		leaderelection.Taken:         0,
-		leaderelection.LeaseDeleted:  0,
-		leaderelection.SameIdentity:  0,
-		leaderelection.InDoubt:       0,
+		leaderelection.ReasonRenewDeadline: 3 * time.Second,
+		leaderelection.ReasonCancelled:     3 * time.Second,
+		leaderelection.ReasonTaken:         0,
+		leaderelection.ReasonLeaseDeleted:  0,
+		leaderelection.ReasonSameIdentity:  0,
+		leaderelection.ReasonInDoubt:       0,
 	} {
-		assert.Equal(t, left, leftOfLease(&leaderelection.TermEnded{Reason: reason, Since: 12 * time.Second}, lease), reason)
+		assert.Equal(t, left, leftOfLease(&leaderelection.TermEndedError{Reason: reason, Since: 12 * time.Second}, lease), reason)
 	}
-	assert.Zero(t, leftOfLease(&leaderelection.TermEnded{Reason: leaderelection.RenewDeadline, Since: time.Minute}, lease))
+	assert.Zero(t, leftOfLease(&leaderelection.TermEndedError{Reason: leaderelection.ReasonRenewDeadline, Since: time.Minute}, lease))
 }
 
 func TestRunnablesGetAMomentToReturnWhateverIsLeftOfTheLease(t *testing.T) {

@@ -125,7 +125,7 @@ func needsLeaderElection(r manager.Runnable) bool {
 
 // Start runs the manager until ctx ends, the term does, or a Runnable fails. It
 // may be called once. The error of a term that was lost wraps
-// *leaderelection.TermEnded, and so leaderelection.ErrNotLeader. When it
+// *leaderelection.TermEndedError, and so leaderelection.ErrNotLeader. When it
 // returns the process should exit.
 func (m *Manager) Start(ctx context.Context) error {
 	if !m.started.CompareAndSwap(false, true) {

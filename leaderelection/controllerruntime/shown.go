@@ -78,7 +78,7 @@ func followTerms(election *leaderelection.LeaderElectionConfig, gauge prometheus
 			told.TermBegan(term, how)
 		}
 	}
-	trace.TermEnded = func(term *leaderelection.Term, ended *leaderelection.TermEnded) {
+	trace.TermEnded = func(term *leaderelection.Term, ended *leaderelection.TermEndedError) {
 		gauge.Set(0)
 		if told.TermEnded != nil {
 			told.TermEnded(term, ended)

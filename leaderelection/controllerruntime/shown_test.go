@@ -51,7 +51,7 @@ func TestTheElectionIsShown(t *testing.T) {
 	a.stop()
 	assert.NoError(t, within(t, a.ended, "the end of a"))
 	assert.Zero(t, status())
-	assert.Equal(t, []leaderelection.Succession{leaderelection.Founding}, told, "the user's own Trace is told too")
+	assert.Equal(t, []leaderelection.Succession{leaderelection.SuccessionNewLease}, told, "the user's own Trace is told too")
 }
 
 func TestWhatIsShownCanBeSwitchedOff(t *testing.T) {

@@ -47,9 +47,9 @@ func TestTheLeaseIsReleasedOnlyWhenElectedRunnablesHaveReturned(t *testing.T) {
 	within(t, workB.started, "the work of b")
 	within(t, workA.stopped, "the end of a's work")
 	assert.NoError(t, within(t, a.ended, "the end of a"))
-	var ended *leaderelection.TermEnded
+	var ended *leaderelection.TermEndedError
 	require.ErrorAs(t, context.Cause(ctx), &ended)
-	assert.Equal(t, leaderelection.Released, ended.Reason)
+	assert.Equal(t, leaderelection.ReasonReleased, ended.Reason)
 	assert.Error(t, a.Add(newTask()), "the term of a is over")
 	assert.ErrorContains(t, a.Start(t.Context()), "started once")
 }
@@ -63,9 +63,9 @@ func TestALostTermEndsStartWithTheReason(t *testing.T) {
 	ctx := within(t, work.started, "the work")
 	a.host.Silence()
 	err := within(t, a.ended, "the end of Start")
-	var ended *leaderelection.TermEnded
+	var ended *leaderelection.TermEndedError
 	require.ErrorAs(t, err, &ended)
-	assert.Equal(t, leaderelection.RenewDeadline, ended.Reason)
+	assert.Equal(t, leaderelection.ReasonRenewDeadline, ended.Reason)
 	assert.ErrorIs(t, err, leaderelection.ErrNotLeader)
 	assert.ErrorContains(t, err, "leader election lost")
 	assert.Same(t, ended, context.Cause(ctx))
@@ -109,9 +109,9 @@ func TestALeaseThatIsGoneEndsStartWithWhatBecameOfIt(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, leases.Leases("default").Delete(t.Context(), "work", metav1.DeleteOptions{}))
 	err = within(t, a.ended, "the end of Start")
-	var ended *leaderelection.TermEnded
+	var ended *leaderelection.TermEndedError
 	require.ErrorAs(t, err, &ended)
-	assert.Equal(t, leaderelection.LeaseDeleted, ended.Reason)
+	assert.Equal(t, leaderelection.ReasonLeaseDeleted, ended.Reason)
 	assert.ErrorContains(t, err, "leader election lost")
 	assert.NotContains(t, err.Error(), "still run", "none does")
 }
@@ -156,7 +156,7 @@ func TestResignationHandsOverAndEndsStart(t *testing.T) {
 	b.start(t)
 	require.NoError(t, a.Elector().Resign(t.Context()))
 	within(t, workB.started, "the work of b")
-	var ended *leaderelection.TermEnded
+	var ended *leaderelection.TermEndedError
 	require.ErrorAs(t, within(t, a.ended, "the end of a"), &ended)
-	assert.Equal(t, leaderelection.Resigned, ended.Reason)
+	assert.Equal(t, leaderelection.ReasonResigned, ended.Reason)
 }

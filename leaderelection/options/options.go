@@ -40,7 +40,7 @@ type Options struct {
 	// Profile stands for the durations that are zero. Empty is DefaultProfile.
 	Profile Profile `json:"profile,omitempty"`
 	// Mode says how the lock's connections die in time. Zero is
-	// dialer.UserTimeout.
+	// dialer.KeepConnections.
 	Mode dialer.Mode `json:"mode,omitempty"`
 	// ReleaseOnCancel, StopTimeout and ContendAgain are those of
 	// leaderelection.LeaderElectionConfig. Default sets ReleaseOnCancel: a release
@@ -82,7 +82,7 @@ func (o *Options) AddFlags(flags FlagSet) {
 	flags.StringVar(&o.ResourceLock, "leader-elect-resource-lock", o.ResourceLock, "kind of the lock; only leases is left")
 	flags.StringVar(&o.ResourceName, "leader-elect-resource-name", o.ResourceName, "name of the Lease")
 	flags.StringVar(&o.ResourceNamespace, "leader-elect-resource-namespace", o.ResourceNamespace, "namespace of the Lease")
-	flags.TextVar(&o.Mode, "leader-elect-mode", o.Mode, "`mode` in which the lock's connections die in time: user-timeout (kept) or fresh (one for each request)")
+	flags.TextVar(&o.Mode, "leader-elect-mode", o.Mode, "`mode` in which the lock's connections die in time: keep-connections (kept) or new-connections (one for each request)")
 	flags.BoolVar(&o.ReleaseOnCancel, "leader-elect-release-on-cancel", o.ReleaseOnCancel, "release the lease when told to stop, once the work has returned")
 	flags.DurationVar(&o.StopTimeout.Duration, "leader-elect-stop-timeout", o.StopTimeout.Duration, "how long the work may take to stop before the lease is left to run out; 0: the renew deadline, at least 10s")
 	flags.BoolVar(&o.ContendAgain, "leader-elect-contend-again", o.ContendAgain, "contend again after a lost term instead of ending")

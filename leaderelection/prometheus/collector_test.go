@@ -110,7 +110,7 @@ func TestScrapesAndElectionsMayCoincide(t *testing.T) {
 			for range 50 {
 				config := named(name)
 				metrics.Election(config)
-				config.Trace.Renewal(leaderelection.Confirmed, 1)
+				config.Trace.Renewal(leaderelection.RenewalConfirmed, 1)
 				metrics.Forget(name)
 			}
 		})

@@ -26,15 +26,15 @@ var latencyBuckets = []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5,
 // counts.
 var (
 	successions = []leaderelection.Succession{
-		leaderelection.Takeover, leaderelection.Handover, leaderelection.Founding, leaderelection.Resumption,
+		leaderelection.SuccessionTakeover, leaderelection.SuccessionHandover, leaderelection.SuccessionNewLease, leaderelection.SuccessionOwnClaim,
 	}
 	reasons = []leaderelection.Reason{
-		leaderelection.Released, leaderelection.Cancelled, leaderelection.Resigned, leaderelection.RenewDeadline,
-		leaderelection.Taken, leaderelection.LeaseDeleted, leaderelection.SameIdentity, leaderelection.InDoubt,
-		leaderelection.EndOfTerm,
+		leaderelection.ReasonReleased, leaderelection.ReasonCancelled, leaderelection.ReasonResigned, leaderelection.ReasonRenewDeadline,
+		leaderelection.ReasonTaken, leaderelection.ReasonLeaseDeleted, leaderelection.ReasonSameIdentity, leaderelection.ReasonInDoubt,
+		leaderelection.ReasonEndOfTerm,
 	}
 	results = []leaderelection.RenewalResult{
-		leaderelection.Confirmed, leaderelection.Settled, leaderelection.Lost, leaderelection.GivenUp,
+		leaderelection.RenewalConfirmed, leaderelection.RenewalSettled, leaderelection.RenewalLost, leaderelection.RenewalGivenUp,
 	}
 	causes = []string{causeEnded, causeFailed}
 )
@@ -81,13 +81,13 @@ func (c counts) all() []vec { return []vec{c.begun, c.ended, c.renewals, c.watch
 // expect makes everything that can happen in an election a series, at zero.
 func (c counts) expect(name string) {
 	for _, how := range successions {
-		c.begun.WithLabelValues(name, string(how))
+		c.begun.WithLabelValues(name, label(how))
 	}
 	for _, reason := range reasons {
 		c.ended.WithLabelValues(name, string(reason))
 	}
 	for _, result := range results {
-		c.renewals.WithLabelValues(name, resultLabel(result))
+		c.renewals.WithLabelValues(name, label(result))
 	}
 	for _, cause := range causes {
 		c.watches.WithLabelValues(name, cause)
@@ -101,8 +101,6 @@ func (c counts) forget(name string) {
 	}
 }
 
-// resultLabel spares queries the quotes that a blank would make them careful
-// about: "given up" becomes given_up.
-func resultLabel(result leaderelection.RenewalResult) string {
-	return strings.ReplaceAll(string(result), " ", "_")
-}
+// label spares queries the quotes that a blank would make them careful about: "given
+// up" becomes given_up.
+func label[T ~string](value T) string { return strings.ReplaceAll(string(value), " ", "_") }

@@ -44,9 +44,9 @@ func ExampleNew() {
 	show(registry, "holdfast_terms_begun_total")
 	// Output:
 	// holdfast_leading{name=shop} 1
-	// holdfast_terms_begun_total{after=founding,name=shop} 1
 	// holdfast_terms_begun_total{after=handover,name=shop} 0
-	// holdfast_terms_begun_total{after=resumption,name=shop} 0
+	// holdfast_terms_begun_total{after=new_lease,name=shop} 1
+	// holdfast_terms_begun_total{after=own_claim,name=shop} 0
 	// holdfast_terms_begun_total{after=takeover,name=shop} 0
 }
 

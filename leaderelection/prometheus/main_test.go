@@ -67,7 +67,7 @@ func prepare(t *testing.T, n network, identity string) *contender {
 		},
 		Trace: &leaderelection.Trace{
 			TermBegan: func(_ *leaderelection.Term, how leaderelection.Succession) { c.began <- how },
-			TermEnded: func(_ *leaderelection.Term, ended *leaderelection.TermEnded) { c.ended <- ended.Reason },
+			TermEnded: func(_ *leaderelection.Term, ended *leaderelection.TermEndedError) { c.ended <- ended.Reason },
 			Renewal: func(result leaderelection.RenewalResult, _ time.Duration) {
 				select {
 				case c.renewed <- result:

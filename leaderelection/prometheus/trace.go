@@ -27,14 +27,14 @@ func (e *election) counting(c counts) *leaderelection.Trace {
 		Made: e.elector.Store,
 		TermBegan: func(term *leaderelection.Term, how leaderelection.Succession) {
 			e.term.Store(term)
-			e.count(func() { c.begun.WithLabelValues(e.name, string(how)).Inc() })
+			e.count(func() { c.begun.WithLabelValues(e.name, label(how)).Inc() })
 		},
-		TermEnded: func(_ *leaderelection.Term, ended *leaderelection.TermEnded) {
+		TermEnded: func(_ *leaderelection.Term, ended *leaderelection.TermEndedError) {
 			e.count(func() { c.ended.WithLabelValues(e.name, string(ended.Reason)).Inc() })
 		},
 		Renewal: func(result leaderelection.RenewalResult, took time.Duration) {
 			e.count(func() {
-				c.renewals.WithLabelValues(e.name, resultLabel(result)).Inc()
+				c.renewals.WithLabelValues(e.name, label(result)).Inc()
 				c.latency.WithLabelValues(e.name).Observe(took.Seconds())
 			})
 		},
@@ -73,7 +73,7 @@ func chain(first, then *leaderelection.Trace) *leaderelection.Trace {
 				then.TermBegan(term, how)
 			}
 		},
-		TermEnded: func(term *leaderelection.Term, ended *leaderelection.TermEnded) {
+		TermEnded: func(term *leaderelection.Term, ended *leaderelection.TermEndedError) {
 			first.TermEnded(term, ended)
 			if then.TermEnded != nil {
 				then.TermEnded(term, ended)

@@ -43,7 +43,7 @@ func parse(args []string, usage io.Writer) (command, error) {
 	flags.DurationVar(&o.Timing.LeaseDuration, "lease", o.Timing.LeaseDuration, "lease duration")
 	flags.DurationVar(&o.Timing.RenewDeadline, "renew", o.Timing.RenewDeadline, "renew deadline")
 	flags.DurationVar(&o.Timing.RetryPeriod, "retry", o.Timing.RetryPeriod, "retry period")
-	flags.TextVar(&o.Mode, "mode", dialer.UserTimeout, "how the lock's connections die in time: user-timeout or fresh")
+	flags.TextVar(&o.Mode, "mode", dialer.KeepConnections, "how the lock's connections die in time: keep-connections or new-connections")
 	flags.DurationVar(&o.WorkStop, "work-stop", 0, "how long the guarded work takes to stop")
 	flags.BoolVar(&o.WithoutWatch, "no-watch", false, "do not let the contenders watch the Lease")
 	flags.IntVar(&c.n, "n", 1, "how many times to play it")
@@ -79,7 +79,7 @@ func (c *command) resolve(name string, rest []string) (err error) {
 	switch {
 	case !slices.Contains(contender.Peers(), o.Peer):
 		return fmt.Errorf("-peer %q: must be one of %s", o.Peer, strings.Join(contender.Peers(), ", "))
-	case !contender.HasModes(o.Peer) && o.Mode != dialer.UserTimeout:
+	case !contender.HasModes(o.Peer) && o.Mode != dialer.KeepConnections:
 		return fmt.Errorf("-mode %v: peer %s has no modes", o.Mode, o.Peer)
 	case o.Timing.RenewDeadline <= o.Timing.RetryPeriod:
 		return fmt.Errorf("-renew %v: must be greater than -retry %v", o.Timing.RenewDeadline, o.Timing.RetryPeriod)

@@ -31,7 +31,7 @@ func TestABadFlagIsNamedWithItsValue(t *testing.T) {
 		"no scenario":       {[]string{}, []string{"-scenario"}},
 		"unknown scenario":  {[]string{"-scenario", "flood"}, []string{"-scenario", `"flood"`, "kill"}},
 		"unknown peer":      {[]string{"-scenario", "kill", "-peer", "consul"}, []string{"-peer", `"consul"`, "client-go"}},
-		"mode of another":   {[]string{"-scenario", "kill", "-peer", "client-go", "-mode", "fresh"}, []string{"-mode fresh", "client-go"}},
+		"mode of another":   {[]string{"-scenario", "kill", "-peer", "client-go", "-mode", "new-connections"}, []string{"-mode new-connections", "client-go"}},
 		"unknown mode":      {[]string{"-scenario", "kill", "-mode", "stale"}, []string{"-mode", "stale"}},
 		"lease too short":   {[]string{"-scenario", "kill", "-lease", "2s"}, []string{"-lease 2s", "-renew 2s"}},
 		"renew too short":   {[]string{"-scenario", "kill", "-renew", "100ms"}, []string{"-renew 100ms", "-retry 500ms"}},

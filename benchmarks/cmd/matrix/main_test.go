@@ -16,11 +16,11 @@ import (
 )
 
 func TestFlagsSayWhatToPlay(t *testing.T) {
-	c, err := parse([]string{"-faults", "frozen,killed", "-roles", "leader", "-modes", "fresh, user-timeout", "-lease", "15s", "-renew", "10s", "-retry", "2s"}, io.Discard)
+	c, err := parse([]string{"-faults", "frozen,killed", "-roles", "leader", "-modes", "new-connections, keep-connections", "-lease", "15s", "-renew", "10s", "-retry", "2s"}, io.Discard)
 	require.NoError(t, err)
 	require.Len(t, c.faults, 2)
 	assert.Equal(t, "frozen", c.faults[0].Name)
-	want := []matrix.Column{{Role: matrix.Leader, Mode: "user-timeout"}, {Role: matrix.Leader, Mode: "fresh"}}
+	want := []matrix.Column{{Role: matrix.Leader, Mode: "keep-connections"}, {Role: matrix.Leader, Mode: "new-connections"}}
 	assert.Equal(t, [][]matrix.Column{want, want}, c.columns)
 	assert.Equal(t, scenario.Long, c.options.Timing)
 
@@ -38,7 +38,7 @@ func TestFlagsSayWhatToPlay(t *testing.T) {
 
 	c, err = parse([]string{"-subset", "-roles", "leader"}, io.Discard)
 	require.NoError(t, err)
-	assert.Equal(t, []matrix.Column{{Role: matrix.Leader, Mode: "user-timeout"}}, c.columns[0])
+	assert.Equal(t, []matrix.Column{{Role: matrix.Leader, Mode: "keep-connections"}}, c.columns[0])
 }
 
 func TestABadFlagIsNamedWithItsValue(t *testing.T) {
@@ -48,8 +48,8 @@ func TestABadFlagIsNamedWithItsValue(t *testing.T) {
 	}{
 		"unknown fault":   {[]string{"-faults", "meteor"}, []string{"-faults", `"meteor"`, "killed"}},
 		"unknown role":    {[]string{"-roles", "king"}, []string{"-roles", `"king"`, "leader"}},
-		"unknown mode":    {[]string{"-modes", "stale"}, []string{"-modes", `"stale"`, "fresh"}},
-		"no such column":  {[]string{"-roles", "writer", "-modes", "fresh"}, []string{"writer", "fresh"}},
+		"unknown mode":    {[]string{"-modes", "stale"}, []string{"-modes", `"stale"`, "new-connections"}},
+		"no such column":  {[]string{"-roles", "writer", "-modes", "new-connections"}, []string{"writer", "new-connections"}},
 		"unknown peer":    {[]string{"-peer", "etcd"}, []string{"-peer", `"etcd"`, "client-go"}},
 		"lease too short": {[]string{"-lease", "2s"}, []string{"-lease 2s", "-renew 2s"}},
 		"renew too short": {[]string{"-renew", "100ms"}, []string{"-renew 100ms", "-retry 500ms"}},
