@@ -52,7 +52,7 @@ func TestAnOptionThatCannotBeUsedIsNamedWithItsValue(t *testing.T) {
 		"-namespace":     func(o *Options) { o.Namespace = "" },
 		"-kubeconfig":    func(o *Options) { o.Kubeconfig = "" },
 		"-work-stop -1s": func(o *Options) { o.WorkStop = -time.Second },
-		"-mode fresh":    func(o *Options) { o.Peer, o.Mode = "client-go", dialer.NewConnections },
+		"-mode new-connections":    func(o *Options) { o.Peer, o.Mode = "client-go", dialer.NewConnections },
 	} {
 		o := good()
 		change(&o)

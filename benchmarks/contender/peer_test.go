@@ -99,7 +99,7 @@ func TestEveryPeerSaysWhatItIs(t *testing.T) {
 	assert.False(t, HasModes("holdfast-fresh"), "its mode is its name")
 	o := good()
 	o.Peer, o.Mode = "holdfast-fresh", dialer.NewConnections
-	assert.ErrorContains(t, o.Validate(), "-mode fresh")
+	assert.ErrorContains(t, o.Validate(), "-mode new-connections")
 }
 
 // An etcd that cannot be reached is waited for, as an API is, until the

@@ -2,7 +2,7 @@
 // prints, as Markdown, what was measured and the bound that applies.
 //
 //	go run ./cmd/matrix
-//	go run ./cmd/matrix -faults frozen,killed -roles leader,candidate -modes fresh -v
+//	go run ./cmd/matrix -faults frozen,killed -roles leader,candidate -modes new-connections -v
 //	go run ./cmd/matrix -subset -o matrix.md
 //	go run ./cmd/matrix -list
 //
