@@ -19,7 +19,7 @@ MODULES = internal/dropin leaderelection/prometheus leaderelection/prometheus/sc
 # too. The rest has these two alone.
 LINTED = . internal/dropin leaderelection/prometheus leaderelection/controllerruntime
 
-.PHONY: test check cross cross-all fast modules fleet leaks simulation mutants newcomer versions lab matrix long incident bench results
+.PHONY: test check cross cross-all fast modules fleet leaks simulation mutants newcomer versions lab matrix long incident bench starved results
 
 test: check fast modules fleet leaks simulation newcomer versions lab matrix
 
@@ -106,7 +106,7 @@ versions:
 # would not show the progress.
 lab:
 	cd benchmarks && go run ./lab/prepare -all
-	cd benchmarks && go test ./event ./program ./result ./contender ./compare ./cost ./shortest ./report ./cmd/... ./lab
+	cd benchmarks && go test ./event ./program ./result ./contender ./compare ./cost ./shortest ./starved ./report ./cmd/... ./lab
 	cd benchmarks && go test -v -timeout 15m ./scenario
 	cd benchmarks && go test -v -timeout 10m ./versions
 	cd benchmarks && go test -v -timeout 10m ./fenced
@@ -138,6 +138,11 @@ bench:
 	cd benchmarks && go test $(HOT) -run '^$$' -bench . -benchmem -count 6 | tee -a ../gobench.txt
 	$(BENCHSTAT) -col /impl gobench.txt
 HOT = $(addprefix github.com/holdfast-go/holdfast/,dialer resourcelock leaderelection)
+
+# starved: what becomes of leases whose process, standby or API server is short of
+# CPU, beside client-go. It needs root and takes an hour.
+starved:
+	cd benchmarks && go run ./cmd/starved -o ../starved.md
 
 # results: this library and its peers, side by side, and the report of it. It takes
 # some three hours; benchmarks/measure says how to limit it.
