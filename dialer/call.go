@@ -309,6 +309,7 @@ func (c *call) elsewhere(o outcome) bool {
 		return false
 	}
 	c.refusals++
+	o.attempt.use.drop() // else the next attempt may get it, and meet the same server
 	if c.refusal != nil {
 		c.refusal.discard()
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -207,5 +209,33 @@ func TestWordsThatAskToWaitReachTheCaller(t *testing.T) {
 			assert.EqualValues(t, 503, status.Code)
 			assert.EqualValues(t, 5, status.Details.RetryAfterSeconds)
 		})
+	}
+}
+
+// A balancer draws a server for each connection. The connection that has refused is
+// not used for the next attempt, though it is idle by then.
+func TestEveryAttemptAfterARefusalHasAConnectionOfItsOwn(t *testing.T) {
+	var mu sync.Mutex
+	connections := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		connections[r.RemoteAddr]++
+		n := len(connections)
+		mu.Unlock()
+		if n < 3 {
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	defer server.Close()
+	for range 50 {
+		mu.Lock()
+		clear(connections)
+		mu.Unlock()
+		rt := &Transport{Budget: Budget{Answer: 10 * time.Second, Hedge: 5 * time.Second}}
+		response, err := (&http.Client{Transport: rt}).Get(server.URL)
+		require.NoError(t, err)
+		bodyOf(t, response)
+		require.Equal(t, http.StatusOK, response.StatusCode, "the third connection leads to another server")
+		rt.CloseIdleConnections()
 	}
 }

@@ -33,6 +33,7 @@ type use struct {
 	carrier *conn
 	known   bool      // the base has told which connection carries the request
 	at      time.Time // when it did
+	socket  net.Conn  // that connection, where no other request shares it
 	served  Served
 }
 
@@ -98,8 +99,9 @@ func (u *use) got(info httptrace.GotConnInfo) {
 		c = u.meter.find(info.Conn)
 	}
 	served := Served{Reused: info.Reused, Idle: info.IdleTime}
+	shared := speaksHTTP2(info.Conn)
 	if c != nil {
-		served.Age = c.taken(u, speaksHTTP2(info.Conn))
+		served.Age = c.taken(u, shared)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -107,6 +109,20 @@ func (u *use) got(info httptrace.GotConnInfo) {
 		u.dialled.found() // it may be this one
 	}
 	u.carrier, u.known, u.served, u.at = c, true, served, time.Now()
+	if !shared {
+		u.socket = info.Conn
+	}
+}
+
+// drop closes the connection that has carried the request, so that no other is
+// sent on it.
+func (u *use) drop() {
+	u.mu.Lock()
+	socket := u.socket
+	u.mu.Unlock()
+	if socket != nil {
+		_ = socket.Close()
+	}
 }
 
 func (u *use) release() {

@@ -45,14 +45,14 @@ func TestArgsAreReadAsTheOptionsTheyCameFrom(t *testing.T) {
 
 func TestAnOptionThatCannotBeUsedIsNamedWithItsValue(t *testing.T) {
 	for says, change := range map[string]func(*Options){
-		`-peer "consul"`: func(o *Options) { o.Peer = "consul" },
-		"-etcd":          func(o *Options) { o.Peer = "etcd" },
-		"-identity":      func(o *Options) { o.Identity = "" },
-		"-lease":         func(o *Options) { o.Lease = "" },
-		"-namespace":     func(o *Options) { o.Namespace = "" },
-		"-kubeconfig":    func(o *Options) { o.Kubeconfig = "" },
-		"-work-stop -1s": func(o *Options) { o.WorkStop = -time.Second },
-		"-mode new-connections":    func(o *Options) { o.Peer, o.Mode = "client-go", dialer.NewConnections },
+		`-peer "consul"`:        func(o *Options) { o.Peer = "consul" },
+		"-etcd":                 func(o *Options) { o.Peer = "etcd" },
+		"-identity":             func(o *Options) { o.Identity = "" },
+		"-lease":                func(o *Options) { o.Lease = "" },
+		"-namespace":            func(o *Options) { o.Namespace = "" },
+		"-kubeconfig":           func(o *Options) { o.Kubeconfig = "" },
+		"-work-stop -1s":        func(o *Options) { o.WorkStop = -time.Second },
+		"-mode new-connections": func(o *Options) { o.Peer, o.Mode = "client-go", dialer.NewConnections },
 	} {
 		o := good()
 		change(&o)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
+	"github.com/holdfast-go/holdfast/leaderelection/fence"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -43,8 +45,15 @@ func connect(o options) (*connections, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for the host name, which is part of the identity: %w", err)
 	}
+	identity, err := fence.OwnIdentity() // the Pod's, so that a fence may know it
+	if errors.Is(err, fence.ErrNoPod) {
+		identity, err = host+"_"+string(uuid.NewUUID()), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making an identity: %w", err)
+	}
 
-	c := &connections{identity: host + "_" + string(uuid.NewUUID()), events: record.NewBroadcaster()}
+	c := &connections{identity: identity, events: record.NewBroadcaster()}
 	c.recorder = c.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component, Host: host})
 	if err := c.make(o, config); err != nil {
 		c.events.Shutdown()

@@ -122,10 +122,6 @@ func contend(ctx context.Context, fail context.CancelCauseFunc, to *connections,
 		},
 		OnStoppedLeading: func() {}, // that Run has returned says it
 		OnNewLeader: func(holder string) {
-			if holder == "" {
-				klog.FromContext(ctx).Info("Nobody leads")
-				return
-			}
 			klog.FromContext(ctx).Info("Leader seen", "holder", holder, "self", holder == to.identity)
 		},
 	}

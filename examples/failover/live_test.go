@@ -64,15 +64,15 @@ func settled(all ...fleetView) bool {
 func TestTheBoardShowsWhatFaultsDo(t *testing.T) {
 	t.Parallel()
 	l := contend(t)
-	ours, theirs := l.await(t, "two leaders", func(o, c fleetView) bool { return settled(o, c) })
-	for _, c := range append(ours.Contenders, theirs.Contenders...) {
+	_, theirs := l.await(t, "two leaders", func(o, c fleetView) bool { return settled(o, c) })
+	for _, c := range theirs.Contenders { // ours may have hedged already, where the machine is slow
 		assert.Contains(t, c.Links, "a", "all begin on endpoint a")
 	}
 
 	require.NoError(t, l.strikeEndpoint("a", "silence"))
 	_, theirs = l.await(t, "client-go loses its lease", func(_, c fleetView) bool { return c.Lost > 0 })
 	assert.NotEmpty(t, theirs.Gaps)
-	ours, _ = l.await(t, "our leader leaves endpoint a for good", func(o, _ fleetView) bool {
+	ours, _ := l.await(t, "our leader leaves endpoint a for good", func(o, _ fleetView) bool {
 		for _, c := range o.Contenders {
 			if c.State == "leads" {
 				return c.Links["a"] == 0 && len(c.Links) > 0

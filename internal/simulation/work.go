@@ -85,6 +85,7 @@ func (p *Process) stopWorking(me *occupant, tenure Tenure) {
 	random := p.host.random("work")
 	stop := between(random, 0, p.host.slack+1)
 	over := tenure.Over
+	var stopBy time.Time
 	patience := p.clock.wait(p.StopTimeout)
 	if reason := tenure.Reason(); p.Release && (reason == Released || reason == Resigned) {
 		switch random.IntN(10) {
@@ -95,7 +96,8 @@ func (p *Process) stopWorking(me *occupant, tenure Tenure) {
 		default:
 			stop = between(random, 0, patience)
 		}
-		p.stopBy = p.clock.Now().Add(p.StopTimeout)
+		stopBy = p.clock.Now().Add(p.StopTimeout)
+		p.stopBy = stopBy
 	} else {
 		over = nil // it is, and the work stops within what that leaves it
 		if w.options.Break == Stopping {
@@ -123,7 +125,7 @@ func (p *Process) stopWorking(me *occupant, tenure Tenure) {
 		case <-over:
 			timer.Stop()
 			over = nil
-			if limit := time.Now().Add(p.host.slack); limit.Before(until) && p.clock.Now().Before(p.stopBy) {
+			if limit := time.Now().Add(p.host.slack); limit.Before(until) && p.clock.Now().Before(stopBy) {
 				until = limit // lost while it was stopping
 			}
 		}

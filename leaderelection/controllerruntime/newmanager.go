@@ -18,6 +18,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
+	"github.com/holdfast-go/holdfast/leaderelection/fence"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -148,11 +149,10 @@ func newLock(config *rest.Config, inner manager.Manager, options manager.Options
 	if err != nil {
 		return nil, err
 	}
-	host, err := os.Hostname()
+	identity, err := ownIdentity()
 	if err != nil {
-		return nil, fmt.Errorf("make an identity from the host's name: %w", err)
+		return nil, err
 	}
-	identity := host + "_" + string(uuid.NewUUID())
 	return resourcelock.NewFromKubeconfigWithOptions(kind, namespace, options.LeaderElectionID, resourcelock.ResourceLockConfig{
 		Identity: identity,
 		//nolint:staticcheck // deprecated: locks record events of the core API, as controller-runtime's own does
@@ -163,6 +163,20 @@ func newLock(config *rest.Config, inner manager.Manager, options manager.Options
 		RetryPeriod:   election.RetryPeriod,
 		Labels:        options.LeaderElectionLabels,
 	})
+}
+
+// ownIdentity is that of the Pod, by which package fence knows it, and outside of
+// one controller-runtime's own: the host's name and a random word.
+func ownIdentity() (string, error) {
+	identity, err := fence.OwnIdentity()
+	if !errors.Is(err, fence.ErrNoPod) {
+		return identity, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("make an identity from the host's name: %w", err)
+	}
+	return host + "_" + string(uuid.NewUUID()), nil
 }
 
 // namespaceOf returns the Lease's namespace: the Pod's where none is said.
