@@ -97,16 +97,49 @@ func cells() []cell {
 	return all
 }
 
+// rounds is how often a cell is played at most. An election takes seconds of real
+// time, of which a busy machine may take some away: what is lost then is kept in
+// another round, and what cannot be kept is lost in each.
+const rounds = 3
+
 // Elections tests the elector with the lock in every cell in which client-go's
 // elector with client-go's own lock does well: it loses no lease there, and takes
 // one over. Where client-go's does well in less than half of the cells the machine is
-// too busy for the durations, and the test fails. All elections run at once, each of
-// a cell's two beside the other, and each is played once.
+// too busy for the durations, and the test fails. All elections of a round run at
+// once, each of a cell's two beside the other. A cell in which this one does not do
+// as well is played again.
 func Elections(t *testing.T, elector Elector, newLock Make) {
 	all := cells()
-	theirs, ours := make([]error, len(all)), make([]error, len(all))
+	pending, well := all, 0
+	for round := 1; len(pending) > 0; round++ {
+		theirs, ours := playAll(t, pending, elector, newLock)
+		var again []cell
+		for i, c := range pending {
+			switch {
+			case theirs[i] != nil:
+				t.Logf("%s: client-go's own lock: %v; this one: %v", c, theirs[i], ours[i])
+			case ours[i] == nil:
+				well++
+			case round < rounds:
+				t.Logf("%s: %v; it is played again", c, ours[i])
+				again = append(again, c)
+			default:
+				well++
+				assert.NoError(t, ours[i], "%s: client-go's own lock does well", c)
+			}
+		}
+		pending = again
+	}
+	t.Logf("client-go's own lock does well in %d of %d cells", well, len(all))
+	assert.GreaterOrEqual(t, well, len(all)/2, "what nothing bears proves nothing")
+}
+
+// playAll plays cells at once, each with client-go's own lock and elector and with
+// those that are tested.
+func playAll(t *testing.T, cells []cell, elector Elector, newLock Make) (theirs, ours []error) {
+	theirs, ours = make([]error, len(cells)), make([]error, len(cells))
 	var running sync.WaitGroup
-	for i, c := range all {
+	for i, c := range cells {
 		run := func(into *error, elector Elector, newLock Make) {
 			s := newStage(t)
 			running.Go(func() { *into = c.play(s, elector, newLock) })
@@ -115,17 +148,7 @@ func Elections(t *testing.T, elector Elector, newLock Make) {
 		run(&ours[i], elector, newLock)
 	}
 	running.Wait()
-	well := 0
-	for i, c := range all {
-		if theirs[i] != nil {
-			t.Logf("%s: client-go's own lock: %v; this one: %v", c, theirs[i], ours[i])
-			continue
-		}
-		well++
-		assert.NoError(t, ours[i], "%s: client-go's own lock does well", c)
-	}
-	t.Logf("client-go's own lock does well in %d of %d cells", well, len(all))
-	assert.GreaterOrEqual(t, well, len(all)/2, "what nothing bears proves nothing")
+	return theirs, ours
 }
 
 // play runs one election. Its error says what did not go well.
