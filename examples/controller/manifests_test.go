@@ -16,8 +16,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
+
+	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
 
 // manifests returns the objects of deploy/, parsed so that a field which does
@@ -138,4 +141,23 @@ func TestRightsAreBoundToTheDeploymentsServiceAccount(t *testing.T) {
 	assert.Equal(t, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole.Name}, everywhere.RoleRef)
 	namespaces := []string{account.Namespace, deployment.Namespace, role.Namespace, local.Namespace, o.namespace, o.election.ResourceNamespace}
 	assert.Len(t, slices.Compact(namespaces), 1, "all in one namespace")
+}
+
+// The fence's manifests are those that the command in their head makes.
+func TestTheFenceGuardsWhatTheLeaderWrites(t *testing.T) {
+	content, err := os.ReadFile("deploy/fence/fence.yaml")
+	require.NoError(t, err)
+	account := the[*corev1.ServiceAccount](t)
+	_, _, o := deployed(t)
+	want, err := fence.Fence{
+		Lease:          types.NamespacedName{Namespace: account.Namespace, Name: o.election.ResourceName},
+		ServiceAccount: types.NamespacedName{Name: account.Name},
+		Resources:      []fence.Resource{{Name: "configmaps", Operations: []fence.Operation{fence.Create, fence.Update}}},
+		Namespaces:     []string{account.Namespace},
+	}.YAML()
+	require.NoError(t, err)
+	head, manifests, found := strings.Cut(string(content), "---\n")
+	require.True(t, found)
+	assert.Contains(t, head, "go run ./leaderelection/fence/cmd/fence -lease kube-system/hosts-controller")
+	assert.Equal(t, string(want), "---\n"+manifests)
 }
