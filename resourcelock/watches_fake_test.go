@@ -121,7 +121,7 @@ func TestANamespaceForbiddenForAMomentIsWatchedSoon(t *testing.T) {
 		start := time.Now()
 		s := &script{get: func() (*coordinationv1.Lease, error) { return leaseAt(5, "l0", "a"), nil }}
 		s.watch = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			if options.FieldSelector == "" && time.Since(start) < 1500*time.Millisecond {
+			if options.FieldSelector == "" && time.Since(start) < 1400*time.Millisecond {
 				return nil, apierrors.NewForbidden(coordinationv1.Resource("leases"), "", errors.New("not yet"))
 			}
 			w := watch.NewRaceFreeFake()
@@ -129,8 +129,8 @@ func TestANamespaceForbiddenForAMomentIsWatchedSoon(t *testing.T) {
 			return w, nil
 		}
 		locks := scripted(s, time.Second, 2)
-		together := func() bool { // whether a Watch of half a second is on the namespace
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		together := func() bool { // whether a Watch that is over before it can fall silent is on the namespace
+			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 			defer cancel()
 			assert.ErrorIs(t, locks[0].Watch(ctx, Snapshot{}, func(Snapshot) {}), context.DeadlineExceeded)
 			synctest.Wait()
