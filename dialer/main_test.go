@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	_ "github.com/holdfast-go/holdfast/internal/onecpu"
 )
 
 func TestMain(m *testing.M) {

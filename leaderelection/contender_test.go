@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	_ "github.com/holdfast-go/holdfast/internal/onecpu"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/internal/leaseapi"
+	_ "github.com/holdfast-go/holdfast/internal/onecpu"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

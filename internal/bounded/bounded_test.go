@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	_ "github.com/holdfast-go/holdfast/internal/onecpu"
 )
 
 // in returns two contexts that end after d, the second a tenth of it later.

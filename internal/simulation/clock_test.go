@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	_ "github.com/holdfast-go/holdfast/internal/onecpu"
 )
 
 func TestAClockRunsAtItsRateAndItsTimersByIt(t *testing.T) {
