@@ -10,8 +10,8 @@ type Tolerance struct {
 	Term time.Duration
 	// Outage is the longest time in which no API server answers that a leader
 	// survives for certain: T − R, since its last renewal may be R old when the
-	// outage begins (T/2 where R is longer, since renewals are no further apart).
-	// Half of all outages that are R longer are survived too.
+	// outage begins. Half of all outages that are R longer are survived too. Where R
+	// is more than T/2, renewals are T/2 apart and it is T/2.
 	Outage time.Duration
 	// Takeover is the longest time from the death of a leader to the next one: L,
 	// and what a round trip takes. On average it is R/2 less.

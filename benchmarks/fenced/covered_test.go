@@ -3,6 +3,7 @@ package fenced
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -141,7 +142,7 @@ func TestWhoMayWrite(t *testing.T) {
 			s.holds(t, b.identity, 20*time.Second)
 			s.until(t, "the end of the lease", func(ctx context.Context) error { return notRefused(s, writes["update"](ctx, b.clients[0])) })
 			s.everyWrite(t, "the holder of a lease that has expired", b.clients[0], func(write string) bool {
-				return !contains(unstamped, write)
+				return !slices.Contains(unstamped, write)
 			})
 		})
 	}
@@ -179,15 +180,6 @@ func (s *stage) everyWrite(t *testing.T, who string, client kubernetes.Interface
 			assert.NoError(t, err, "%s, %s", who, name)
 		}
 	}
-}
-
-func contains(list []string, what string) bool {
-	for _, entry := range list {
-		if entry == what {
-			return true
-		}
-	}
-	return false
 }
 
 // Without its Lease the fence would refuse everyone, so nobody deletes it.

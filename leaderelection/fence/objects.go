@@ -15,8 +15,6 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-var metav1StatusReasonForbidden = metav1.StatusReasonForbidden
-
 const (
 	group  = "admissionregistration.k8s.io"
 	leases = "coordination.k8s.io/v1"
@@ -60,7 +58,7 @@ func (f Fence) Objects() ([]runtime.Object, error) {
 		return nil, err
 	}
 	objects := []runtime.Object{
-		f.keeper(), f.binding(Keeper, nil, admission.AllowAction),
+		keeper(), f.binding(Keeper, nil, admission.AllowAction),
 		f.guard(), bindingOf(name("fence-lease", f.Lease), admission.ValidatingAdmissionPolicyBindingSpec{}),
 	}
 	if f.Term {
@@ -154,7 +152,7 @@ func inNamespaces(names []string) *metav1.LabelSelector {
 }
 
 // keeper is a policy over Leases that applies to no request.
-func (f Fence) keeper() *admission.ValidatingAdmissionPolicy {
+func keeper() *admission.ValidatingAdmissionPolicy {
 	return policyOf(Keeper, admission.ValidatingAdmissionPolicySpec{
 		ParamKind: &admission.ParamKind{APIVersion: leases, Kind: "Lease"},
 		MatchConstraints: &admission.MatchResources{ResourceRules: []admission.NamedRuleWithOperations{{RuleWithOperations: admission.RuleWithOperations{
@@ -177,7 +175,7 @@ func (f Fence) guard() *admission.ValidatingAdmissionPolicy {
 		},
 		Validations: []admission.Validation{{
 			Expression: fmt.Sprintf("oldObject == null || oldObject.metadata.name != %q", f.Lease.Name),
-			Message:    fmt.Sprintf("the Lease %s is what a fence goes by, and without it the fence refuses everyone: remove the policy %s first", f.Lease, Policy(f.Lease)),
+			Message:    fmt.Sprintf("the Lease %s is what a fence goes by, and without it the fence refuses everyone: remove the policy %s first, and then this one", f.Lease, Policy(f.Lease)),
 		}},
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	admission "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 // The rules are CEL expressions over request, object, oldObject and params, the
@@ -14,8 +16,8 @@ import (
 // An API server gives times as text to some of them and as timestamps to its type
 // checker, and timestamp() takes both.
 
-// caller and holder are the variables that the rules are made of. A token that is
-// bound to a Pod carries its name and UID.
+// variables are what the rules are made of: the name and the UID of the caller's
+// Pod, which a token that is bound to it carries, and the holder of the lease.
 func variables() []admission.Variable {
 	extra := func(key string) string {
 		key = strconv.Quote("authentication.kubernetes.io/" + key)
@@ -86,11 +88,10 @@ func termRule() rule {
 // validation returns a rule as the API has it. Its message names the lease.
 func (r rule) validation(lease string) admission.Validation {
 	prefix := "fence of the lease " + lease + ": "
-	forbidden := metav1StatusReasonForbidden
 	return admission.Validation{
 		Expression:        r.allowed,
 		MessageExpression: strconv.Quote(prefix) + " + " + r.message,
 		Message:           prefix + "the caller is not its holder",
-		Reason:            &forbidden,
+		Reason:            ptr.To(metav1.StatusReasonForbidden),
 	}
 }
