@@ -81,8 +81,13 @@ func (w *World) violated(law string, p *Process, format string, args ...any) {
 	}
 }
 
-// overlap notes that p leads while other's work still runs.
+// overlap notes that p leads while other's work still runs. One whose claim was
+// misled by a backup has waited for all that it could know of, and may meet who led
+// before that was restored.
 func (w *World) overlap(other *occupant, p *Process) {
+	if p.sight.misled && other.since < w.lastRestore {
+		return
+	}
 	a := other.p
 	cause := w.cause(other)
 	w.result.Overlaps[cause]++

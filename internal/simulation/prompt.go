@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/bounded"
@@ -18,6 +19,9 @@ type sight struct {
 	// claimed is when it sent its last claim.
 	claimed time.Duration
 	check   *time.Timer
+	// alike: the record is one that a backup has brought back, and what the process
+	// is shown of it is what it knew before. misled is that of its last claim.
+	alike, misled bool
 }
 
 // forget ends the judge's interest: the process is no candidate any more.
@@ -36,6 +40,11 @@ func (p *Process) sees(s state) {
 		return
 	}
 	known := p.sight.known && old.record == s.record && (old.position > 0 || s.position == 0)
+	if p.looksAlike(old, s) {
+		known, p.sight.alike = true, true
+	} else if !known {
+		p.sight.alike = false
+	}
 	p.sight.state, p.sight.known = s, true
 	if known && (s.edited == old.edited || s.held()) {
 		return
@@ -55,6 +64,16 @@ func (p *Process) sees(s state) {
 		defer w.mu.Unlock()
 		p.late(s)
 	})
+}
+
+// looksAlike reports whether the process cannot know that others have led between
+// two states, the later of which a backup has brought back. A lock that is no more
+// than client-go's Interface shows the record and no version, and the record is the
+// same to the last byte.
+func (p *Process) looksAlike(before, now state) bool {
+	restored := p.world.store.restored
+	return p.host.plain && p.sight.known && before.position < restored && now.position >= restored &&
+		before.Exists() && reflect.DeepEqual(before.Record, now.Record)
 }
 
 // late judges a candidate at the moment by which its work should have begun, if
@@ -90,7 +109,7 @@ func (p *Process) unhindered(s state) bool {
 func (p *Process) claims(base string) {
 	w := p.world
 	s, again := p.sight.state, p.sight.claimed >= p.sight.may
-	p.sight.claimed = w.now()
+	p.sight.claimed, p.sight.misled = w.now(), p.sight.alike
 	if w.options.Reference || p.Coordinated || base == "" || base != s.ResourceVersion || s.author == p {
 		return
 	}
