@@ -374,12 +374,12 @@ func (c *candidacy) disclaim(ctx context.Context) {
 	if !c.le.config.ReleaseOnCancel || (l == nil && !ours) {
 		return
 	}
-	ctx, cancel := c.clock.within(context.WithoutCancel(ctx), max(c.timing.retry-courtesy, c.timing.retry/2))
+	bound, began := max(c.timing.retry-courtesy, c.timing.retry/2), c.clock.now()
+	looking, cancel := c.clock.within(context.WithoutCancel(ctx), bound)
 	defer cancel()
-	state, ours, err := c.outcome(ctx)
+	state, ours, err := c.outcome(looking)
 	if ours {
-		c.writes.disown() // nothing of it may be resumed once a release is on its way
-		err = c.release(ctx, state)
+		err = c.le.giveUp(ctx, state, false, bound-c.clock.now().steady(began))
 	}
 	switch {
 	case err != nil:
@@ -423,32 +423,5 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 		if ctx.Err() != nil {
 			return state, false, err
 		}
-	}
-}
-
-// release gives up the lease that is ours by state. It returns nil when it is
-// known to be released, or to be no longer ours.
-func (c *candidacy) release(ctx context.Context, state rl.Snapshot) error {
-	for n := 1; ; n++ {
-		entry := c.writes.release(state.Record, c.clock.now())
-		_, err := c.lock.Write(ctx, state, entry)
-		bounded.Raise(ctx, err)
-		if err == nil {
-			c.le.reportHolder("")
-			return nil
-		}
-		c.clock.sleep(ctx, c.timing.pause(n, c.random(), retryAfter(err)))
-		if ctx.Err() != nil {
-			return err
-		}
-		stands, readErr := c.lock.Read(rl.OnNewConnection(ctx))
-		bounded.Raise(ctx, readErr)
-		if readErr != nil {
-			continue
-		}
-		if !oneWrite(state, stands) || stands.Record.HolderIdentity != c.lock.Identity() {
-			return nil
-		}
-		state = stands
 	}
 }

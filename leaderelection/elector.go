@@ -26,6 +26,7 @@ type LeaderElector struct {
 	clocks  func() *clockWatch
 	metrics leaderMetricsAdapter
 	writes  *ledger
+	trace   *tracer
 	running atomic.Bool
 	// seenLast is what the last campaign knew in the end. It is Run's alone.
 	seenLast observation
@@ -67,6 +68,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		random:  rand.Float64,
 		metrics: newLeaderMetrics(),
 		writes:  newLedger(config.Lock.Identity()),
+		trace:   newTracer(config.Trace, timepiece{clk}),
 	}
 	le.clocks = le.clock.watch
 	le.metrics.leaderOff(config.Name)
@@ -147,7 +149,7 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	le.seenLast = observation{snapshot: l.state, seen: le.clock.now(), lease: le.timing.lease}
 	ended := l.term.ending()
 	le.metrics.leaderOff(le.config.Name)
-	le.config.Trace.termEnded(l.term, ended)
+	le.trace.termEnded(l.term, ended)
 	if ended.Reason == ReasonSameIdentity {
 		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls)
 	} else {
@@ -176,7 +178,7 @@ func (le *LeaderElector) begin(won *won) *Term {
 	le.mu.Lock()
 	le.term = term
 	le.mu.Unlock()
-	le.config.Trace.termBegan(term, won.how)
+	le.trace.termBegan(term, won.how)
 	return term
 }
 

@@ -21,7 +21,7 @@ type lookout struct {
 	timing timing
 	clock  timepiece
 	random func() float64
-	trace  *Trace
+	trace  *tracer
 	// changed is called for every new record, in order. It must not block.
 	changed func(rl.Snapshot)
 
@@ -52,7 +52,7 @@ type lookout struct {
 
 func (le *LeaderElector) newLookout(changed func(rl.Snapshot)) *lookout {
 	return &lookout{
-		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random, trace: le.config.Trace,
+		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random, trace: le.trace,
 		changed: changed, news: make(chan struct{}, 1),
 	}
 }

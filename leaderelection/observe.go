@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +24,8 @@ type Leader struct {
 // Observe tells every change of leader that it learns of, in order, the present
 // one first, without contending. It works by a watch of its own, or by polling
 // where that is not permitted; changes between two polls are missed. The
-// channel is closed when ctx ends; a receiver that is slow delays nobody.
+// channel is closed when ctx ends. A receiver that is slow delays nobody; one
+// that is more than 1,000 changes behind misses the oldest of them.
 func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
 	leaders := make(chan Leader)
 	var changes leaderQueue
@@ -71,6 +73,9 @@ func leaderOf(state rl.Snapshot) Leader {
 	}
 }
 
+// mostLeadersWaiting bounds the changes that wait for a receiver.
+const mostLeadersWaiting = 1000
+
 // leaderQueue holds the changes that were not received yet.
 type leaderQueue struct {
 	more chan struct{}
@@ -91,6 +96,9 @@ func (q *leaderQueue) add(leader Leader) {
 		return // the Lease was deleted after a release, or the reverse
 	}
 	q.last = &leader
+	if len(q.waiting) == mostLeadersWaiting {
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+	}
 	q.waiting = append(q.waiting, leader)
 	select {
 	case q.more <- struct{}{}:
@@ -98,13 +106,22 @@ func (q *leaderQueue) add(leader Leader) {
 	}
 }
 
+// next takes the oldest change that waits.
+func (q *leaderQueue) next() (leader Leader, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return Leader{}, false
+	}
+	leader = q.waiting[0]
+	q.waiting = slices.Delete(q.waiting, 0, 1)
+	return leader, true
+}
+
+// send sends the changes, oldest first, until ctx ends.
 func (q *leaderQueue) send(ctx context.Context, leaders chan<- Leader) {
 	for {
-		q.mu.Lock()
-		waiting := q.waiting
-		q.waiting = nil
-		q.mu.Unlock()
-		for _, leader := range waiting {
+		for leader, ok := q.next(); ok; leader, ok = q.next() {
 			select {
 			case leaders <- leader:
 			case <-ctx.Done():

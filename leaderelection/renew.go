@@ -108,7 +108,7 @@ func (l *leadership) try(a *attempt) {
 	began := l.le.clock.now()
 	o := a.run(l.renewCtx)
 	l.goal.sayAfterAll(o)
-	l.le.config.Trace.renewal(o.result(), l.le.clock.now().steady(began))
+	l.le.trace.renewal(o.result(), l.le.clock.now().steady(began))
 	l.renewals <- o
 }
 

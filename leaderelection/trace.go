@@ -7,9 +7,11 @@ import (
 )
 
 // Trace holds functions that are told what an elector does, as it does it, for
-// metrics and tests. Each may be nil. They are called synchronously, several
-// possibly at a time, and must return at once: what they cost is taken from the
-// lease.
+// metrics and tests. Each may be nil. But for Made they are called one at a time,
+// in a goroutine of their own. The elector waits for each, at most 100 ms, and then
+// goes on: one that blocks delays the election by that at most, and while it does
+// so, the newest 16 calls wait for it. A function may call any method of the
+// elector, Resign too.
 type Trace struct {
 	// Made is called with the elector when NewLeaderElector, or RunOrDie, has made
 	// it.
@@ -62,30 +64,53 @@ func (t *Trace) made(elector *LeaderElector) {
 	}
 }
 
-func (t *Trace) termBegan(term *Term, how Succession) {
-	if t != nil && t.TermBegan != nil {
-		t.TermBegan(term, how)
+// tracer calls the functions of a Trace.
+type tracer struct {
+	Trace
+	calls callQueue
+	clock timepiece
+}
+
+func newTracer(trace *Trace, clock timepiece) *tracer {
+	t := &tracer{clock: clock}
+	if trace != nil {
+		t.Trace = *trace
+	}
+	return t
+}
+
+// tracePatience is how long a function of a Trace is waited for.
+const tracePatience = 100 * time.Millisecond
+
+func (t *tracer) call(f func()) {
+	t.calls.add(f)
+	t.calls.flush(t.clock, tracePatience)
+}
+
+func (t *tracer) termBegan(term *Term, how Succession) {
+	if t.TermBegan != nil {
+		t.call(func() { t.TermBegan(term, how) })
 	}
 }
 
-func (t *Trace) termEnded(term *Term, ended *TermEndedError) {
-	if t != nil && t.TermEnded != nil {
-		t.TermEnded(term, ended)
+func (t *tracer) termEnded(term *Term, ended *TermEndedError) {
+	if t.TermEnded != nil {
+		t.call(func() { t.TermEnded(term, ended) })
 	}
 }
 
-func (t *Trace) renewal(result RenewalResult, took time.Duration) {
-	if t != nil && t.Renewal != nil {
-		t.Renewal(result, took)
+func (t *tracer) renewal(result RenewalResult, took time.Duration) {
+	if t.Renewal != nil {
+		t.call(func() { t.Renewal(result, took) })
 	}
 }
 
-func (t *Trace) watchEnded(err error) {
-	if t == nil || t.WatchEnded == nil {
+func (t *tracer) watchEnded(err error) {
+	if t.WatchEnded == nil {
 		return
 	}
 	if errors.Is(err, context.Canceled) {
 		err = nil // by the lookout, which had found it silent
 	}
-	t.WatchEnded(err)
+	t.call(func() { t.WatchEnded(err) })
 }

@@ -1,6 +1,7 @@
 package leaderelection
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -100,6 +101,89 @@ func TestATraceIsToldOfWatchesThatEnd(t *testing.T) {
 		lock.with(func(l *memoryLock) { l.deaf, l.watchErr = false, apierrors.NewServiceUnavailable("no") })
 		sleep(30 * s)
 		assert.Contains(t, tr.all(), "watch ended: false")
+	})
+}
+
+func TestAFunctionOfATraceMayResign(t *testing.T) {
+	for name, trace := range map[string]func(resign func()) *Trace{
+		"as a term begins": func(resign func()) *Trace {
+			return &Trace{TermBegan: func(*Term, Succession) { resign() }}
+		},
+		"after a renewal": func(resign func()) *Trace {
+			return &Trace{Renewal: func(RenewalResult, time.Duration) { resign() }}
+		},
+		"as a term ends": func(resign func()) *Trace {
+			return &Trace{TermEnded: func(*Term, *TermEndedError) { resign() }}
+		},
+	} {
+		for _, stop := range []time.Duration{0, 3 * s} {
+			t.Run(fmt.Sprintf("%s, work stops after %v", name, stop), func(t *testing.T) {
+				within(t, func(t *testing.T) {
+					m := newMemory()
+					var a *LeaderElector
+					var results []error
+					done := make(chan struct{}, 1)
+					contender := contend(t, m.lock("a"), func(c *LeaderElectionConfig) {
+						c.Trace = trace(func() {
+							if results == nil {
+								results = []error{a.Resign(context.Background())}
+								done <- struct{}{}
+							}
+						})
+						c.Trace.Made = func(made *LeaderElector) { a = made }
+					}, func(c *LeaderElectionConfig) {
+						began := c.Callbacks.OnStartedLeading
+						c.Callbacks.OnStartedLeading = func(ctx context.Context) { began(ctx); time.Sleep(stop) }
+					})
+					sleep(3 * s)
+					if name == "as a term ends" {
+						require.NoError(t, contender.Resign(t.Context()))
+					}
+					sleep(stop + 30*s)
+					<-done
+					if name == "as a term ends" {
+						require.ErrorIs(t, results[0], ErrNotLeader)
+					} else {
+						require.NoError(t, results[0], "released")
+					}
+					assert.True(t, contender.IsLeader(), "it contends again, and leads")
+					assert.Len(t, contender.runs(), 2)
+					contender.cancel()
+				})
+			})
+		}
+	}
+}
+
+func TestAFunctionOfATraceThatBlocksStopsNothing(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		blocked := make(chan struct{})
+		var told atomic.Int64
+		block := func() { told.Add(1); <-blocked }
+		trace := func(c *LeaderElectionConfig) {
+			c.Trace = &Trace{
+				TermBegan:  func(*Term, Succession) { block() },
+				TermEnded:  func(*Term, *TermEndedError) { block() },
+				Renewal:    func(RenewalResult, time.Duration) { block() },
+				WatchEnded: func(error) { block() },
+			}
+			c.ReleaseOnCancel = true
+		}
+		a := contend(t, m.lock("a"), trace)
+		sleep(s)
+		b := contend(t, m.lock("b"), trace)
+		sleep(10 * time.Minute)
+		require.Len(t, a.runs(), 1)
+		require.True(t, a.IsLeader(), "the lease is kept")
+		a.cancel()
+		sleep(s)
+		require.True(t, b.IsLeader(), "and handed over")
+		assert.Equal(t, int64(2), told.Load(), "one call of each elector's")
+		close(blocked)
+		synctest.Wait()
+		assert.Equal(t, int64(2+mostCallsWaiting), told.Load(), "the newest of a's calls have waited")
+		b.cancel()
 	})
 }
 
