@@ -5,7 +5,6 @@ import (
 	"context"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 
 	"github.com/holdfast-go/holdfast/internal/bounded"
@@ -39,26 +38,6 @@ type candidacy struct {
 	last *sentClaim
 	// how is what the last claim followed on.
 	how Succession
-}
-
-// sentClaim is a claim that was sent.
-type sentClaim struct {
-	on      rl.Snapshot
-	entry   rl.Entry
-	sent    instant
-	learned int // what the lookout had learned when it was sent
-	cancel  context.CancelFunc
-	answers chan claimAnswer
-	// err is what it was answered with; nil while it is under way. Whether it was
-	// refused or its answer was lost, the record knows: it was asked for since, and
-	// read.
-	err         error
-	asked, read bool
-}
-
-type claimAnswer struct {
-	state rl.Snapshot
-	err   error
 }
 
 // won is what a candidate begins its term with.
@@ -251,89 +230,6 @@ func (c *candidacy) mayLead(state rl.Snapshot, sent, now instant) bool {
 	return now.fastest(sent) < c.timing.term() && !preferred
 }
 
-// claim sends a claim.
-func (c *candidacy) claim(ctx context.Context, seen observation) {
-	sent := c.clock.now()
-	record := claim(c.lock.Identity(), seen.snapshot, c.timing.lease, sent.wall, c.random())
-	if c.le.config.Coordinated {
-		record = renewal(seen.snapshot.Record, seen.snapshot.Record, c.timing.lease, sent.wall)
-	}
-	c.how = succession(seen.snapshot)
-	c.spread = c.timing.spread(c.random())
-	// It does not end with ctx: what is on its way may arrive, and then it is to be
-	// known, and released.
-	writing, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
-	l := &sentClaim{
-		on: seen.snapshot, entry: c.writes.enter(record, c.timing.lease, sent), sent: sent, learned: c.lessons(),
-		cancel: cancel, answers: make(chan claimAnswer, 1),
-	}
-	c.last = l
-	go func() {
-		defer cancel()
-		state, err := c.lock.Write(writing, l.on, l.entry)
-		l.answers <- claimAnswer{state, err}
-	}()
-}
-
-// leaveAnswer gives the last claim, which is known to have succeeded, a tenth of
-// the retry period to be answered: cancelled at once it would take its
-// connection with it.
-func (c *candidacy) leaveAnswer(ctx context.Context) {
-	if c.underway() {
-		c.clock.AfterFunc(c.timing.retry/10, c.last.cancel)
-		context.AfterFunc(ctx, c.last.cancel)
-	}
-}
-
-// underway reports whether a claim waits for its answer.
-func (c *candidacy) underway() bool { return c.last != nil && c.last.err == nil }
-
-// answered takes in the answer to a claim, and returns the term that it has won.
-func (c *candidacy) answered(got claimAnswer) *won {
-	l := c.last
-	if got.err != nil {
-		l.err = got.err
-		c.logger.V(2).Info("A claim was not confirmed; reading the record", "err", got.err)
-		return nil
-	}
-	c.last = nil
-	c.writes.confirm(got.state, l.entry.Mark)
-	c.find(got.state, l.learned)
-	if now := c.clock.now(); !c.mayLead(got.state, l.sent, now) {
-		// Too late to lead on. Being our own, it can be written again.
-		c.failClaim(nil)
-		return nil
-	}
-	return &won{state: got.state, sent: l.sent, how: c.how}
-}
-
-// settle finds out whether the last claim can still have succeeded. What it was
-// based on is gone when the record is at another version.
-func (c *candidacy) settle(seen observation) {
-	l := c.last
-	if l == nil || seen.snapshot.ResourceVersion == l.on.ResourceVersion {
-		return
-	}
-	if _, ours := c.writes.find(seen.snapshot); ours {
-		return
-	}
-	c.last = nil
-	if oneWrite(l.on, seen.snapshot) {
-		c.failClaim(l.err) // only labels, say, were edited, and nobody was faster
-	}
-}
-
-// supersede sees to it that nothing which this elector has sent counts any more
-// once another's write is seen that it has not claimed the lease on.
-func (c *candidacy) supersede(seen observation) {
-	if !seen.known || c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
-		return
-	}
-	if verdict, _ := c.writes.judge(seen.snapshot); verdict == others || verdict == imposters {
-		c.writes.supersede()
-	}
-}
-
 // ask reads the record in the background.
 func (c *candidacy) ask(ctx context.Context) {
 	c.reading = true
@@ -358,70 +254,6 @@ func (c *candidacy) looked(ctx context.Context, err error) {
 		if c.observed().snapshot.ResourceVersion == l.on.ResourceVersion {
 			c.failClaim(l.err) // nobody was faster: the API refuses
 			c.sayUntakeable(l.err)
-		}
-	}
-}
-
-// disclaim releases a lease that was won by a claim whose answer did not come
-// before ctx ended. Without it nobody would lead for a whole lease. It takes no
-// longer than the retry period, and leaves a lease alone that is not ours.
-func (c *candidacy) disclaim(ctx context.Context) {
-	l := c.last
-	if l != nil {
-		defer l.cancel()
-	}
-	_, ours := c.writes.find(c.observed().snapshot)
-	if !c.le.config.ReleaseOnCancel || (l == nil && !ours) {
-		return
-	}
-	bound, began := max(c.timing.retry-courtesy, c.timing.retry/2), c.clock.now()
-	looking, cancel := c.clock.within(context.WithoutCancel(ctx), bound)
-	defer cancel()
-	state, ours, err := c.outcome(looking)
-	if ours {
-		err = c.le.giveUp(ctx, state, false, bound-c.clock.now().steady(began))
-	}
-	switch {
-	case err != nil:
-		c.logger.Error(err, "Could not release the lease; it runs out")
-	case ours:
-		c.logger.Info("Released the lease")
-	}
-}
-
-// outcome finds out whether the lease was won, and by which state of it. A claim
-// that is under way is given the time to arrive.
-func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, err error) {
-	late := c.underway()
-	if late {
-		patience := c.clock.NewTimer(c.timing.retry / 2)
-		defer patience.Stop()
-		select {
-		case got := <-c.last.answers:
-			if got.err == nil {
-				c.writes.confirm(got.state, c.last.entry.Mark)
-				return got.state, true, nil
-			}
-			bounded.Raise(ctx, got.err)
-			late = apierrors.ReasonForError(got.err) == "" // no answer, or none that says what became of it
-		case <-patience.C():
-		}
-		c.last.cancel()
-	}
-	for n := 1; ; n++ {
-		state, err = c.lock.Read(rl.OnNewConnection(ctx))
-		bounded.Raise(ctx, err)
-		if err == nil {
-			if _, ours = c.writes.find(state); ours {
-				return state, true, nil
-			}
-			if !late || state.ResourceVersion != c.last.on.ResourceVersion {
-				return state, false, nil
-			}
-		}
-		c.clock.sleep(ctx, c.timing.pause(min(n, 2), c.random(), 0))
-		if ctx.Err() != nil {
-			return state, false, err
 		}
 	}
 }

@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,4 +38,28 @@ func TestAReceiverThatIsFarBehindMissesTheOldestLeaders(t *testing.T) {
 		_, open := <-leaders
 		assert.False(t, open)
 	})
+}
+
+// observe returns who was seen to lead so far.
+func observe(t *testing.T, lock *memoryLock, watchErr error) func() []string {
+	lock.watchErr = watchErr
+	c := config(lock)
+	c.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+	onlooker, err := NewLeaderElector(c)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	var seen []string
+	closed := make(chan struct{})
+	leaders := onlooker.Observe(ctx)
+	go func() {
+		defer close(closed)
+		for leader := range leaders {
+			mu.Lock()
+			seen = append(seen, leader.Holder)
+			mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-closed })
+	return func() []string { mu.Lock(); defer mu.Unlock(); return append([]string(nil), seen...) }
 }
