@@ -47,7 +47,6 @@ func newStorm(t *testing.T, happens func(f *http2.Framer, conn net.Conn, stream 
 			if err != nil {
 				return
 			}
-			s.opened.Add(1)
 			conns.Store(conn, nil)
 			serving.Go(func() {
 				defer func() { _ = conn.Close() }()
@@ -67,6 +66,7 @@ func (s *storm) serve(conn *tls.Conn, happens func(*http2.Framer, net.Conn, uint
 	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
 		return
 	}
+	s.opened.Add(1) // and not one that has lost the race of a dial
 	f := http2.NewFramer(conn, conn)
 	if f.WriteSettings() != nil {
 		return
