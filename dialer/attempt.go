@@ -89,12 +89,12 @@ func (o outcome) discard() {
 // outlive the request that asked for it. The context therefore also carries
 // itself as a value (useOf), which survives the detaching: our Dialer gives up
 // with the attempt, and no dial to a dead backend is left behind.
-func (a *attempt) begin(caller context.Context, meter *Meter) context.Context {
+func (a *attempt) begin(caller context.Context, meter *Meter, making *handshakes) context.Context {
 	ctx, cancel := context.WithCancelCause(caller)
 	a.cancel = cancel
 	a.start = time.Now()
 	a.use = meter.follow(ctx)
-	a.use.alone = true
+	a.use.alone, a.use.making = true, making
 	return a.use
 }
 
@@ -160,7 +160,9 @@ type freshKey struct{}
 // a Transport closes its idle connections before it sends them. (One that
 // another request gives back at that very moment, or has given back since they
 // were closed for another request less than half a hedge ago, may be taken
-// instead; it has just carried an answer.) Other round trippers ignore it.
+// instead; it has just carried an answer. Where four or more TLS handshakes are
+// under way, or the process is short of CPU, they are closed once in Budget.Answer.)
+// Other round trippers ignore it.
 func FreshConnection(ctx context.Context) context.Context {
 	return context.WithValue(ctx, freshKey{}, true)
 }

@@ -21,12 +21,13 @@ func (d *Dialer) meterFor(ctx context.Context) *Meter {
 
 // count runs the race and counts its dials and connections. Datagram networks
 // have no connections to count and their sockets more methods than net.Conn.
-func (d *Dialer) count(ctx context.Context, r *race) (net.Conn, error) {
+func (d *Dialer) count(ctx context.Context, r *race, made func()) (net.Conn, error) {
 	m := d.meterFor(ctx)
 	if m == nil && d.use > 0 {
 		m = &d.tally
 	}
 	if m == nil || !isTCP(r.network) && r.network != "unix" {
+		made()
 		return r.run(ctx)
 	}
 	m.count(func(s *Stats) { s.Dials++ })
@@ -48,6 +49,7 @@ func (d *Dialer) count(ctx context.Context, r *race) (net.Conn, error) {
 	}
 	won, err := r.run(ctx)
 	if err != nil {
+		made()
 		m.count(func(s *Stats) { s.DialsFailed++ })
 		return nil, err
 	}
@@ -63,8 +65,10 @@ func (d *Dialer) count(ctx context.Context, r *race) (net.Conn, error) {
 			u.dial(c)
 		}
 		if d.use > 0 && !u.straight() {
-			c.await(d.use, start, r.op(), u)
+			c.await(d.use, start, r.op(), u, made)
+			return won, nil
 		}
 	}
+	made()
 	return won, nil
 }

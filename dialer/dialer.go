@@ -130,6 +130,13 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err := again(ctx); err != nil {
 		return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
 	}
+	made := func() {}
+	if u := useOf(ctx); u != nil && u.making != nil && !u.straight() && d.use > 0 {
+		var err error
+		if made, err = u.making.begin(ctx, u, 2*d.connect()); err != nil {
+			return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
+		}
+	}
 	r := &race{
 		network: network,
 		address: address,
@@ -146,7 +153,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	r.resolve = d.targets(network, address, r.hedge)
 	r.fortunes = &d.fortunes
-	return d.count(ctx, r)
+	return d.count(ctx, r, made)
 }
 
 // hardened returns the dial whose connections carry the options of silence.

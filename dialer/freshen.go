@@ -30,9 +30,15 @@ func (f *freshening) due(moment time.Duration) bool {
 
 // freshen closes the idle connections, unless that was done less than half a
 // hedge ago: so two attempts of one round trip, which are a hedge apart, never
-// count on the same closing.
+// count on the same closing. net/http ends handshakes with them that nobody waits for
+// any more. Where many are under way, or this process is short of CPU, that would be
+// to throw away what others are made of, and is done once in Answer.
 func (t *Transport) freshen(budget Budget) {
-	if t.fresh.due(budget.pace() / 2) {
+	moment := budget.pace() / 2
+	if t.making.crowded() || process.now(time.Now()) >= budget.pace()/10 {
+		moment = budget.Answer
+	}
+	if t.fresh.due(moment) {
 		t.CloseIdleConnections()
 	}
 }

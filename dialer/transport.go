@@ -49,6 +49,10 @@ const defaultIdle = 90 * time.Second
 // server that is slow for everyone does. (A TLS handshake that misses
 // Budget.Connect is the exception: it gets an attempt beside it on credit.)
 //
+// At most eight connections of a Transport of our own sockets are on their way
+// through dial and TLS handshake at once; one that takes longer than twice
+// Budget.Connect does not count. Whoever waits for one gets what becomes idle.
+//
 // A round tripper below that heeds no context does not hold up a call; while 256
 // attempts have not returned although their calls were over, further calls fail at once.
 //
@@ -95,6 +99,7 @@ type Transport struct {
 	deaf     atomic.Int64 // attempts that go on long after their calls were over
 	learned  patience
 	fresh    freshening
+	making   handshakes            // the connections under way
 	tally    atomic.Pointer[Meter] // apart, since connections keep it, and must not keep the Transport
 
 	once sync.Once

@@ -20,6 +20,7 @@ type use struct {
 
 	meter  *Meter
 	alone  bool         // a dial for it is for nobody else, and ends with it
+	making *handshakes  // of its Transport, nil if it has none
 	waits  atomic.Bool  // waits for a connection, as far as the base tells
 	shook  atomic.Bool  // a TLS handshake was begun for it: work for a server
 	begun  atomic.Bool  // the answer has begun
@@ -139,6 +140,13 @@ func (u *use) reused() (reused, known bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.served.Reused, u.known
+}
+
+// has reports whether the request has a connection.
+func (u *use) has() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.known
 }
 
 // since returns when the request got its connection, or else what is given.

@@ -14,17 +14,21 @@ import (
 type wait struct {
 	timer *time.Timer
 	stop  func() bool // of the watch over the request
+	made  func()      // tells the handshakes under way
 	word  bool        // ends with the first word of the peer
 }
 
 // await closes the connection unless it is ready for requests, or one has it,
 // within bound from its dial's start. An attempt that was given up or has failed
 // takes it along at once; one that was outrun does not, for the server may be
-// well and the next request can use what it has begun.
-func (c *conn) await(bound time.Duration, start time.Time, op string, u *use) {
+// well and the next request can use what it has begun. Where many handshakes are
+// under way none is taken along: what a server that is short of CPU has begun would be
+// lost, and begun again.
+func (c *conn) await(bound time.Duration, start time.Time, op string, u *use, made func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
+		made()
 		return
 	}
 	end := func(why error) {
@@ -32,13 +36,15 @@ func (c *conn) await(bound time.Duration, start time.Time, op string, u *use) {
 	}
 	// Who dials without a request of ours, or behind a round tripper that gives it
 	// another context, tells nothing of the connection's use.
-	w := &wait{stop: func() bool { return true }, word: u == nil}
+	w := &wait{stop: func() bool { return true }, made: made, word: u == nil}
 	w.timer = time.AfterFunc(bound-time.Since(start), func() { end(os.ErrDeadlineExceeded) })
 	if u != nil && u.alone {
 		w.stop = context.AfterFunc(u, func() {
-			if cause := context.Cause(u); !errors.Is(cause, error(endedOutrun)) && !errors.Is(cause, error(endedWell)) {
-				end(u.Err())
+			cause := context.Cause(u)
+			if errors.Is(cause, error(endedOutrun)) || errors.Is(cause, error(endedWell)) || u.making.crowded() {
+				return
 			}
+			end(u.Err())
 		})
 	}
 	c.waits = w
@@ -62,6 +68,7 @@ func (c *conn) settle() {
 	if c.waits != nil {
 		c.waits.timer.Stop()
 		c.waits.stop()
+		c.waits.made()
 		c.waits = nil
 	}
 }

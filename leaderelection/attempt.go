@@ -39,6 +39,9 @@ type attempt struct {
 	// timer is set for what is done next if no answer comes before.
 	timer clock.Timer
 	next  action
+	// due is when it is to fire, late how late it has fired.
+	due  instant
+	late lateness
 	// answers is where the calls answer, over closed when nobody hears them any
 	// more, and hurry written when connections may have died unnoticed.
 	answers chan answer
@@ -102,14 +105,17 @@ const slowPatience = time.Second
 
 // patience returns how long an attempt to renew waits for an answer before it
 // tries something else: a retry period, or as long as lets every call wait for
-// half of the term before it makes way. That is what a term can bear.
-func (t timing) patience() time.Duration {
-	return max(t.retry, t.term()/2/(mostUnderway-1)+1)
+// half of the term before it makes way. That is what a term can bear. Where the last
+// answer took so long that this one may be as slow, it has twice the time of that,
+// but no more than half of the term.
+func (t timing) patience(took time.Duration) time.Duration {
+	return max(t.retry, t.term()/2/(mostUnderway-1)+1, min(2*took, t.term()/2))
 }
 
 // begin readies what another attempt has used.
 func (a *attempt) begin(state rl.Snapshot, hurried bool) {
 	a.state, a.hurried = state, hurried
+	a.late.fired(0)
 	a.failures, a.looked, a.stale, a.lastErr = 0, false, false, nil
 }
 
@@ -137,6 +143,7 @@ func (a *attempt) run(ctx context.Context) (o outcome) {
 			a.hurried = true
 			a.do(ctx, send)
 		case <-a.timer.C():
+			a.late.fired(a.clock.now().steady(a.due))
 			a.do(ctx, a.next)
 		case got := <-a.answers:
 			if !a.finished(got.call) {
@@ -197,7 +204,7 @@ func (a *attempt) fail(ctx context.Context, got answer) {
 		return
 	}
 	a.next = next
-	a.timer.Reset(a.timing.pause(max(1, a.failures-1), a.random(), asked))
+	a.set(a.timing.pause(max(1, a.failures-1), a.random(), asked))
 }
 
 // refusedOutright reports whether an error says that the API server would not do
@@ -242,11 +249,18 @@ func (a *attempt) do(ctx context.Context, what action) {
 	}
 	go c.run(ctx, a.lock)
 	a.next = look
+	wait := a.patience
 	if a.looked {
-		a.timer.Reset(max(a.patience, min(a.timing.term()/4, slowPatience)))
-	} else {
-		a.timer.Reset(a.patience)
+		wait = max(wait, min(a.timing.term()/4, slowPatience))
 	}
+	a.set(max(wait, min(wait+a.late.patience(a.timing), a.timing.term()/2)))
+}
+
+// set sets the timer.
+func (a *attempt) set(wait time.Duration) {
+	a.due = a.clock.now()
+	a.due.mono = a.due.mono.Add(wait)
+	a.timer.Reset(wait)
 }
 
 // end gives up every call that waits for an answer.

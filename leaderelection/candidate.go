@@ -27,6 +27,8 @@ type candidacy struct {
 	joined     instant
 	warned     bool
 	complaints complaints
+	// late is how late its own timer fires.
+	late lateness
 
 	// readings receives the outcome of the read under way; reading says whether
 	// one is. watched receives that of the watches.
@@ -102,7 +104,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 // pause waits for d, or until something was learned: that a claim has won, which
 // it returns, or anything else.
 func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
-	timer := c.clock.NewTimer(d)
+	began, timer := c.clock.now(), c.clock.NewTimer(d)
 	defer timer.Stop()
 	var answers <-chan claimAnswer
 	if c.underway() {
@@ -112,6 +114,7 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 	case <-ctx.Done():
 	case <-c.news:
 	case <-timer.C():
+		c.late.fired(c.clock.now().steady(began) - d)
 	case err := <-c.readings:
 		c.looked(ctx, err)
 	case err := <-c.watched:
@@ -127,11 +130,14 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 // is to be done.
 func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 	opens, due := never, c.readDue(now)
+	if seen.known {
+		due += c.late.patience(c.timing)
+	}
 	switch {
 	case !seen.known:
 	case c.underway():
 		if c.unheard(c.last.sent) && !c.le.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
-			due = c.timing.retry - now.steady(c.last.sent) // it may have succeeded
+			due = c.timing.retry + c.late.patience(c.timing) - now.steady(c.last.sent) // it may have succeeded
 		}
 	case c.last != nil && !c.last.read:
 		due = c.readPause(now) // nothing else before it is known what became of it

@@ -39,10 +39,12 @@ type leadership struct {
 
 	// renewals receives the outcome of the attempt to renew that is under way,
 	// while trying says that one is; hurry tells it that connections may have died.
-	renewals     chan outcome
-	trying       bool
-	hurry        chan struct{}
-	attempt      attempt
+	renewals chan outcome
+	trying   bool
+	hurry    chan struct{}
+	attempt  attempt
+	// took is how long the last renewal waited for its answer; zero where that was lost.
+	took         time.Duration
 	goal         renewGoal
 	effort       effort
 	renewCtx     context.Context
@@ -249,6 +251,10 @@ func (l *leadership) take(o outcome) {
 	}
 	now := l.le.clock.now()
 	if o.done {
+		l.took = 0
+		if !o.settled {
+			l.took = now.steady(o.sent)
+		}
 		l.effort.begin()
 		l.term.extend(o.sent)
 		l.end.Reset(max(0, l.term.rest(now)))
@@ -259,7 +265,7 @@ func (l *leadership) take(o outcome) {
 	if l.inDoubt {
 		l.compareTimes()
 	}
-	l.due.Reset(max(0, l.le.timing.period()-now.steady(l.term.lastSent())))
+	l.due.Reset(max(0, l.le.timing.next(l.took)-now.steady(l.term.lastSent())))
 }
 
 // decideDoubt is how long a term may be in doubt once that is known.

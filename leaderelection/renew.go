@@ -100,6 +100,7 @@ func (l *leadership) renew() {
 	l.effort.begin()
 	l.goal.known, l.goal.said = l.term.lastSent(), false
 	l.attempt.begin(l.state, l.inDoubt)
+	l.attempt.patience = l.le.timing.patience(l.took)
 	go l.try(&l.attempt)
 }
 
@@ -129,7 +130,7 @@ func (l *leadership) newAttempt() attempt {
 	le := l.le
 	return attempt{
 		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, goal: &l.goal, effort: &l.effort,
-		patience: le.timing.patience(), bound: le.callBound(),
+		patience: le.timing.patience(0), bound: le.callBound(),
 		timer: le.clock.idleTimer(), answers: make(chan answer), hurry: l.hurry,
 	}
 }

@@ -88,6 +88,18 @@ func (t timing) spread(random float64) time.Duration {
 // term comes in time always.
 func (t timing) period() time.Duration { return min(t.retry, t.term()/2) }
 
+// next returns how long after a renewal was sent the next one is, if its answer
+// took so long. Where answers are slow, as of an API or a process that is short of
+// CPU, the next renewal comes a retry period after the answer, and is no part of
+// what makes it slow; but so early that an answer of the same kind comes within the
+// term, with as much again in reserve.
+func (t timing) next(took time.Duration) time.Duration {
+	if took <= t.period()/4 {
+		return t.period()
+	}
+	return max(t.period(), min(took+t.retry, t.term()-2*took))
+}
+
 // phase returns how long after the write that won the lease the first renewal
 // comes, at random (0 ≤ random < 1): at most the period of all later ones, and at
 // least a quarter of it.
