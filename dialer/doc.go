@@ -43,7 +43,9 @@
 // A server that has too much to do is as silent in a TLS handshake as a dead one.
 // So what misses Connect there gets another attempt beside it, even where the
 // hedging budget is used up, but is not thrown away before Answer: a crowd that
-// came again with every handshake it had thrown away would never be served.
+// came again with every handshake it had thrown away would never be served. At most
+// eight connections of a Transport are being made at once, and while it is half of
+// that or more, none is taken along by a request that was given up.
 //
 // The socket options differ by operating system:
 //

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
 )
 
 // watched is a clock of a machine that can be suspended, and that a watch reads
@@ -124,4 +126,11 @@ func TestTheRealClocksAreWatchedOnceForTheProcess(t *testing.T) {
 		<-c.ended
 	}
 	assert.Eventually(t, func() bool { return watches() == 0 }, 10*s, ms)
+}
+
+func TestClocksMayLeapWhereThereIsMoreThanOne(t *testing.T) {
+	assert.True(t, timepiece{clock.RealClock{}}.mayLeap())
+	assert.True(t, timepiece{suspending{}}.mayLeap(), "it tells the time since boot")
+	assert.False(t, timepiece{testingclock.NewFakeClock(epoch)}.mayLeap(), "it has no monotonic reading")
+	assert.True(t, timepiece{testingclock.NewFakeClock(time.Now())}.mayLeap(), "the wall clock is another")
 }

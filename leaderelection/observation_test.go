@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
@@ -132,4 +133,56 @@ func TestAnAppointmentThatABackupBringsBackIsNone(t *testing.T) {
 		sleep(20 * s)
 		assert.Empty(t, a.runs(), "b may not have heard of it, and by then its own time is over")
 	})
+}
+
+func TestRecordsThatDifferInOneFieldAreNotTheSame(t *testing.T) {
+	one := held("a", "10", s, 15*s)
+	one.Record.LeaderTransitions, one.Record.PreferredHolder = 3, "b"
+	require.True(t, sameRecord(one, one))
+	for name, change := range map[string]func(*rl.Snapshot){
+		"no Lease":    func(other *rl.Snapshot) { other.ResourceVersion = "" },
+		"duration":    func(other *rl.Snapshot) { other.Duration++ },
+		"holder":      func(other *rl.Snapshot) { other.Record.HolderIdentity = "c" },
+		"seconds":     func(other *rl.Snapshot) { other.Record.LeaseDurationSeconds++ },
+		"transitions": func(other *rl.Snapshot) { other.Record.LeaderTransitions++ },
+		"strategy":    func(other *rl.Snapshot) { other.Record.Strategy = "OldestEmulationVersion" },
+		"preferred":   func(other *rl.Snapshot) { other.Record.PreferredHolder = "" },
+		"acquired":    func(other *rl.Snapshot) { other.Record.AcquireTime = metav1.NewTime(epoch.Add(ms)) },
+		"renewed":     func(other *rl.Snapshot) { other.Record.RenewTime = metav1.NewTime(epoch.Add(2 * s)) },
+	} {
+		other := one
+		change(&other)
+		assert.False(t, sameRecord(one, other), name)
+		assert.False(t, sameRecord(other, one), name)
+	}
+	version := one
+	version.ResourceVersion = "11"
+	assert.True(t, sameRecord(one, version), "the version is no part of what it says")
+}
+
+func TestARecordWithOneTimeOnlyWasHeld(t *testing.T) {
+	empty := held("", "10", 0, 15*s)
+	for name, change := range map[string]func(*rl.LeaderElectionRecord){
+		"both":          func(*rl.LeaderElectionRecord) {},
+		"acquired only": func(r *rl.LeaderElectionRecord) { r.RenewTime = metav1.Time{} },
+		"renewed only":  func(r *rl.LeaderElectionRecord) { r.AcquireTime = metav1.Time{} },
+	} {
+		state := empty
+		change(&state.Record)
+		assert.True(t, emptied(state), name)
+	}
+	never := empty
+	never.Record.RenewTime, never.Record.AcquireTime = metav1.Time{}, metav1.Time{}
+	assert.False(t, emptied(never))
+}
+
+func TestWhatABackupBringsBackIsWaitedForAsLongAsAnyoneMayHaveHeldIt(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	for _, longer := range []time.Duration{3 * s, time.Minute} {
+		var o observation
+		o, _ = o.next(held("a", "20", s, longer), after(s), of)
+		o, changed := o.after(held("", "10", 0, s), after(2*s), of)
+		assert.True(t, changed)
+		assert.Equal(t, max(15*s, longer), o.opens(), "a lease of %v", longer)
+	}
 }

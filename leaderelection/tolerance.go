@@ -11,7 +11,8 @@ type Tolerance struct {
 	// Outage is the longest time in which no API server answers that a leader
 	// survives for certain: T − R, since its last renewal may be R old when the
 	// outage begins. Half of all outages that are R longer are survived too. Where R
-	// is more than T/2, renewals are T/2 apart and it is T/2.
+	// is more than T/2, renewals are T/2 apart and it is T/2. Where answers take more
+	// than a quarter of R, renewals are further apart, and it is less.
 	Outage time.Duration
 	// Takeover is the longest time from the death of a leader to the next one: L,
 	// and what a round trip takes. On average it is R/2 less.

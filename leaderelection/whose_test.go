@@ -195,6 +195,27 @@ func TestWritesThatFailAreNotRememberedForEver(t *testing.T) {
 	}
 }
 
+func TestTheOldestWriteIsForgottenUnlessItIsKnown(t *testing.T) {
+	writes := newLedger("me")
+	base := held("other", "10", 0, 15*s)
+	var all []rl.Snapshot
+	for i := range mostRemembered + 1 {
+		all = append(all, stateOf(writes.enter(claim("me", base, 15*s, epoch.Add(time.Duration(i)*s), 0), 15*s, after(time.Duration(i)*s))))
+	}
+	for i, state := range all {
+		verdict, _ := writes.judge(state)
+		assert.Equal(t, i > 0, verdict == ours, "write %d", i)
+	}
+}
+
+func TestAnothersWriteSettlesNothing(t *testing.T) {
+	writes := newLedger("me")
+	own := stateOf(writes.enter(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
+	writes.settle(held("other", "11", s, 15*s))
+	_, found := writes.find(own)
+	assert.True(t, found)
+}
+
 func TestClaimsOfTwoProcessesAtOneMomentAreTwoRecords(t *testing.T) {
 	at := epoch.Add(17 * ms) // on a clock of 1 ms
 	one, two := claim("me", rl.Snapshot{}, 15*s, at, 0.25), claim("me", rl.Snapshot{}, 15*s, at, 0.75)
