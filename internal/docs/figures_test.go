@@ -15,10 +15,7 @@ import (
 
 var (
 	// figure is a number with a unit, outside of code.
-	figure = regexp.MustCompile(`(?:^|[^\w.])(\d[\d,.]*[ -]?(?:(?:ns|µs|ms|s|min|h|minutes?|seconds?|hours?|days?|[KMG]iB)\b|%|times\b|percent\b))`)
-	// given is how a document says that the figures of a block were not measured
-	// but chosen or known, and whence: <!-- given: the lease of the tests -->.
-	given   = regexp.MustCompile(`(?s)<!-- given: \w.*?-->`)
+	figure  = regexp.MustCompile(`(?:^|[^\w.])(\d[\d,.]*[ -]?(?:(?:ns|µs|ms|s|min|h|minutes?|seconds?|hours?|days?|[KMG]iB)\b|%|times\b|percent\b))`)
 	comment = regexp.MustCompile(`(?s)<!--.*?-->`)
 	item    = regexp.MustCompile(`(?m)^(?:\* |\d+\. )`)
 )
@@ -36,7 +33,7 @@ func (b block) isList() bool    { return item.MatchString(string(b)) }
 func (b block) pieces() (pieces []string) {
 	switch {
 	case b.isTable():
-		return slices.Collect(strings.Lines(string(b))) // a comment below a table among them
+		return slices.Collect(strings.Lines(string(b)))
 	case b.isList():
 		starts := item.FindAllStringIndex(string(b), -1)
 		for i, start := range starts {
@@ -59,27 +56,42 @@ func proves(text string) bool {
 	})
 }
 
+// unprovenFigure is a figure beside which no command stands, and the line that its
+// paragraph, row or item begins with.
+type unprovenFigure struct{ figure, line string }
+
+// given returns the figures that were not measured but chosen or known, by document:
+// the lines of given.txt, each a path, a figure and whence it is, with tabs between.
+func given(t *testing.T) map[string][]string {
+	t.Helper()
+	figures := map[string][]string{}
+	for line := range strings.Lines(read(t, filepath.Join("internal", "docs", "given.txt"))) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		require.Len(t, fields, 3, line)
+		figures[fields[0]] = append(figures[fields[0]], fields[1])
+	}
+	return figures
+}
+
 // unproven returns the figures of a document beside which no command stands that
 // prints them. Beside is in the same paragraph, row or item, or in a paragraph or
-// code right before or after it, under the same heading. What says where its
-// figures are given from needs none; below a table that holds for all of it.
-func unproven(document string) (found []string) {
+// code right before or after it, under the same heading.
+func unproven(document string) (found []unprovenFigure) {
 	blocks := blocksOf(document)
 	beside := func(i int) bool {
 		return i >= 0 && i < len(blocks) && !blocks[i].isHeading() && !blocks[i].isTable() && !blocks[i].isList() && proves(string(blocks[i]))
 	}
 	for i, b := range blocks {
-		pieces := b.pieces()
-		if beside(i-1) || beside(i+1) || given.MatchString(pieces[len(pieces)-1]) && strings.HasPrefix(pieces[len(pieces)-1], "<!--") {
+		if beside(i-1) || beside(i+1) {
 			continue
 		}
-		for _, piece := range pieces {
-			if proves(piece) || given.MatchString(piece) {
+		for _, piece := range b.pieces() {
+			if proves(piece) {
 				continue
 			}
 			for _, f := range figure.FindAllStringSubmatch(prose(piece), -1) {
 				first, _, _ := strings.Cut(strings.TrimSpace(piece), "\n")
-				found = append(found, f[1]+" in: "+first)
+				found = append(found, unprovenFigure{f[1], first})
 			}
 		}
 	}
@@ -123,15 +135,26 @@ func blocksOf(document string) (blocks []block) {
 }
 
 func TestBesideEveryFigureStandsItsCommand(t *testing.T) {
+	known := given(t)
+	check := func(path, document string) {
+		stale := known[path]
+		for _, f := range unproven(document) {
+			assert.Contains(t, known[path], f.figure, "%s, in: %s\nNo command beside it prints this; if it is chosen or known, internal/docs/given.txt says whence.", path, f.line)
+			stale = slices.DeleteFunc(slices.Clone(stale), func(figure string) bool { return figure == f.figure })
+		}
+		assert.Empty(t, stale, "given.txt names figures that %s does not have", path)
+		delete(known, path)
+	}
 	for _, path := range documents(t) {
 		if strings.HasPrefix(path, filepath.Join("benchmarks", "results")+string(filepath.Separator)) {
 			continue // made by a program, which says at the head by which commands
 		}
-		assert.Empty(t, strings.Join(unproven(read(t, path)), "\n"), path)
+		check(path, read(t, path))
 	}
 	for path, said := range packageComments(t) {
-		assert.Empty(t, strings.Join(unproven(said), "\n"), path)
+		check(path, said)
 	}
+	assert.Empty(t, known, "given.txt names what is no document")
 }
 
 // packageComments returns what the packages of the library say of themselves, as
@@ -150,16 +173,13 @@ func packageComments(t *testing.T) map[string]string {
 
 func TestAFigureWithoutACommandIsFound(t *testing.T) {
 	document := "# 3 s\nIt took 3 s, 1.5 times as long.\n\n" +
-		"| a | 20 % |\n| `go test ./p -v` | 7 ms |\n| b | 8 KiB |\n| c | 14 s <!-- given: a rule --> |\n\n" +
-		"| a | 15 s |\n| b | 16 s |\n<!-- given: the profiles -->\n\n" +
-		"* one 4 s\n* two 5 s, `make bench`\n* three 17 s <!-- given: a rule -->\n\n" +
-		"The lease is 9 s. <!-- given: a setting -->\n\n" +
+		"| a | 20 % |\n| `go test ./p -v` | 7 ms |\n| b | 8 KiB |\n\n" +
+		"* one 4 s\n* two 5 s, `make bench`\n\n" +
 		"`6 s` of 5 replicas, v1.37.2\n\n```\n7 s\n\n8 s\n```\n\n" +
-		"Everything is `make test`: 10 s\n\nThis took 11 s:\n\n    make long\n\nand 12 s\n\n# Next\n13 s <!-- given: -->\n"
+		"Everything is `make test`: 10 s\n\nThis took 11 s:\n\n    make long\n\nand 12 s\n\n# Next\n13 s <!-- 14 s -->\n"
 	var found []string
 	for _, f := range unproven(document) {
-		figure, _, _ := strings.Cut(f, " in:")
-		found = append(found, figure)
+		found = append(found, f.figure)
 	}
 	assert.Equal(t, []string{"3 s", "3 s", "1.5 times", "20 %", "8 KiB", "4 s", "10 s", "13 s"}, found)
 }
