@@ -1,0 +1,83 @@
+package dialer
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+// win returns the first answer and cancels the attempts that have lost.
+func (c *call) win(o outcome) *http.Response {
+	if c.refusal != nil && c.refusal.attempt != o.attempt {
+		c.refusal.discard()
+	}
+	served := !refused(o.response.StatusCode)
+	c.settle(o.attempt, served)
+	if o.attempt.hedge {
+		c.transport.meter().count(func(s *Stats) { s.HedgesWon++ })
+	}
+	if served && !c.stream {
+		c.transport.learned.answered(time.Since(o.attempt.use.since(o.attempt.start)), c.budget.pace())
+	}
+	elapsed := time.Since(c.first.start)
+	o.attempt.use.answered(len(c.attempts), elapsed)
+	if len(c.attempts) > 1 {
+		klog.FromContext(c.request.Context()).V(2).Info("Request needed more than one attempt",
+			"method", c.request.Method, "host", c.host(), "attempts", len(c.attempts),
+			"answered", o.attempt.number+1, "failed", c.failed, "elapsed", elapsed)
+	}
+	// Nothing that failed is used again, and who redirects is not asked again: a
+	// balancer that leads back to itself would be for as long as the connection lasts.
+	after := func() {}
+	if gatewayFailed(o.response.StatusCode) || redirects(o.response) {
+		after = c.transport.CloseIdleConnections
+	}
+	response := o.response
+	response.Request = c.request
+	if redirects(response) { // what follows is part of the call
+		response.Request = c.request.WithContext(context.WithValue(c.request.Context(), spanKey{}, c.span))
+	}
+	if o.stream {
+		s := &stream{ReadCloser: response.Body, cancel: func() { o.attempt.cancel(endedWell) }, closed: after}
+		response.Body = s.live()
+		return response
+	}
+	o.attempt.cancel(endedWell)
+	after()
+	return response
+}
+
+// settle cancels every attempt but the winner and gives tokens back. A winner
+// that was served shows a server that is well.
+func (c *call) settle(winner *attempt, served bool) {
+	c.over = true
+	h := hedging{delay: c.budget.Hedge, answered: served}
+	why := endedGivenUp
+	if winner != nil {
+		why = endedOutrun
+		h.byFirst = winner.number == 0
+		h.took = time.Since(winner.use.since(winner.start))
+		h.whole = time.Since(winner.start)
+	}
+	for _, a := range c.attempts {
+		if a != winner {
+			a.cancel(why)
+			a.leave(&c.transport.deaf)
+		}
+		switch {
+		case a.number == 0:
+			reused, known := a.use.reused()
+			h.fresh = known && !reused
+		case !a.paid:
+		case a.weighed():
+			h.weighed++
+		case a.shaking():
+			h.shaking++
+		default:
+			h.empty++
+		}
+	}
+	c.transport.tokens.refund(h.refund())
+}
