@@ -89,12 +89,12 @@ func (o outcome) discard() {
 // outlive the request that asked for it. The context therefore also carries
 // itself as a value (useOf), which survives the detaching: our Dialer gives up
 // with the attempt, and no dial to a dead backend is left behind.
-func (a *attempt) begin(caller context.Context, meter *Meter, making *handshakes) context.Context {
+func (a *attempt) begin(caller context.Context, meter *Meter, of *Transport) context.Context {
 	ctx, cancel := context.WithCancelCause(caller)
 	a.cancel = cancel
 	a.start = time.Now()
 	a.use = meter.follow(ctx)
-	a.use.alone, a.use.making = true, making
+	a.use.alone, a.use.making, a.use.traces = true, &of.making, &of.traces
 	return a.use
 }
 

@@ -100,6 +100,7 @@ type Transport struct {
 	learned  patience
 	fresh    freshening
 	making   handshakes            // the connections under way
+	traces   atomic.Bool           // Base tells which connections its requests ask for
 	tally    atomic.Pointer[Meter] // apart, since connections keep it, and must not keep the Transport
 
 	once sync.Once

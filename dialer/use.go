@@ -21,6 +21,7 @@ type use struct {
 	meter  *Meter
 	alone  bool         // a dial for it is for nobody else, and ends with it
 	making *handshakes  // of its Transport, nil if it has none
+	traces *atomic.Bool // likewise: its base tells of connections
 	waits  atomic.Bool  // waits for a connection, as far as the base tells
 	shook  atomic.Bool  // a TLS handshake was begun for it: work for a server
 	begun  atomic.Bool  // the answer has begun
@@ -52,7 +53,7 @@ func (u *use) Value(key any) any {
 func (m *Meter) follow(ctx context.Context) *use {
 	u := &use{meter: m}
 	u.trace = httptrace.ClientTrace{
-		GetConn:           func(string) { u.waits.Store(true) },
+		GetConn:           u.asks,
 		TLSHandshakeStart: func() { u.handshake(true, false) },
 		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
 			if err == nil {
@@ -75,6 +76,14 @@ func (m *Meter) follow(ctx context.Context) *use {
 func useOf(ctx context.Context) *use {
 	u, _ := ctx.Value(useKey{}).(*use)
 	return u
+}
+
+// asks notes that the request asks for a connection.
+func (u *use) asks(string) {
+	u.waits.Store(true)
+	if u.traces != nil && !u.traces.Load() {
+		u.traces.Store(true)
+	}
 }
 
 func (u *use) dial(c *conn) {

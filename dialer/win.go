@@ -71,6 +71,8 @@ func (c *call) settle(winner *attempt, served bool) {
 			reused, known := a.use.reused()
 			h.fresh = known && !reused
 		case !a.paid:
+		case !a.use.waits.Load() && c.transport.traces.Load():
+			h.empty++ // it was launched just now, and has not asked for a connection yet
 		case a.weighed():
 			h.weighed++
 		case a.shaking():
