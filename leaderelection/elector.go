@@ -150,7 +150,7 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	ended := l.term.ending()
 	le.metrics.leaderOff(le.config.Name)
 	le.trace.termEnded(l.term, ended)
-	if ended.Reason == ReasonSameIdentity {
+	if ended.Reason.ending().alarming {
 		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls)
 	} else {
 		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls, "err", ended.Err)

@@ -396,3 +396,13 @@ func ExampleNewCandidate() {
 
 	// Output: pod-1 stands for controller
 }
+
+func ExampleReasons() {
+	lost := map[leaderelection.Reason]int{}
+	for _, reason := range leaderelection.Reasons() {
+		lost[reason] = 0 // there before it counts
+	}
+	lost[leaderelection.ReasonTaken]++
+	fmt.Println(len(lost), lost[leaderelection.ReasonTaken], lost[leaderelection.ReasonInDoubt])
+	// Output: 9 1 0
+}

@@ -216,10 +216,11 @@ func (l *leadership) because(ended *TermEndedError) *TermEndedError {
 		ended.Since = l.le.clock.now().steady(l.term.lastSent())
 		var err error
 		ended.Calls, err = l.effort.made()
-		if ended.Reason == ReasonReleased || ended.Reason == ReasonCancelled {
+		known := ended.Reason.ending()
+		if known.byContext {
 			ended.cause = context.Cause(l.runCtx)
 		}
-		if ended.Err == nil && (ended.Reason == ReasonRenewDeadline || ended.Reason == ReasonInDoubt) {
+		if ended.Err == nil && known.byCalls {
 			ended.Err = err
 		}
 	}
@@ -332,7 +333,7 @@ func (l *leadership) finish(ctx context.Context) {
 		}
 		l.tell(l.kept)
 	default:
-		if l.le.config.ReleaseOnCancel && ended.Reason.mayStillHold() {
+		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold {
 			l.releaseLost(ctx)
 		}
 		l.tell(ended)

@@ -38,10 +38,62 @@ const (
 	ReasonEndOfTerm Reason = "EndOfTerm"
 )
 
-// mayStillHold reports whether the record may still name the holder after a term
-// that was lost for the reason.
-func (r Reason) mayStillHold() bool {
-	return r == ReasonRenewDeadline || r == ReasonInDoubt || r == ReasonEndOfTerm
+// ending is what there is to know of a reason, all in one place.
+type ending struct {
+	reason Reason
+	// sentence says what happened.
+	sentence func(*TermEndedError) string
+	// byContext: Run's context ended the term, and its cause is part of the error.
+	// byCalls: calls did not suffice, and what the last one failed with is.
+	byContext, byCalls bool
+	// mayStillHold: the record may still name the holder though the term was lost.
+	mayStillHold bool
+	// alarming: somebody must mend it, and the log says so as an error.
+	alarming bool
+}
+
+var endings = []ending{
+	{reason: ReasonReleased, byContext: true, sentence: func(e *TermEndedError) string { return "its context " + e.contextEnded() + ", to be released" }},
+	{reason: ReasonCancelled, byContext: true, sentence: func(e *TermEndedError) string { return "its context " + e.contextEnded() }},
+	{reason: ReasonResigned, sentence: always("it resigned")},
+	{reason: ReasonRenewDeadline, byCalls: true, mayStillHold: true, sentence: always("no renewal succeeded in time")},
+	{reason: ReasonTaken, sentence: func(e *TermEndedError) string {
+		if e.Holder == "" {
+			return "the record was cleared by someone else"
+		}
+		return fmt.Sprintf("taken by %q", e.Holder)
+	}},
+	{reason: ReasonLeaseDeleted, sentence: always("the Lease was deleted")},
+	{reason: ReasonSameIdentity, alarming: true, sentence: func(e *TermEndedError) string {
+		return fmt.Sprintf("another process writes as %q; identities must be unique", e.Holder)
+	}},
+	{reason: ReasonInDoubt, byCalls: true, mayStillHold: true, sentence: always("the machine was suspended past its end and no renewal succeeded since")},
+	{reason: ReasonEndOfTerm, mayStillHold: true, sentence: func(e *TermEndedError) string { return fmt.Sprintf("the API server prefers %q", e.Holder) }},
+}
+
+func always(sentence string) func(*TermEndedError) string {
+	return func(*TermEndedError) string { return sentence }
+}
+
+// ending returns what there is to know of r: nothing but its name where it is none
+// of the constants.
+func (r Reason) ending() ending {
+	for _, e := range endings {
+		if e.reason == r {
+			return e
+		}
+	}
+	return ending{reason: r, sentence: always(string(r))}
+}
+
+// Reasons returns every Reason that a term can end for, for whoever must know them
+// all, such as metrics whose series are there before they count.
+func Reasons() []Reason {
+	var all []Reason
+	for _, e := range endings {
+		all = append(all, e.reason)
+	}
+	return all
 }
 
 // TermEndedError is why a term ended: the cause of the work's context
@@ -69,7 +121,7 @@ type TermEndedError struct {
 
 // Error says why, and what was tried.
 func (e *TermEndedError) Error() string {
-	text := fmt.Sprintf("term on lease %s ended %v after its last renewal: %s", e.Lock, e.Since.Round(time.Millisecond), e.sentence())
+	text := fmt.Sprintf("term on lease %s ended %v after its last renewal: %s", e.Lock, e.Since.Round(time.Millisecond), e.Reason.ending().sentence(e))
 	if e.Calls > 0 {
 		text += fmt.Sprintf(", after %d calls", e.Calls)
 	}
@@ -77,33 +129,6 @@ func (e *TermEndedError) Error() string {
 		text += ": " + e.Err.Error()
 	}
 	return text
-}
-
-func (e *TermEndedError) sentence() string {
-	switch e.Reason {
-	case ReasonReleased:
-		return "its context " + e.contextEnded() + ", to be released"
-	case ReasonCancelled:
-		return "its context " + e.contextEnded()
-	case ReasonResigned:
-		return "it resigned"
-	case ReasonRenewDeadline:
-		return "no renewal succeeded in time"
-	case ReasonTaken:
-		if e.Holder == "" {
-			return "the record was cleared by someone else"
-		}
-		return fmt.Sprintf("taken by %q", e.Holder)
-	case ReasonLeaseDeleted:
-		return "the Lease was deleted"
-	case ReasonSameIdentity:
-		return fmt.Sprintf("another process writes as %q; identities must be unique", e.Holder)
-	case ReasonInDoubt:
-		return "the machine was suspended past its end and no renewal succeeded since"
-	case ReasonEndOfTerm:
-		return fmt.Sprintf("the API server prefers %q", e.Holder)
-	}
-	return string(e.Reason)
 }
 
 // contextEnded says how Run's context ended, with the cause where it says more.

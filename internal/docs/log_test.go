@@ -211,6 +211,11 @@ func TestEveryReasonHasAnEntry(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, reasons(t), said)
+	var listed []string
+	for _, reason := range leaderelection.Reasons() {
+		listed = append(listed, string(reason))
+	}
+	assert.ElementsMatch(t, reasons(t), listed, "endings in leaderelection/reason.go")
 }
 
 // reasons returns the values of the constants of type leaderelection.Reason.

@@ -28,11 +28,7 @@ var (
 	successions = []leaderelection.Succession{
 		leaderelection.SuccessionTakeover, leaderelection.SuccessionHandover, leaderelection.SuccessionNewLease, leaderelection.SuccessionOwnClaim,
 	}
-	reasons = []leaderelection.Reason{
-		leaderelection.ReasonReleased, leaderelection.ReasonCancelled, leaderelection.ReasonResigned, leaderelection.ReasonRenewDeadline,
-		leaderelection.ReasonTaken, leaderelection.ReasonLeaseDeleted, leaderelection.ReasonSameIdentity, leaderelection.ReasonInDoubt,
-		leaderelection.ReasonEndOfTerm,
-	}
+	reasons = leaderelection.Reasons()
 	results = []leaderelection.RenewalResult{
 		leaderelection.RenewalConfirmed, leaderelection.RenewalSettled, leaderelection.RenewalLost, leaderelection.RenewalGivenUp,
 	}
