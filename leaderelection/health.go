@@ -80,3 +80,29 @@ type workOutlivedLease struct {
 func (e workOutlivedLease) Error() string {
 	return fmt.Sprintf("leader election %q: the work guarded by lease %s still runs, %v after the lease ended", e.name, e.lock, e.by.Round(time.Millisecond))
 }
+
+// Check returns an error when guarded work has outlived its lease by more than
+// maxTolerableExpiredLease, by the fastest of the machine's clocks:
+// OnStartedLeading has not returned although another may lead. The process
+// should then be killed, which is what a liveness probe does. While a machine
+// has just been resumed and the term is in doubt, a renewal is tried at once,
+// and a later check passes where it has succeeded.
+func (le *LeaderElector) Check(maxTolerableExpiredLease time.Duration) error {
+	le.mu.Lock()
+	w := le.work
+	le.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	select {
+	case <-w.done:
+		return nil
+	default:
+	}
+	_ = w.term.Err() // asks for a renewal if the term is in doubt
+	outlived := le.clock.now().fastest(w.term.lastSent()) - le.timing.lease
+	if outlived > maxTolerableExpiredLease {
+		return workOutlivedLease{lock: le.lock.Describe(), name: le.config.Name, by: outlived}
+	}
+	return nil
+}

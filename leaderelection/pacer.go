@@ -1,6 +1,10 @@
 package leaderelection
 
-import "time"
+import (
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
 
 // pacer says when what has failed may be tried again. The zero value has seen no
 // failure.
@@ -23,4 +27,12 @@ func (p *pacer) due(now instant) time.Duration {
 		return 0
 	}
 	return p.wait - now.steady(p.failed)
+}
+
+// retryAfter returns what the server asked to wait (429, 503 with Retry-After).
+func retryAfter(err error) time.Duration {
+	if seconds, asked := apierrors.SuggestsClientDelay(err); asked {
+		return time.Duration(seconds) * time.Second
+	}
+	return 0
 }

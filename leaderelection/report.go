@@ -3,8 +3,6 @@ package leaderelection
 import (
 	"fmt"
 	"runtime/debug"
-	"slices"
-	"sync"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -84,101 +82,4 @@ func (le *LeaderElector) recordEvent(logger klog.Logger, event string) {
 		}()
 		le.lock.RecordEvent(event)
 	})
-}
-
-// mostCallsWaiting bounds the calls that wait for one that does not return.
-const mostCallsWaiting = 16
-
-// callQueue runs functions one after another, in the order they were added,
-// without making whoever adds one wait. While one does not return, the newest
-// wait for it, at most mostCallsWaiting; older ones are left out. The zero value
-// is ready for use.
-type callQueue struct {
-	mu      sync.Mutex
-	waiting []func()
-	// idle is closed when everything has run; nil where nothing runs.
-	idle chan struct{}
-}
-
-func (q *callQueue) add(f func()) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.waiting) == mostCallsWaiting {
-		q.waiting = slices.Delete(q.waiting, 0, 1)
-	}
-	q.waiting = append(q.waiting, f)
-	if q.idle == nil {
-		q.idle = make(chan struct{})
-		go q.drain()
-	}
-}
-
-func (q *callQueue) drain() {
-	ended := false
-	defer func() {
-		if !ended {
-			go q.drain() // a call ended its goroutine, as a test's FailNow does
-		}
-	}()
-	for f := q.next(); f != nil; f = q.next() {
-		f()
-	}
-	ended = true
-}
-
-// next takes the next function off the queue. When there is none, it returns nil
-// and the queue is idle.
-func (q *callQueue) next() func() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		close(q.idle)
-		q.idle = nil
-		return nil
-	}
-	f := q.waiting[0]
-	q.waiting = slices.Delete(q.waiting, 0, 1)
-	return f
-}
-
-// flush waits until everything has run that was added, for at most bound.
-func (q *callQueue) flush(clock timepiece, bound time.Duration) {
-	q.mu.Lock()
-	idle := q.idle
-	q.mu.Unlock()
-	if idle == nil {
-		return
-	}
-	patience := clock.NewTimer(bound)
-	defer patience.Stop()
-	select {
-	case <-idle:
-	case <-patience.C():
-	}
-}
-
-// Check returns an error when guarded work has outlived its lease by more than
-// maxTolerableExpiredLease, by the fastest of the machine's clocks:
-// OnStartedLeading has not returned although another may lead. The process
-// should then be killed, which is what a liveness probe does. While a machine
-// has just been resumed and the term is in doubt, a renewal is tried at once,
-// and a later check passes where it has succeeded.
-func (le *LeaderElector) Check(maxTolerableExpiredLease time.Duration) error {
-	le.mu.Lock()
-	w := le.work
-	le.mu.Unlock()
-	if w == nil {
-		return nil
-	}
-	select {
-	case <-w.done:
-		return nil
-	default:
-	}
-	_ = w.term.Err() // asks for a renewal if the term is in doubt
-	outlived := le.clock.now().fastest(w.term.lastSent()) - le.timing.lease
-	if outlived > maxTolerableExpiredLease {
-		return workOutlivedLease{lock: le.lock.Describe(), name: le.config.Name, by: outlived}
-	}
-	return nil
 }

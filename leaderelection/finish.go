@@ -1,0 +1,83 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+)
+
+// finish releases the lease where that is to be and may be, once all the world
+// has been told that the term is over, and tells those who have resigned.
+func (l *leadership) finish(ctx context.Context) {
+	defer l.tell(errPanicked) // whom nothing else has told
+	ended := l.term.ending()
+	switch {
+	case ended == l.stopping && l.release:
+		// The wait for the renewal under way had a tenth of the retry period.
+		bound := min(l.term.rest(l.le.clock.now()), l.le.timing.retry-l.le.timing.retry/10)
+		l.tell(l.released(l.le.giveUp(ctx, l.state, false, bound)))
+	case ended == l.stopping:
+		if l.kept != nil {
+			_ = l.released(l.kept)
+		}
+		l.tell(l.kept)
+	default:
+		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold {
+			l.releaseLost(ctx)
+		}
+		l.tell(ended)
+	}
+}
+
+// releaseLost releases the lease after a term that was lost, if its work has
+// returned and the record is still ours. It waits for the work no longer than a
+// quarter of the time that work has to stop, nor than StopTimeout, and is over
+// before the lease is.
+func (l *leadership) releaseLost(ctx context.Context) {
+	timing, patience := l.le.timing, l.le.stopTimeout()
+	if l.stopping != nil {
+		patience -= l.le.clock.now().steady(l.stopped)
+	}
+	moment := l.le.clock.NewTimer(max(0, min((timing.lease-timing.term())/4, patience)))
+	defer moment.Stop()
+	select {
+	case <-l.workDone():
+	case <-moment.C():
+		return
+	}
+	rest := timing.lease - l.le.clock.now().steady(l.term.lastSent())
+	if bound := min(rest, timing.retry); bound > 0 {
+		_ = l.released(l.le.giveUp(ctx, l.state, true, bound))
+	}
+}
+
+// workDone returns a channel that is closed when there is no work that has not
+// returned.
+func (l *leadership) workDone() <-chan struct{} {
+	if l.work != nil {
+		return l.work.done
+	}
+	none := make(chan struct{})
+	close(none)
+	return none
+}
+
+// tell tells those who have resigned whether the lease was released.
+func (l *leadership) tell(err error) {
+	for _, r := range l.resigned {
+		r.done <- err
+	}
+	l.resigned = nil
+}
+
+// released logs what became of a release, and returns it.
+func (l *leadership) released(err error) error {
+	switch {
+	case err == nil:
+		l.logger.Info("Released the lease")
+	case errors.Is(err, l.kept):
+		l.logger.Info("Did not release the lease", "err", err)
+	default:
+		l.logger.Error(err, "Could not release the lease; it runs out")
+	}
+	return err
+}
