@@ -78,6 +78,12 @@ func (s *Store) Serve(name string) (*Endpoint, error) {
 	return e, nil
 }
 
+// Handler serves the Store as an Endpoint of that name does, without a network:
+// for tests in virtual time, where a socket would stop the clock.
+func (s *Store) Handler(name string) http.Handler {
+	return &handler{store: s, endpoint: &Endpoint{name: name}}
+}
+
 // Name is the name given to Serve.
 func (e *Endpoint) Name() string { return e.name }
 
