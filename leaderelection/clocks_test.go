@@ -114,6 +114,7 @@ func TestTheRealClocksAreWatchedOnceForTheProcess(t *testing.T) {
 	for _, c := range all {
 		require.Eventually(t, c.IsLeader, 10*s, ms)
 	}
+	assert.Eventually(t, func() bool { return watches() > 0 }, 10*s, ms, "it begins a moment after the first term")
 	assert.Equal(t, 1, watches())
 	within(t, func(t *testing.T) { // whose time is its own
 		c := contend(t, newMemory().lock("a"))
