@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptrace"
 	"strings"
@@ -12,8 +13,9 @@ import (
 
 // limitedLock is a lock around a client that was not hardened. There client-go
 // waits within a call, for the client's rate limiter and for as long as a server
-// has asked to (Retry-After), and reports both as an error of the limiter. This
-// lock's errors say which it was.
+// has asked to (Retry-After), and reports both as an error of the limiter, or from
+// 0.37.2 on the second as the end of the context alone. This lock's errors say
+// which it was.
 type limitedLock struct{ rl.Versioned }
 
 // Read implements Versioned.
@@ -29,7 +31,10 @@ func (l limitedLock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry)
 // toldWhy makes a call whose error tells what client-go has waited for.
 func toldWhy(ctx context.Context, call func(context.Context) (rl.Snapshot, error)) (rl.Snapshot, error) {
 	var answered atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: func() { answered.Store(true) }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:              func(string) { answered.Store(false) },
+		GotFirstResponseByte: func() { answered.Store(true) },
+	})
 	state, err := call(ctx)
 	return state, waitedFor(err, answered.Load())
 }
@@ -37,11 +42,17 @@ func toldWhy(ctx context.Context, call func(context.Context) (rl.Snapshot, error
 // limiterError is how client-go begins an error of its rate limiter.
 const limiterError = "client rate limiter Wait returned an error"
 
-// waitedFor adds to an error of the rate limiter what has been waited for:
-// answered says that a server had answered before.
+// waitedFor adds to an error of the rate limiter, or of a context that has ended,
+// what has been waited for: answered says that a server had answered what was asked
+// last.
 func waitedFor(err error, answered bool) error {
 	switch {
-	case err == nil || !strings.Contains(err.Error(), limiterError):
+	case err == nil:
+		return nil
+	case !strings.Contains(err.Error(), limiterError):
+		if answered && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+			return fmt.Errorf("the API server refused, and asked to wait (Retry-After), or did not end its answer, for longer than the call may take: %w", err)
+		}
 		return err
 	case answered:
 		return fmt.Errorf("the API server refused, and asked to wait (Retry-After) for longer than the call may take: %w", err)
