@@ -42,11 +42,12 @@ func (c *call) mayRetry() (paid, may bool) {
 	return false, c.repeatable || c.latest.unsent()
 }
 
-// overdue reports whether the newest attempt has been in its TLS handshake for
-// longer than Connect, twice as long each time it was so before. Then there is
-// another attempt whatever the hedging budget says, for the peer may be dead;
-// and it is not taken for dead, for it may have too much to do.
+// overdue reports whether the newest attempt has been in its TLS handshake, or has
+// waited for the rest of an answer that had begun, for longer than Connect, twice as
+// long each time it was so before. Then there is another attempt whatever the hedging
+// budget says, for the peer may be dead; and it is not taken for dead, for it may have
+// too much to do.
 func (c *call) overdue(now time.Time) bool {
 	newest := c.attempts[len(c.attempts)-1]
-	return newest.shaking() && now.Sub(newest.start) >= max(c.budget.Connect, c.pace())<<min(c.missed, attemptsCap)
+	return (newest.shaking() || newest.status.Load() != 0) && now.Sub(newest.start) >= max(c.budget.Connect, c.pace())<<min(c.missed, attemptsCap)
 }
