@@ -47,7 +47,8 @@ const defaultIdle = 90 * time.Second
 // connection to have died: it was a kept one, and the answer came sooner than
 // Hedge once asked for elsewhere. So dead connections do not drain the bucket; a
 // server that is slow for everyone does. (A TLS handshake that misses
-// Budget.Connect is the exception: it gets an attempt beside it on credit.)
+// Budget.Connect is the exception, and an answer that has begun and stops for as
+// long: they get an attempt beside them on credit.)
 //
 // At most eight connections of a Transport of our own sockets are on their way
 // through dial and TLS handshake at once; one that takes longer than twice
