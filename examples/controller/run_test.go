@@ -41,9 +41,11 @@ func contending(t *testing.T, change func(*election.Options)) (c *contender, los
 	publisher, err := publish.New(publish.Config{Client: to.traffic, Recorder: to.recorder, Selector: labels.Everything(), Domain: "example.internal",
 		Target: publish.Target{Namespace: "kube-system", Name: component, Key: "key", Owner: "kube-system/" + component}})
 	require.NoError(t, err)
-	var running sync.WaitGroup
-	t.Cleanup(func() { cancel(); running.Wait() })
-	running.Go(func() { publisher.Run(ctx) })
+	// As in run, the caches outlive the election.
+	caching, stopCaching := context.WithCancel(context.WithoutCancel(ctx))
+	var running, caches sync.WaitGroup
+	t.Cleanup(func() { cancel(); running.Wait(); stopCaching(); caches.Wait() })
+	caches.Go(func() { publisher.Run(caching) })
 
 	c, err = contend(ctx, func(err error) { assert.NoError(t, err) }, to, publisher)
 	require.NoError(t, err)

@@ -89,6 +89,9 @@ func (p *Publisher) Lead(ctx context.Context) error {
 	key := cache.NewObjectName(p.config.Target.Namespace, p.config.Target.Name)
 	stop, err := p.caches.notify(func() { queue.AddAfter(key, settle) })
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // the caches may end with the term
+		}
 		return fmt.Errorf("leading: %w", err)
 	}
 	defer stop()

@@ -241,6 +241,20 @@ func TestALeadersEndDoesNotWaitForCaches(t *testing.T) {
 	require.NoError(t, publisher.Lead(ended), "caches never ran")
 }
 
+func TestCachesThatEndWithTheTermAreNoError(t *testing.T) {
+	publisher, err := New(Config{Client: fake.NewClientset(), Recorder: record.NewFakeRecorder(1), Selector: published, Domain: "example.internal", Target: target})
+	require.NoError(t, err)
+	ending, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var caches sync.WaitGroup
+	caches.Go(func() { publisher.Run(ending) })
+	require.Eventually(t, publisher.Synced, soon, often)
+	cancel()
+	caches.Wait()
+	assert.NoError(t, publisher.Lead(ending))
+	assert.ErrorContains(t, publisher.Lead(t.Context()), "leading: listening to a cache", "a term that goes on cannot do without")
+}
+
 func TestNewNamesTheMissingField(t *testing.T) {
 	full := Config{Client: fake.NewClientset(), Recorder: record.NewFakeRecorder(1), Selector: published, Domain: "example.internal", Target: target}
 	for field, clear := range map[string]func(*Config){
