@@ -115,7 +115,7 @@ func (t timing) patience(took time.Duration) time.Duration {
 // begin readies what another attempt has used.
 func (a *attempt) begin(state rl.Snapshot, hurried bool) {
 	a.state, a.hurried = state, hurried
-	a.late.fired(0)
+	a.late.fired(0, a.timing)
 	a.failures, a.looked, a.stale, a.lastErr = 0, false, false, nil
 }
 
@@ -143,7 +143,7 @@ func (a *attempt) run(ctx context.Context) (o outcome) {
 			a.hurried = true
 			a.do(ctx, send)
 		case <-a.timer.C():
-			a.late.fired(a.clock.now().steady(a.due))
+			a.late.fired(a.clock.now().steady(a.due), a.timing)
 			a.do(ctx, a.next)
 		case got := <-a.answers:
 			if !a.finished(got.call) {

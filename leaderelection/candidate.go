@@ -114,7 +114,7 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 	case <-ctx.Done():
 	case <-c.news:
 	case <-timer.C():
-		c.late.fired(c.clock.now().steady(began) - d)
+		c.late.fired(c.clock.now().steady(began)-d, c.timing)
 	case err := <-c.readings:
 		c.looked(ctx, err)
 	case err := <-c.watched:

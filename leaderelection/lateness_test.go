@@ -11,16 +11,20 @@ func TestWhoIsLateHasPatience(t *testing.T) {
 	timing := timing{lease: 15 * s, deadline: 10 * s, retry: 2 * s} // a term of 12s
 	var l lateness
 	assert.Zero(t, l.patience(timing))
-	l.fired(100 * ms)
+	l.fired(100*ms, timing)
 	assert.Zero(t, l.patience(timing), "a moment is chance")
-	l.fired(s)
+	l.fired(s, timing)
 	assert.Equal(t, 4*s, l.patience(timing))
-	l.fired(0)
+	l.fired(0, timing)
 	assert.Equal(t, 2*s, l.patience(timing), "what was seen before counts for half")
-	l.fired(5 * s)
+	l.fired(5*s, timing)
 	assert.Equal(t, 6*s, l.patience(timing), "half a term at most")
-	l.fired(time.Minute)
-	assert.Zero(t, l.patience(timing), "a process that was stopped is not short of CPU")
+	l.fired(time.Minute, timing)
+	assert.Equal(t, 6*s, l.patience(timing), "one that was stopped has learned nothing by it")
+	for range 10 {
+		l.fired(6*s, timing)
+	}
+	assert.Zero(t, l.patience(timing), "nor has one that is stopped again and again")
 }
 
 func TestSlowAnswersAreWaitedFor(t *testing.T) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/utils/clock"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -76,6 +78,33 @@ func TestAnAPIThatAnswersLaterThanARetryPeriodKeepsItsLeader(t *testing.T) {
 		assert.True(t, a.IsLeader())
 		assert.Len(t, a.runs(), 1)
 	})
+}
+
+// The pace that slow answers ask for is the same where the clocks are compared all
+// the time.
+func TestALeaderAsksLessOfASlowAPIByAnyClock(t *testing.T) {
+	for name, clk := range map[string]clock.WithDelayedExecution{
+		"the usual clock":                   nil,
+		"one of one's own":                  clock.RealClock{},
+		"one that is compared by each term": suspending{began: time.Now(), asleep: new(atomic.Int64)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			within(t, func(t *testing.T) {
+				m := newMemory()
+				lock := &lateLock{memoryLock: m.lock("a"), late: 3 * s}
+				a := contend(t, lock, func(c *LeaderElectionConfig) {
+					if clk != nil {
+						c.Clock = clk
+					}
+				})
+				sleep(time.Minute)
+				before := len(m.states())
+				sleep(10 * time.Minute)
+				assert.Equal(t, 120, len(m.states())-before, "a retry period after each answer")
+				assert.Len(t, a.runs(), 1)
+			})
+		})
+	}
 }
 
 // An answer may take nearly half a term, however long the retry period is.
