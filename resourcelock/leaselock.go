@@ -164,7 +164,7 @@ func (l *LeaseLock) get(ctx context.Context) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return l.snapshot(lease), nil
+	return l.answered(lease)
 }
 
 // read is get for whom a Lease that does not exist is none.
@@ -200,7 +200,14 @@ func (l *LeaseLock) write(ctx context.Context, base Snapshot, next Entry) (Snaps
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return l.snapshot(written), nil
+	state, err := l.answered(written)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	if err := stored(base, next, state); err != nil {
+		return Snapshot{}, fmt.Errorf("lease %s: %w", l.Describe(), err)
+	}
+	return state, nil
 }
 
 // based returns the Lease that a write on base starts from.

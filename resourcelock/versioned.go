@@ -51,7 +51,8 @@ type Versioned interface {
 
 	// Write replaces the state base by the entry next, or creates the Lease when
 	// base does not exist. It returns what stands there now, which others
-	// (admission) may have changed on its way. An error for which apierrors.IsConflict or
+	// (admission) may have changed on its way. That the API answers is not enough: what
+	// it shows must be what was written. An error for which apierrors.IsConflict or
 	// apierrors.IsAlreadyExists is true says that base is not the current state;
 	// any other error may leave the outcome unknown.
 	Write(ctx context.Context, base Snapshot, next Entry) (Snapshot, error)

@@ -85,10 +85,23 @@ func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	default:
 		err = apierrors.NewMethodNotSupported(leases, request.Method)
 	}
+	if errors.Is(err, errSwallowed) {
+		s, err = t.standing()
+	}
 	if err != nil {
 		return refusal(request, err)
 	}
 	return answer(request, http.StatusOK, s.object)
+}
+
+// standing returns what is stored, for whoever takes it for what he has written.
+func (t transport) standing() (state, error) {
+	t.p.world.mu.Lock()
+	defer t.p.world.mu.Unlock()
+	if s := t.p.world.store.current(); s.object != nil {
+		return s, nil
+	}
+	return state{}, errRefused // nothing that could be shown
 }
 
 func readBody(request *http.Request) ([]byte, error) {

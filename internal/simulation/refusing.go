@@ -27,6 +27,12 @@ func (r refusing) String() string {
 	return "refusing" + map[bool]string{true: " reads"}[r.read] + map[bool]string{true: " writes"}[r.write] + map[bool]string{true: " watches"}[r.watch] + ": " + r.err.Error()
 }
 
+// errSwallowed is what becomes of a write that is answered as done and is not:
+// admission puts back what stood there, or a proxy answers in the server's place.
+// Over HTTP the answer is the Lease as it is; a lock that has seen through that
+// fails.
+var errSwallowed = errors.New("answered as written, and nothing was")
+
 // unexplained is a refusal without a reason, as the API server answers errors of
 // etcd's that it does not know, and denials of webhooks that give none.
 func unexplained(code int32, message string) error {
@@ -58,5 +64,8 @@ func drawRefusing(random *rand.Rand) refusing {
 		apierrors.NewInternalError(errors.New("rpc error: code = Unavailable")),
 		errRefused,
 	}[random.IntN(8)]
+	if random.IntN(8) == 0 {
+		return refusing{err: errSwallowed, write: true}
+	}
 	return r
 }
