@@ -129,10 +129,7 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 // next decides what to do, given what was seen; the pause is how long nothing
 // is to be done.
 func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
-	opens, due := never, c.readDue(now)
-	if seen.known {
-		due += c.late.patience(c.timing)
-	}
+	opens, due := never, c.readDue(now)+c.late.patience(c.timing)
 	switch {
 	case !seen.known:
 	case c.underway():

@@ -5,7 +5,51 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/utils/clock"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
+
+// A process that is short of CPU is late to hear, too: what it asks for once more
+// has often been answered.
+func TestALateCandidateAsksLess(t *testing.T) {
+	for late, atMost := range map[time.Duration]int{0: 24, 500 * ms: 13} {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			a := contend(t, m.lock("a"))
+			sleep(s)
+			standby := m.lock("b")
+			standby.deaf = true
+			b := contend(t, standby, func(c *LeaderElectionConfig) { c.Clock = lateClock{clock.RealClock{}, late} })
+			sleep(20 * s)
+			before := standby.readCount()
+			sleep(time.Minute)
+			assert.InDelta(t, atMost, standby.readCount()-before, 1, "late by %v", late)
+			a.cancel()
+			sleep(30 * s)
+			assert.True(t, b.IsLeader())
+		})
+	}
+}
+
+// Nor does it look into a claim that may be answered yet.
+func TestALateCandidateWaitsForTheAnswerToItsClaim(t *testing.T) {
+	for late, reads := range map[time.Duration]int{0: 1, 500 * ms: 0} {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			m.edit(func(state *rl.Snapshot) { *state = held("other", "", 0, 15*s) })
+			lock := m.lock("b")
+			lock.deaf, lock.late = true, 3*s
+			b := contend(t, lock, func(c *LeaderElectionConfig) { c.Clock = lateClock{clock.RealClock{}, late} })
+			sleep(15*s + 700*ms) // the claim is on its way
+			before := lock.readCount()
+			sleep(2900 * ms)
+			require.Len(t, b.runs(), 1)
+			assert.Equal(t, reads, lock.readCount()-before, "late by %v", late)
+		})
+	}
+}
 
 func TestWhoIsLateHasPatience(t *testing.T) {
 	timing := timing{lease: 15 * s, deadline: 10 * s, retry: 2 * s} // a term of 12s

@@ -60,13 +60,19 @@ func lingering(p *simulation.Process) {
 
 // dawdling runs an elector whose timers are late.
 func dawdling(p *simulation.Process) {
-	(&rig{clock: func(p *simulation.Process) clock.WithDelayedExecution { return lateClock{p.Clock()} }}).run(p)
+	(&rig{clock: func(p *simulation.Process) clock.WithDelayedExecution {
+		return lateClock{p.Clock(), 100 * time.Millisecond}
+	}}).run(p)
 }
 
-type lateClock struct{ clock.WithDelayedExecution }
+// lateClock is a clock whose timers fire late.
+type lateClock struct {
+	clock.WithDelayedExecution
+	by time.Duration
+}
 
 func (c lateClock) NewTimer(d time.Duration) clock.Timer {
-	return c.WithDelayedExecution.NewTimer(d + 100*time.Millisecond)
+	return c.WithDelayedExecution.NewTimer(d + c.by)
 }
 
 // releasing makes the elector believe that its work has returned at once.
