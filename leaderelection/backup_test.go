@@ -2,12 +2,14 @@ package leaderelection
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -84,6 +86,45 @@ func TestAClaimOnTheAbsenceOfALeaseThatWasNotSeenWaitsAnew(t *testing.T) {
 		sleep(60 * s)
 		require.Len(t, a.runs(), 1)
 		assert.GreaterOrEqual(t, a.runs()[0].from.Sub(began), 15*s)
+	})
+}
+
+// stoppingClock is that of a process that is stopped, while it is said to be, for
+// 100 s before its timers fire.
+type stoppingClock struct {
+	clock.WithDelayedExecution
+	stops atomic.Bool
+}
+
+func (c *stoppingClock) NewTimer(d time.Duration) clock.Timer {
+	if c.stops.Load() {
+		d += 100 * s
+	}
+	return c.WithDelayedExecution.NewTimer(d)
+}
+
+// One who was stopped as the wait for a deleted Lease ended, and goes on much
+// later, has not seen who came and went meanwhile.
+func TestOneWhoWasStoppedReadsBeforeItClaimsAnAbsentLease(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(s *rl.Snapshot) { *s = held("x", "", 0, 15*time.Second) })
+		lock := m.lock("a")
+		clk := &stoppingClock{WithDelayedExecution: clock.RealClock{}}
+		clk.stops.Store(true)
+		a := contend(t, lock, func(c *LeaderElectionConfig) { c.Clock = clk })
+		sleep(s)
+		m.remove()
+		sleep(ms)
+		lock.with(func(l *memoryLock) { l.deaf = true })
+		clk.stops.Store(false)
+		sleep(95 * s)
+		m.edit(func(s *rl.Snapshot) { *s = held("z", "", 0, 15*time.Second) })
+		gone := time.Now()
+		m.remove() // and z leads for as long as its lease
+		sleep(5 * time.Minute)
+		require.Len(t, a.runs(), 1)
+		assert.GreaterOrEqual(t, a.runs()[0].from.Sub(gone), 15*s)
 	})
 }
 
