@@ -108,6 +108,32 @@ func TestOneWhoJustCameWaitsForALeaseThatWasEmptiedByHand(t *testing.T) {
 	}
 }
 
+// Admission has stored the identity in another case, and someone has edited the
+// duration: what the holder has stated of its write is still about it.
+func TestADurationEditedByHandIsNotBelievedWhereAdmissionChangesTheCase(t *testing.T) {
+	for _, edit := range []func(*rl.Snapshot){
+		func(*rl.Snapshot) {},
+		func(state *rl.Snapshot) {
+			state.Record.RenewTime = metav1.NewTime(state.Record.RenewTime.Add(time.Minute))
+		},
+	} {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			m.edit(func(state *rl.Snapshot) {
+				*state = held("HOLDER", "", 0, time.Minute)
+				state.Record.LeaseDurationSeconds, state.Duration = 5, 5*s
+				state.Stated = rl.Statement{Mark: "m", Holder: "holder", RenewTime: state.Record.RenewTime.Time, Duration: time.Minute}
+				edit(state)
+			})
+			b := contend(t, m.lock("b"))
+			sleep(59 * s)
+			assert.Empty(t, b.runs())
+			sleep(s + soon)
+			assert.Len(t, b.runs(), 1)
+		})
+	}
+}
+
 func TestALeaseThatIsGivenAnotherHolderByHandIsStillHeldByTheOneItHad(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m := newMemory()

@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -167,7 +168,7 @@ func (t timing) heldFor(state rl.Snapshot) time.Duration {
 	} else if state.Record.LeaseDurationSeconds > math.MaxInt32 {
 		lease = longestLease // beyond what can be counted, whatever was made of it
 	}
-	if holder := state.Record.HolderIdentity; holder != "" && holder == state.Stated.Holder {
+	if holder := state.Record.HolderIdentity; holder != "" && strings.EqualFold(holder, state.Stated.Holder) {
 		// The times were edited by hand or by admission, or a peer of this name has
 		// left the statement in place: it may still be the holder's word.
 		lease = max(lease, state.Stated.Duration)

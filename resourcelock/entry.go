@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,8 +51,9 @@ func (e Entry) Statement() Statement {
 
 // Describes reports whether record is, in holder and renew time, what the
 // statement was made about. Otherwise someone has written or edited it since.
+// Admission may have changed the case of the holder.
 func (s Statement) Describes(record LeaderElectionRecord) bool {
-	return s != Statement{} && s.Holder == record.HolderIdentity &&
+	return s != Statement{} && strings.EqualFold(s.Holder, record.HolderIdentity) &&
 		s.RenewTime.Truncate(time.Microsecond).Equal(record.RenewTime.Truncate(time.Microsecond))
 }
 
