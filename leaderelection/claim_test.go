@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,5 +126,30 @@ func TestAClaimThatFailedIsForgottenWhenAnotherHoldsTheLease(t *testing.T) {
 		assert.True(t, l.troubled(), "the same write")
 		l.deliver(held("c", "3", s, 15*s))
 		assert.False(t, l.troubled())
+	})
+}
+
+// editedAllTheTime is a lock on a Lease whose labels someone changes while each call
+// is on its way.
+type editedAllTheTime struct {
+	*lateLock
+	writes atomic.Int64
+}
+
+func (l *editedAllTheTime) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	l.writes.Add(1)
+	l.edit(func(*rl.Snapshot) {})
+	return l.lateLock.Write(ctx, base, next)
+}
+
+func TestALeaseWhoseLabelsChangeAllTheTimeIsNotClaimedWithoutAPause(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(state *rl.Snapshot) { *state = held("x", "", 0, 15*s) })
+		lock := &editedAllTheTime{lateLock: &lateLock{memoryLock: m.lock("a"), late: 10 * ms}}
+		contend(t, lock)
+		sleep(75*s + ms)
+		assert.Greater(t, lock.writes.Load(), int64(10), "it is tried")
+		assert.LessOrEqual(t, lock.writes.Load(), int64(60), "once a second at most, in a minute")
 	})
 }

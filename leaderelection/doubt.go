@@ -24,10 +24,7 @@ func (l *leadership) compareTimes() {
 	case l.inDoubt && !doubted:
 		l.doubt.Reset(decideDoubt)
 		if l.trying {
-			select {
-			case l.hurry <- struct{}{}:
-			default: // it has been told, and has not heard yet
-			}
+			l.tryAtOnce()
 		}
 	case l.foreseen:
 		l.doubt.Reset(rest)

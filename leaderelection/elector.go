@@ -171,6 +171,7 @@ func (le *LeaderElector) begin(won *won) *Term {
 		length:   le.timing.term(),
 		clock:    le.clock,
 		doubted:  make(chan struct{}, 1),
+		refused:  make(chan error, 1),
 		resign:   make(chan resignation),
 		done:     make(chan struct{}),
 		sent:     won.sent,

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/leaderelection"
 )
@@ -214,6 +215,28 @@ func ExampleLeaderElector_Guard() {
 	// delete refused: true
 }
 
+// Work that must also write while it does not lead listens to its fence and is not
+// guarded.
+func ExampleFenceWrapper() {
+	config, stop := inMemoryAPI()
+	defer stop()
+	le := elector(config, "a") // it has not been run, so it does not lead
+
+	traffic := rest.CopyConfig(config)
+	traffic.Wrap(leaderelection.FenceWrapper(func() *leaderelection.LeaderElector { return le }))
+	client, err := kubernetes.NewForConfig(traffic)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err = client.CoordinationV1().Leases(namespace).Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "other"}}, metav1.CreateOptions{})
+	fmt.Println("create:", err)
+	// Output:
+	// create: <nil>
+}
+
 // A Trace is told what an elector does, as it does it.
 func ExampleTrace() {
 	config, stop := inMemoryAPI()
@@ -404,5 +427,5 @@ func ExampleReasons() {
 	}
 	lost[leaderelection.ReasonTaken]++
 	fmt.Println(len(lost), lost[leaderelection.ReasonTaken], lost[leaderelection.ReasonInDoubt])
-	// Output: 9 1 0
+	// Output: 10 1 0
 }

@@ -19,9 +19,14 @@ import (
 // A request whose context belongs to a term (TermFromContext) is held to that
 // very term, so that work left over from an earlier one changes nothing.
 //
+// A change that the fence of this election refuses (package fence) is told to the
+// term and sent again for up to a second, as FenceWrapper says: an API server may not
+// know a new leader yet.
+//
 // A guard narrows the time in which a deposed leader can write; a request that
 // the API server has received already may still be executed after the end of
-// the term. Only a receiver that checks the fencing token closes that.
+// the term. Only a receiver that checks who leads closes that: the API server by a
+// fence, any other by the fencing token.
 func (le *LeaderElector) Guard(config *rest.Config) *rest.Config {
 	guarded := rest.CopyConfig(config)
 	guarded.Wrap(transport.WrapperFunc(func(next http.RoundTripper) http.RoundTripper {
@@ -55,6 +60,11 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("%s %s refused: %w", req.Method, req.URL.Path, err)
 	}
+	return change(req, term, func(req *http.Request) (*http.Response, error) { return g.send(req, term) })
+}
+
+// send sends a change that may take no longer than the rest of the term.
+func (g *guard) send(req *http.Request, term *Term) (*http.Response, error) {
 	ctx, cancel := term.clock.within(req.Context(), term.left(term.clock.now()))
 	response, err := g.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {

@@ -55,6 +55,10 @@ type leadership struct {
 	// be over by the fastest clock.
 	end, due, compare, doubt clock.Timer
 	inDoubt, foreseen        bool
+	// fenced is what a fence has said, and fence fires when it is to be found out
+	// whether that is so, and when that was not.
+	fenced fenced
+	fence  clock.Timer
 	// clocks tells of leaps; nil where compare has to find them.
 	clocks *clockWatch
 }
@@ -94,10 +98,11 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	// that won many at once are not all renewed in the same moment ever after.
 	l.due = le.clock.NewTimer(max(0, le.timing.phase(le.random())-now.steady(won.sent)))
 	defer l.due.Stop()
-	l.compare, l.doubt, l.patience = le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer()
+	l.compare, l.doubt, l.patience, l.fence = le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer()
 	defer l.compare.Stop()
 	defer l.doubt.Stop()
 	defer l.patience.Stop()
+	defer l.fence.Stop()
 	if l.clocks = le.clocks(); l.clocks != nil {
 		l.clocks.add(term)
 		defer l.clocks.remove(term)
@@ -143,6 +148,10 @@ func (l *leadership) run(ctx context.Context) {
 			l.compareTimes()
 		case <-l.doubt.C():
 			l.doubtOver()
+		case err := <-l.term.refused:
+			l.fencedBy(err)
+		case <-l.fence.C():
+			l.findOut()
 		case o := <-l.renewals:
 			l.take(o)
 		}
@@ -247,7 +256,7 @@ func (l *leadership) take(o outcome) {
 	l.trying, l.state = false, o.state
 	bounded.Raise(l.runCtx, o.err)
 	if o.lost != nil {
-		l.over(o.lost)
+		l.over(l.fenced.explain(o.lost))
 		return
 	}
 	now := l.le.clock.now()
@@ -267,4 +276,5 @@ func (l *leadership) take(o outcome) {
 		l.compareTimes()
 	}
 	l.due.Reset(max(0, l.le.timing.next(l.took)-now.steady(l.term.lastSent())))
+	l.settleFence(o)
 }

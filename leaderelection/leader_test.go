@@ -6,12 +6,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
@@ -318,5 +320,35 @@ func TestAPeerOfOurNameThatKeepsAnnotationsIsASecondProcess(t *testing.T) {
 		m.edit(func(s *rl.Snapshot) { s.Record.RenewTime = metav1.NewTime(s.Record.RenewTime.Add(ms)) })
 		sleep(2 * s)
 		assert.Equal(t, ReasonSameIdentity, a.why(t).Reason)
+	})
+}
+
+// A term that is over before it begins, as of a process that was stopped between
+// the answer to its claim and its work, has no work.
+func TestATermThatIsOverBeforeItBeginsHasNoWork(t *testing.T) {
+	within(t, func(t *testing.T) {
+		cfg := config(newMemory().lock("a"))
+		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) { assert.Fail(t, "it has work") }, OnStoppedLeading: func() {}}
+		le, err := NewLeaderElector(cfg)
+		require.NoError(t, err)
+		sent := le.clock.now()
+		sleep(le.timing.term())
+		l := le.lead(t.Context(), klog.Background(), &won{state: held("a", "1", 0, 15*s), sent: sent})
+		synctest.Wait()
+		assert.Equal(t, ReasonRenewDeadline, l.term.ending().Reason)
+	})
+}
+
+// The first renewal counts from when the claim was sent, like all others.
+func TestTheFirstRenewalAfterASlowClaimIsNoLaterThanOthers(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		lock.late = s
+		contend(t, lock)
+		sleep(10 * s)
+		states := m.states()
+		require.Greater(t, len(states), 1)
+		assert.Equal(t, 2*s, states[1].Record.RenewTime.Sub(states[0].Record.RenewTime.Time).Round(time.Millisecond))
 	})
 }

@@ -34,6 +34,9 @@ const (
 	// ReasonInDoubt: a clock that counts suspension says that the term is over, and no
 	// renewal settled in time that nobody led in between.
 	ReasonInDoubt Reason = "InDoubt"
+	// ReasonFenced: a fence has refused a write of the work (package fence), and no
+	// renewal has shown since that this contender leads all the same.
+	ReasonFenced Reason = "Fenced"
 	// ReasonEndOfTerm: the API server chose another holder (Coordinated only).
 	ReasonEndOfTerm Reason = "EndOfTerm"
 )
@@ -68,6 +71,12 @@ var endings = []ending{
 		return fmt.Sprintf("another process writes as %q; identities must be unique", e.Holder)
 	}},
 	{reason: ReasonInDoubt, byCalls: true, mayStillHold: true, sentence: always("the machine was suspended past its end and no renewal succeeded since")},
+	{reason: ReasonFenced, mayStillHold: true, sentence: func(e *TermEndedError) string {
+		if e.Holder == "" {
+			return "a fence refused a write of its work"
+		}
+		return fmt.Sprintf("a fence refused a write of its work: taken by %q", e.Holder)
+	}},
 	{reason: ReasonEndOfTerm, mayStillHold: true, sentence: func(e *TermEndedError) string { return fmt.Sprintf("the API server prefers %q", e.Holder) }},
 }
 
@@ -112,7 +121,8 @@ type TermEndedError struct {
 	Calls int
 	// Err is why the calls did not suffice, for ReasonRenewDeadline and ReasonInDoubt: what the
 	// last one to fail failed with, or that none was answered. For ReasonCancelled it is
-	// why the lease was not released, where that was to be. Else it is nil.
+	// why the lease was not released, where that was to be, and for ReasonFenced what the
+	// fence said. Else it is nil.
 	Err error
 
 	// cause is that of Run's context, where the end of that ended the term.

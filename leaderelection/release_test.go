@@ -64,6 +64,17 @@ func TestALeaseIsNotReleasedWhileItsWorkWillNotStop(t *testing.T) {
 	})
 }
 
+// That is why the lease is not released, and no other reason for the end of the term.
+func TestATermThatResignedEndedBecauseItResignedThoughItsWorkWillNotStop(t *testing.T) {
+	within(t, func(t *testing.T) {
+		a := contend(t, newMemory().lock("a"), func(c *LeaderElectionConfig) { c.StopTimeout = 5 * s })
+		a.takesToStop(-1)
+		sleep(3 * s)
+		assert.ErrorContains(t, a.Resign(t.Context()), "did not return within 5s")
+		assert.Equal(t, ReasonResigned, a.Term().ending().Reason)
+	})
+}
+
 func TestARenewalUnderWayIsAnsweredBeforeTheRelease(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m := newMemory()

@@ -104,6 +104,14 @@ func (l *leadership) renew() {
 	go l.try(&l.attempt)
 }
 
+// tryAtOnce has the attempt under way send another write, on a new connection.
+func (l *leadership) tryAtOnce() {
+	select {
+	case l.hurry <- struct{}{}:
+	default: // it has been told, and has not heard yet
+	}
+}
+
 // try makes one attempt to renew.
 func (l *leadership) try(a *attempt) {
 	began := l.le.clock.now()

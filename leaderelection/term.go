@@ -19,6 +19,8 @@ type Term struct {
 	// doubted is written when someone finds the term in doubt, so that the
 	// elector renews at once.
 	doubted chan struct{}
+	// refused is written when a fence has refused a write of the work.
+	refused chan error
 	// resign is received from while the term lasts.
 	resign chan resignation
 

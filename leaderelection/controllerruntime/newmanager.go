@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -43,6 +44,10 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // with other credentials, and the same holds for it.
 // LeaderElectionResourceLockInterface is taken as it is.
 //
+// Where the election has a fence (package fence), a write of the manager's client
+// that it refuses ends the term if another leads, and else is sent again for up to a
+// second (leaderelection.FenceWrapper).
+//
 // With LeaderElectionReleaseOnCancel the Runnables may take
 // GracefulShutdownTimeout to return; so long the lease is renewed. It is safe
 // whether or not the process exits at once. Without it a standby waits for the
@@ -70,6 +75,9 @@ func NewManager(config *rest.Config, options manager.Options, changes ...Option)
 	// manager.New would make an event recorder from it, and add to the scheme,
 	// which may be in use.
 	plain.LeaderElectionConfig = nil
+	traffic = rest.CopyConfig(traffic)
+	elector := new(atomic.Pointer[leaderelection.LeaderElector])
+	traffic.Wrap(leaderelection.FenceWrapper(elector.Load))
 	inner, err := manager.New(traffic, plain)
 	if err != nil {
 		return nil, err
@@ -82,7 +90,12 @@ func NewManager(config *rest.Config, options manager.Options, changes ...Option)
 			return nil, fmt.Errorf("holdfastctrl: %w", err)
 		}
 	}
-	return New(inner, election, changes...)
+	m, err := New(inner, election, changes...)
+	if err != nil {
+		return nil, err
+	}
+	elector.Store(m.elector)
+	return m, nil
 }
 
 // untouched returns an error that names the configuration that is missing, or has

@@ -1,0 +1,121 @@
+package leaderelection
+
+import (
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/holdfast-go/holdfast/leaderelection/fence"
+)
+
+// fenced is that a fence has refused a write of the work (package fence): its API
+// server takes another for the holder, and is right unless it is behind. What a
+// renewal says that is sent after the refusal, decides.
+type fenced struct {
+	// since is when the first refusal came that nothing has settled yet, err what it
+	// said. The zero value is that there is none.
+	since instant
+	err   error
+	// asking is that a renewal was sent because of it.
+	asking bool
+	// disproved counts the refusals in a row that a renewal has disproved, and asked
+	// is when one was sent last because of any.
+	disproved int
+	asked     instant
+}
+
+// pause returns how long to wait, at now, before a renewal is sent because of a
+// refusal: not at all at first. Each one that was disproved, as by a server that is
+// cut from its storage, doubles it from an eighth of the retry period to the whole.
+func (f *fenced) pause(now instant, t timing) time.Duration {
+	if f.disproved > 0 && now.steady(f.asked) > t.retry {
+		f.disproved = 0
+	}
+	if f.disproved == 0 {
+		return 0
+	}
+	return max(0, min(t.retry, doubled(t.retry/8, f.disproved-1))-now.steady(f.asked))
+}
+
+func (f *fenced) pending() bool { return f.err != nil }
+
+// explain returns why a term was lost: where a fence has said so first, that is the
+// reason.
+func (f *fenced) explain(lost *TermEndedError) *TermEndedError {
+	if f.pending() {
+		lost.Reason, lost.Err = ReasonFenced, f.err
+	}
+	return lost
+}
+
+// Fenced reports whether err is the refusal of a write by the fence of this
+// election (package fence), and tells the elector of it. That renews at once, or a
+// while after it has last done so for this reason, a retry period at most. A term that
+// another has ended is over then, for ReasonFenced, and so is one of which no renewal
+// says within a retry period that it lasts. A new leader that an API server does not
+// know yet leads on, and may write again. The transports of Guard and of
+// FenceWrapper do all of this by themselves. Of an elector whose lock is not on a
+// Lease nothing is a refusal by its fence.
+func (t *Term) Fenced(err error) bool {
+	lease, ok := t.lease()
+	if !ok || !fence.Refused(err, lease) {
+		return false
+	}
+	t.fencedBy(err)
+	return true
+}
+
+// lease returns which Lease the term is on, if its lock is on one.
+func (t *Term) lease() (types.NamespacedName, bool) {
+	namespace, name, ok := strings.Cut(t.lock, "/")
+	return types.NamespacedName{Namespace: namespace, Name: name}, ok
+}
+
+// fencedBy tells the elector of a refusal, unless it is to hear of one already.
+func (t *Term) fencedBy(err error) {
+	select {
+	case t.refused <- err:
+	default:
+	}
+}
+
+// fencedBy takes in that a fence has refused a write of the work.
+func (l *leadership) fencedBy(err error) {
+	if l.fenced.pending() {
+		return // it is being found out
+	}
+	now := l.le.clock.now()
+	l.fenced.since, l.fenced.err, l.fenced.asking = now, err, false
+	l.fence.Reset(l.fenced.pause(now, l.le.timing))
+}
+
+// findOut sends a renewal because of a refusal; where it was sent and no answer has
+// come for a retry period, the refusal is all that is known.
+func (l *leadership) findOut() {
+	if l.fenced.asking {
+		l.over(&TermEndedError{Reason: ReasonFenced, Err: l.fenced.err})
+		return
+	}
+	l.fenced.asking, l.fenced.asked = true, l.le.clock.now()
+	l.fence.Reset(l.le.timing.retry)
+	if l.trying {
+		l.tryAtOnce()
+		return
+	}
+	l.renew()
+}
+
+// settleFence takes in what a renewal came to. One that was sent before the
+// refusal says nothing of it.
+func (l *leadership) settleFence(o outcome) {
+	switch {
+	case !l.fenced.pending():
+	case o.done && o.sent.steady(l.fenced.since) >= 0:
+		l.fenced.err = nil
+		l.fenced.disproved++
+		l.fence.Stop()
+	case l.fenced.asking:
+		l.renew()
+	}
+}

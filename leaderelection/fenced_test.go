@@ -1,0 +1,222 @@
+package leaderelection
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/holdfast-go/holdfast/leaderelection/fence"
+)
+
+// refusedBy is what the API server says where the policy of a fence refuses.
+func refusedBy(policy string) *apierrors.StatusError {
+	message := "ValidatingAdmissionPolicy '" + policy + "' with binding '" + policy + "' denied request: the holder is another"
+	err := apierrors.NewForbidden(leases, "it", errors.New(message))
+	err.ErrStatus.Kind, err.ErrStatus.APIVersion = "Status", "v1"
+	err.ErrStatus.Details.Causes = []metav1.StatusCause{{Message: message}}
+	return err
+}
+
+// ofTheTest is the policy of the lease test/it, which all elections here are on.
+var ofTheTest = fence.Policy(types.NamespacedName{Namespace: "test", Name: "it"})
+
+// fencing is an API server that refuses changes by a policy, for a while or for ever.
+type fencing struct {
+	policy string
+	until  time.Time
+	mu     sync.Mutex
+	bodies []string
+}
+
+func (f *fencing) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bodies = append(f.bodies, string(body))
+	if !time.Now().Before(f.until) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("stored")), Request: r}, nil
+	}
+	answer, err := json.Marshal(refusedBy(f.policy).ErrStatus)
+	return &http.Response{StatusCode: http.StatusForbidden, Body: io.NopCloser(strings.NewReader(string(answer))), Request: r}, err
+}
+
+func (f *fencing) tries() int { f.mu.Lock(); defer f.mu.Unlock(); return len(f.bodies) }
+
+func forever() time.Time { return time.Now().Add(24 * time.Hour) }
+
+func TestANewLeaderThatItsFenceDoesNotKnowYetWritesAgain(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"))
+		sleep(0)
+		require.True(t, a.IsLeader())
+		api := &fencing{policy: ofTheTest, until: time.Now().Add(167 * ms)}
+		began := time.Now()
+		response, err := guarded(t, a.LeaderElector, api).RoundTrip(request(t, t.Context(), http.MethodPut))
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+		require.NoError(t, response.Body.Close())
+		assert.Less(t, time.Since(began), 400*ms)
+		for _, body := range api.bodies {
+			assert.Equal(t, "{}", body, "each of %d tries sends the whole", api.tries())
+		}
+		sleep(time.Minute)
+		assert.True(t, a.IsLeader())
+	})
+}
+
+func TestADeposedLeaderThatItsFenceRefusesStopsAtOnce(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"))
+		sleep(500 * ms) // the next renewal is far away
+		m.edit(takenBy("b"))
+		began := time.Now()
+		_, err := guarded(t, a.LeaderElector, &fencing{policy: ofTheTest, until: forever()}).RoundTrip(request(t, t.Context(), http.MethodPut))
+		var ended *TermEndedError
+		require.ErrorAs(t, err, &ended)
+		assert.Equal(t, ReasonFenced, ended.Reason)
+		assert.Equal(t, "b", ended.Holder)
+		assert.ErrorContains(t, ended, `a fence refused a write of its work: taken by "b"`)
+		assert.True(t, apierrors.IsForbidden(err), "what the fence said is part of it: %v", err)
+		require.Len(t, a.runs(), 1)
+		assert.Less(t, a.runs()[0].cancelled.Sub(began), 20*ms)
+	})
+}
+
+// The lock's API server is silent, and another has taken over elsewhere.
+func TestADeposedLeaderThatNobodyTellsButItsFenceStopsAfterARetryPeriod(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		a := contend(t, lock)
+		sleep(500 * ms)
+		lock.with(func(l *memoryLock) { l.cut = true })
+		began := time.Now()
+		assert.True(t, a.Term().Fenced(refusedBy(ofTheTest)))
+		sleep(20 * s)
+		require.Len(t, a.runs(), 1)
+		assert.WithinDuration(t, began.Add(2*s), a.runs()[0].cancelled, soon)
+		assert.Equal(t, ReasonFenced, a.Term().ending().Reason)
+	})
+}
+
+// An API server that is cut from its storage goes by what it knew.
+func TestALeaderThatOneAPIServerDoesNotKnowLeadsOnAndAsksLittle(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"))
+		sleep(s)
+		api := &fencing{policy: ofTheTest, until: forever()}
+		rt := guarded(t, a.LeaderElector, api)
+		began, before := time.Now(), len(m.states())
+		for range 50 {
+			response, err := rt.RoundTrip(request(t, t.Context(), http.MethodPut))
+			require.NoError(t, err)
+			assert.Equal(t, http.StatusForbidden, response.StatusCode)
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			var status metav1.Status
+			require.NoError(t, json.Unmarshal(body, &status), "its work reads it as it was sent")
+		}
+		took := time.Since(began)
+		assert.LessOrEqual(t, took, 50*fenceBound)
+		assert.LessOrEqual(t, api.tries(), 50*9)
+		assert.LessOrEqual(t, len(m.states())-before, int(2*took/(2*s))+2, "twice as many renewals at most")
+		assert.True(t, a.IsLeader())
+	})
+}
+
+func TestARenewalThatLeftBeforeTheRefusalDoesNotSettleIt(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		lock.late = s
+		a := contend(t, lock)
+		sleep(3*s + 500*ms) // a renewal has been committed, and its answer is on its way
+		require.True(t, a.IsLeader())
+		m.edit(takenBy("b"))
+		a.Term().fencedBy(refusedBy(ofTheTest))
+		sleep(2 * s)
+		assert.Equal(t, ReasonFenced, a.Term().ending().Reason)
+		assert.Equal(t, "b", a.Term().ending().Holder)
+	})
+}
+
+// What listens to the fence alone refuses nothing.
+func TestAListenerToTheFenceLetsStandbysWrite(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"))
+		sleep(s)
+		b := contend(t, m.lock("b"))
+		sleep(s)
+		var elector *LeaderElector
+		api := &fencing{policy: ofTheTest, until: forever()}
+		listens := FenceWrapper(func() *LeaderElector { return elector })(api)
+		for _, le := range []*LeaderElector{nil, b.LeaderElector} {
+			elector = le
+			response, err := listens.RoundTrip(request(t, t.Context(), http.MethodPut))
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			assert.Equal(t, http.StatusForbidden, response.StatusCode)
+		}
+		assert.Equal(t, 2, api.tries(), "nothing is sent again")
+		elector = a.LeaderElector
+		api.until = time.Now().Add(50 * ms)
+		response, err := listens.RoundTrip(request(t, t.Context(), http.MethodPut))
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+
+		sleep(2 * s)
+		m.edit(takenBy("b"))
+		api.until = forever()
+		_, err = listens.RoundTrip(request(t, t.Context(), http.MethodPut))
+		require.ErrorIs(t, err, ErrNotLeader)
+		require.True(t, apierrors.IsForbidden(err))
+	})
+}
+
+func TestWhatIsNoRefusalByTheFencePasses(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"))
+		sleep(s)
+		other := fence.Policy(types.NamespacedName{Namespace: "test", Name: "another"})
+		api := &fencing{policy: other, until: forever()}
+		response, err := guarded(t, a.LeaderElector, api).RoundTrip(request(t, t.Context(), http.MethodPut))
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusForbidden, response.StatusCode)
+		assert.Equal(t, 1, api.tries())
+		assert.False(t, a.Term().Fenced(refusedBy(other)))
+		assert.False(t, a.Term().Fenced(nil))
+		assert.False(t, (&Term{lock: "of one's own", refused: make(chan error, 1)}).Fenced(refusedBy(ofTheTest)))
+
+		streamed := request(t, t.Context(), http.MethodPut)
+		streamed.GetBody = nil
+		api = &fencing{policy: ofTheTest, until: forever()}
+		response, err = guarded(t, a.LeaderElector, api).RoundTrip(streamed)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, 1, api.tries(), "it cannot be sent again")
+		sleep(time.Minute)
+		assert.True(t, a.IsLeader())
+	})
+}

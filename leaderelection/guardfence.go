@@ -1,0 +1,162 @@
+package leaderelection
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/transport"
+
+	"github.com/holdfast-go/holdfast/leaderelection/fence"
+)
+
+const (
+	// fenceBound is how long a change is sent again that the fence refuses while the
+	// term lasts. The longest that a saturated API server was seen to take to hear of
+	// a takeover is 167 ms (docs/fence.md).
+	fenceBound = time.Second
+	// firstAgain and lastAgain bound the pauses meanwhile, which double: an idle API
+	// server takes 20 ms.
+	firstAgain = 10 * time.Millisecond
+	lastAgain  = 250 * time.Millisecond
+	// longestStatus is the longest answer that is looked into. A refusal by a fence is
+	// some hundred bytes.
+	longestStatus = 64 << 10
+)
+
+// FenceWrapper returns what wraps a transport (rest.Config.Wrap) of work that is led
+// by the elector which elector returns, nil as long as there is none. It refuses
+// nothing. A change that the fence of the election refuses while a term lasts
+// (package fence) is told to the term, as Term.Fenced does, and sent again for up to
+// a second while the term goes on; after that its answer is returned as it is. A
+// change whose term has ended meanwhile fails with an error that wraps ErrNotLeader
+// and the refusal. Guard does the same.
+func FenceWrapper(elector func() *LeaderElector) transport.WrapperFunc {
+	return func(next http.RoundTripper) http.RoundTripper { return &fenceListener{elector: elector, next: next} }
+}
+
+// fenceListener is the transport of FenceWrapper.
+type fenceListener struct {
+	elector func() *LeaderElector
+	next    http.RoundTripper
+}
+
+var _ utilnet.RoundTripperWrapper = (*fenceListener)(nil)
+
+// WrappedRoundTripper lets others see through it.
+func (f *fenceListener) WrappedRoundTripper() http.RoundTripper { return f.next }
+
+// RoundTrip sends a request, and listens to what a fence says of it.
+func (f *fenceListener) RoundTrip(req *http.Request) (*http.Response, error) {
+	if readsOnly(req.Method) {
+		return f.next.RoundTrip(req)
+	}
+	term, ok := TermFromContext(req.Context())
+	if le := f.elector(); !ok && le != nil {
+		term = le.Term()
+	}
+	if term == nil || term.Err() != nil {
+		return f.next.RoundTrip(req)
+	}
+	return change(req, term, f.next.RoundTrip)
+}
+
+// change sends a change, and again while the fence refuses it though the term
+// lasts.
+func change(req *http.Request, term *Term, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	began, pause := term.clock.now(), firstAgain
+	for first := true; ; first = false {
+		response, err := send(req)
+		if err != nil || response.StatusCode != http.StatusForbidden {
+			return response, err
+		}
+		refusal := refusalOf(response, term)
+		if refusal == nil {
+			return response, nil
+		}
+		if first {
+			term.fencedBy(refusal)
+		}
+		again := repeated(req)
+		if again == nil || term.clock.now().steady(began)+pause > fenceBound {
+			return response, nil
+		}
+		_ = response.Body.Close()
+		if err := term.await(req, pause); err != nil {
+			if again.Body != nil {
+				_ = again.Body.Close()
+			}
+			return nil, fmt.Errorf("%s %s refused: %w: %w", req.Method, req.URL.Path, err, refusal)
+		}
+		req, pause = again, min(2*pause, lastAgain)
+	}
+}
+
+// refusalOf returns the refusal that a response is, if it is one by the fence of the
+// term's election. What it reads of the response can be read again.
+func refusalOf(response *http.Response, term *Term) error {
+	lease, ok := term.lease()
+	if !ok {
+		return nil
+	}
+	body := response.Body
+	read, err := io.ReadAll(io.LimitReader(body, longestStatus))
+	response.Body = &rereadable{io.MultiReader(bytes.NewReader(read), body), body}
+	if err != nil {
+		return nil // its reader meets the error too
+	}
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(read, nil, nil)
+	if err != nil {
+		return nil
+	}
+	status, ok := object.(*metav1.Status)
+	if !ok || !fence.RefusedStatus(*status, lease) {
+		return nil
+	}
+	return &apierrors.StatusError{ErrStatus: *status}
+}
+
+// rereadable is a body of which a part was read before.
+type rereadable struct {
+	io.Reader
+	io.Closer
+}
+
+// repeated returns the same request once more, nil where its body cannot be had
+// again.
+func repeated(req *http.Request) *http.Request {
+	again := req.Clone(req.Context())
+	if req.Body == nil || req.Body == http.NoBody {
+		return again
+	}
+	if req.GetBody == nil {
+		return nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil
+	}
+	again.Body = body
+	return again
+}
+
+// await waits for d. It returns an error if the term or the request has ended before.
+func (t *Term) await(req *http.Request, d time.Duration) error {
+	timer := t.clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C():
+		return t.Err()
+	case <-t.done:
+		return t.Err()
+	case <-req.Context().Done():
+		return errors.Join(t.Err(), req.Context().Err())
+	}
+}
