@@ -352,3 +352,18 @@ func TestTheFirstRenewalAfterASlowClaimIsNoLaterThanOthers(t *testing.T) {
 		assert.Equal(t, 2*s, states[1].Record.RenewTime.Sub(states[0].Record.RenewTime.Time).Round(time.Millisecond))
 	})
 }
+
+// What the calls failed with is part of the reason only where they did not suffice.
+func TestATermThatWasTakenDoesNotBlameTheCallThatFoundOut(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"))
+		sleep(s)
+		m.edit(takenBy("b"))
+		sleep(2 * s)
+		ended := a.Term().ending()
+		require.Equal(t, ReasonTaken, ended.Reason)
+		assert.NoError(t, ended.Err)
+		assert.Positive(t, ended.Calls)
+	})
+}

@@ -17,8 +17,14 @@ import (
 
 // mutant is a rule that is broken where its number is chosen.
 type mutant struct {
-	name string // says what is broken, in which function
+	name string // says what is broken, in which function of which file
 	line int
+}
+
+// file is the one that is broken.
+func (m mutant) file() string {
+	file, _, _ := strings.Cut(m.name, ": ")
+	return file
 }
 
 // chosen is the environment variable with the number of the mutant, from 1; 0 or

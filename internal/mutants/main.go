@@ -21,6 +21,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,7 +73,7 @@ func run() (int, error) {
 	if output, err := exec.Command("go", "test", "-overlay", overlay, "-c", "-o", binary, "./"+*dir).CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("%w: %s", err, output)
 	}
-	if verdict := test(binary, 0); verdict != survives {
+	if verdict := test(binary, 0, nil); verdict != survives {
 		return 0, fmt.Errorf("the tests fail although nothing is broken: %s", verdict)
 	}
 
@@ -82,6 +84,10 @@ func run() (int, error) {
 		tried, survived, unknown int
 		free                     = make(chan struct{}, *jobs)
 	)
+	own, err := testsByFile(*dir)
+	if err != nil {
+		return 0, err
+	}
 	for i, m := range mutants {
 		if i < *offset || (i-*offset)%*every != 0 || time.Since(began) > *budget {
 			continue
@@ -93,7 +99,7 @@ func run() (int, error) {
 		free <- struct{}{}
 		running.Go(func() {
 			defer func() { <-free }()
-			verdict := test(binary, i+1)
+			verdict := test(binary, i+1, own[m.file()])
 			mu.Lock()
 			defer mu.Unlock()
 			tried++
@@ -131,15 +137,43 @@ func readKnown(path string) (map[string]string, error) {
 
 const survives = "SURVIVES"
 
-// test runs the tests on a mutant, 0 for none: those first that are fast.
-func test(binary string, mutant int) string {
+// testFunction is the head of a test.
+var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(t `)
+
+// testsByFile returns the tests of each file.
+func testsByFile(dir string) (map[string][]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		return nil, err
+	}
+	own := map[string][]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		tested := strings.TrimSuffix(filepath.Base(file), "_test.go") + ".go"
+		for _, found := range testFunction.FindAllStringSubmatch(string(text), -1) {
+			own[tested] = append(own[tested], found[1])
+		}
+	}
+	return own, nil
+}
+
+// test runs the tests on a mutant, 0 for none: its file's own first, and of the
+// others those that are fast.
+func test(binary string, mutant int, own []string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
-	for _, which := range [][]string{
+	runs := [][]string{
 		{"-test.run", "TestSimulation$", "-sim.elections=300"},
 		{"-test.skip", "TestSimulation|TestASeedReplays"},
 		{"-test.run", "TestSimulation$", "-sim.elections=2000"},
-	} {
+	}
+	if own != nil {
+		runs = slices.Insert(runs, 0, []string{"-test.run", "^(" + strings.Join(own, "|") + ")$"})
+	}
+	for _, which := range runs {
 		command := exec.CommandContext(ctx, binary, append(which, "-test.failfast", "-test.timeout", limit.String())...)
 		command.Dir = *dir
 		command.Env = append(os.Environ(), chosen+"="+strconv.Itoa(mutant))

@@ -1,0 +1,104 @@
+package fenced
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+)
+
+// installing are the rights that docs/fence.md asks for of whoever installs a fence.
+var installing = []rbacv1.PolicyRule{
+	{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"validatingadmissionpolicies"}, Verbs: []string{"create"}},
+	{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"validatingadmissionpolicybindings"}, Verbs: []string{"create"}},
+	{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get"}},
+}
+
+// With these rights a fence is installed, and without any of them it is not.
+func TestTheRightsToInstallAreTheLeast(t *testing.T) {
+	s := newStage(t, "")
+	ctx, api := t.Context(), s.admin[0]
+	const installer = "installer"
+	meta := metav1.ObjectMeta{Name: installer}
+	_, err := api.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	role, err := api.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: installing}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = api.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta,
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: installer},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: installer}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	token, err := api.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, installer, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	config := rest.AnonymousClientConfig(s.config[0])
+	config.BearerToken = token.Status.Token
+	client, err := dynamic.NewForConfig(config)
+	require.NoError(t, err)
+	groups, err := restmapper.GetAPIGroupResources(api.Discovery())
+	require.NoError(t, err)
+	mapper := restmapper.NewDiscoveryRESTMapper(groups)
+	objects, err := s.fence(t, "configmaps").Objects()
+	require.NoError(t, err)
+
+	admin, err := dynamic.NewForConfig(s.config[0])
+	require.NoError(t, err)
+	// each does something with each object.
+	each := func(objects []runtime.Object, do func(schema.GroupVersionResource, *unstructured.Unstructured) error) error {
+		for _, object := range objects {
+			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+			if err != nil {
+				return err
+			}
+			u := unstructuredOf(content)
+			mapping, err := mapper.RESTMapping(u.GroupVersionKind().GroupKind(), u.GroupVersionKind().Version)
+			if err != nil {
+				return err
+			}
+			if err := do(mapping.Resource, u); err != nil {
+				return fmt.Errorf("%s %s: %w", u.GetKind(), u.GetName(), err)
+			}
+		}
+		return nil
+	}
+	backwards := slices.Clone(objects)
+	slices.Reverse(backwards)
+	// install creates the objects, where there are none, and returns the first error.
+	install := func(ctx context.Context) error {
+		require.NoError(t, each(backwards, func(resource schema.GroupVersionResource, u *unstructured.Unstructured) error {
+			if err := admin.Resource(resource).Delete(ctx, u.GetName(), metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
+				return err
+			}
+			return nil
+		}))
+		return each(objects, func(resource schema.GroupVersionResource, u *unstructured.Unstructured) error {
+			_, err := client.Resource(resource).Create(ctx, u, metav1.CreateOptions{})
+			return err
+		})
+	}
+	s.until(t, "the rights", install)
+	for i, missing := range installing {
+		role.Rules = slices.Delete(slices.Clone(installing), i, i+1)
+		role, err = api.RbacV1().ClusterRoles().Update(ctx, role, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		s.until(t, fmt.Sprintf("a refusal without %v on %v", missing.Verbs, missing.Resources), func(ctx context.Context) error {
+			if err := install(ctx); !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
+				return fmt.Errorf("not refused: %w", err)
+			}
+			return nil
+		})
+	}
+}
