@@ -30,9 +30,10 @@ import (
 const lateWrites = 50
 
 // The three kinds of write that a lease cannot prevent, sent by a holder that has
-// been deposed since: without a fence all of them are executed, with it none.
+// been deposed since, through three API servers: without a fence all of them are
+// executed, with it none.
 func TestTheHole(t *testing.T) {
-	s := newStage(t, "")
+	s := newStage(t, "", "", "")
 	for i := range lateWrites {
 		it := configMap(fmt.Sprintf("it-%d", i))
 		it.Data = map[string]string{"n": ""} // an object that was created empty has no time that expiry could go by
@@ -83,7 +84,7 @@ func (s *stage) heedless(t *testing.T) (errs []error) {
 	s.holds(t, s.pods[0].identity, 0)
 	s.depose(t)
 	for i := range lateWrites {
-		errs = append(errs, patch(t.Context(), s.pods[0].clients[0], i))
+		errs = append(errs, patch(t.Context(), s.pods[0].clients[i%len(s.admin)], i))
 	}
 	return errs
 }
@@ -93,16 +94,20 @@ func (s *stage) heedless(t *testing.T) (errs []error) {
 func (s *stage) heldBack(t *testing.T) []error {
 	s.holds(t, s.pods[0].identity, 0)
 	var way held
-	config := rest.CopyConfig(s.pods[0].configs[0])
-	config.Dial = way.dial
-	client, err := kubernetes.NewForConfig(config)
-	require.NoError(t, err)
-	require.NoError(t, patch(t.Context(), client, 0), "the connection stands")
+	var clients []kubernetes.Interface
+	for _, config := range s.pods[0].configs {
+		config = rest.CopyConfig(config)
+		config.Dial = way.dial
+		client, err := kubernetes.NewForConfig(config)
+		require.NoError(t, err)
+		require.NoError(t, patch(t.Context(), client, 0), "the connection stands")
+		clients = append(clients, client)
+	}
 	way.Lock()
 	errs := make([]error, lateWrites)
 	var all sync.WaitGroup
 	for i := range errs {
-		all.Go(func() { errs[i] = patch(t.Context(), client, i) })
+		all.Go(func() { errs[i] = patch(t.Context(), clients[i%len(clients)], i) })
 	}
 	s.depose(t)
 	way.Unlock()
@@ -135,7 +140,7 @@ func (s *stage) stopped(t *testing.T) (errs []error) {
 	const processes = 10
 	var writers [processes]*stoppingWriter
 	for i := range writers {
-		writers[i] = s.newStoppingWriter(t)
+		writers[i] = s.newStoppingWriter(t, i%len(s.admin))
 	}
 	for round := range lateWrites / processes {
 		s.holds(t, s.pods[0].identity, leaseFor-time.Second)
@@ -170,8 +175,8 @@ type stoppingWriter struct {
 	from    *bufio.Scanner
 }
 
-func (s *stage) newStoppingWriter(t *testing.T) *stoppingWriter {
-	config := s.pods[0].configs[0]
+func (s *stage) newStoppingWriter(t *testing.T, server int) *stoppingWriter {
+	config := s.pods[0].configs[server]
 	text, err := json.Marshal(order{Host: config.Host, Token: config.BearerToken, CA: config.CAData, Identity: s.pods[0].identity})
 	require.NoError(t, err)
 	cmd := exec.Command(os.Args[0])
