@@ -297,7 +297,7 @@ func ExampleLeaderElectionConfig_Tolerance() {
 	fmt.Println("work may take to stop:", bears.WorkStop)
 	// Output:
 	// a term without renewal: 12s
-	// an outage survived: 10s
+	// an outage survived: 8s
 	// takeover within: 15s
 	// work may take to stop: 3s
 }

@@ -89,3 +89,12 @@ func TestSlowAnswersAreWaitedFor(t *testing.T) {
 		assert.LessOrEqual(t, sent+took, timing.term(), "answers of %v come in time", took)
 	}
 }
+
+// Whatever the last answer took, one that takes nearly half a term comes in time.
+func TestTheNextRenewalIsNeverLaterThanHalfATerm(t *testing.T) {
+	for _, timing := range []timing{{15 * s, 10 * s, 2 * s}, {15 * s, 10 * s, 4 * s}, {15 * s, 10 * s, 5 * s}, {15 * s, 10 * s, 8 * s}, {60 * s, 40 * s, 16 * s}, {3 * s, 2 * s, 500 * ms}} {
+		for took := time.Duration(0); took < timing.term(); took += 10 * ms {
+			assert.LessOrEqual(t, timing.next(took), timing.term()/2, "%v after %v", timing, took)
+		}
+	}
+}

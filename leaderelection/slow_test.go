@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -251,6 +252,34 @@ func TestAConflictIsLookedIntoWhateverElseFailsMeanwhile(t *testing.T) {
 				}
 			}
 			assert.Equal(t, "read", lock.calls[second], "after the conflict, %v: %v", late, lock.calls[:second+1])
+		})
+	}
+}
+
+// What Tolerance calls survived for certain is, whatever the pauses that are drawn.
+func TestAnOutageThatIsSurvivedForCertainIs(t *testing.T) {
+	for seed := range uint64(50) {
+		within(t, func(t *testing.T) {
+			lock := newMemory().lock("a")
+			cfg := config(lock)
+			cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(ctx context.Context) { <-ctx.Done() }, OnStoppedLeading: func() {}}
+			le, err := NewLeaderElector(cfg)
+			require.NoError(t, err)
+			dice := rand.New(rand.NewPCG(seed, 1))
+			var mu sync.Mutex
+			le.random = func() float64 { mu.Lock(); defer mu.Unlock(); return dice.Float64() }
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { defer close(ended); le.Run(ctx) }()
+			sleep(10*s + time.Duration(le.random()*float64(2*s)))
+			term := le.Term()
+			lock.with(func(l *memoryLock) { l.fail = errors.New("connection refused") })
+			sleep(cfg.Tolerance().Outage)
+			lock.with(func(l *memoryLock) { l.fail = nil })
+			sleep(15 * s)
+			assert.NoError(t, term.Err(), "seed %d", seed)
+			cancel()
+			<-ended
 		})
 	}
 }

@@ -92,12 +92,13 @@ func (t timing) period() time.Duration { return min(t.retry, t.term()/2) }
 // took so long. Where answers are slow, as of an API or a process that is short of
 // CPU, the next renewal comes a retry period after the answer, and is no part of
 // what makes it slow; but so early that an answer of the same kind comes within the
-// term, with as much again in reserve.
+// term, with as much again in reserve, and never later than half a term, so that an
+// answer that takes the other half comes in time too.
 func (t timing) next(took time.Duration) time.Duration {
 	if took <= t.period()/4 {
 		return t.period()
 	}
-	return max(t.period(), min(took+t.retry, t.term()-2*took))
+	return max(t.period(), min(took+t.retry, t.term()-2*took, t.term()/2))
 }
 
 // phase returns how long after the write that won the lease the first renewal

@@ -9,10 +9,12 @@ type Tolerance struct {
 	// Term is T: how long a leader leads on without a renewal.
 	Term time.Duration
 	// Outage is the longest time in which no API server answers that a leader
-	// survives for certain: T − R, since its last renewal may be R old when the
-	// outage begins. Half of all outages that are R longer are survived too. Where R
-	// is more than T/2, renewals are T/2 apart and it is T/2. Where answers take more
-	// than a quarter of R, renewals are further apart, and it is less.
+	// survives for certain: T − 2R. Its last renewal may be R old when the outage
+	// begins, and its next try may come R after the outage has ended. Most outages that
+	// are R longer are survived too. Where R is more than T/2, renewals are T/2 apart,
+	// and it is zero. Where answers take more than a quarter of R, renewals are further
+	// apart, and where the API asks for a longer pause (Retry-After), tries are: it is
+	// less by as much.
 	Outage time.Duration
 	// Takeover is the longest time from the death of a leader to the next one: L,
 	// and what a round trip takes. On average it is R/2 less.
@@ -37,7 +39,7 @@ func (c *LeaderElectionConfig) Tolerance() Tolerance {
 	}
 	return Tolerance{
 		Term:      t.term(),
-		Outage:    t.term() - t.period(),
+		Outage:    max(0, t.term()-2*t.period()),
 		Takeover:  t.lease,
 		WorkStop:  t.lease - t.term(),
 		ClockRate: float64(t.lease-t.term()) / float64(t.lease),

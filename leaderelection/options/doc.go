@@ -28,9 +28,9 @@
 //
 //	profile   lease  deadline  retry   outage   takeover  work stops  clock rates   renewals
 //	                                   survived within    within      differ by     a minute
-//	default   15s    10s       2s      10s      15s       3s          20 %          30
-//	fast      3s     2s        500ms   2s       3s        500ms       16.7 %        120
-//	calm      1m0s   40s       8s      40s      1m0s      12s         20 %          7.5
+//	default   15s    10s       2s      8s       15s       3s          20 %          30
+//	fast      3s     2s        500ms   1.5s     3s        500ms       16.7 %        120
+//	calm      1m0s   40s       8s      32s      1m0s      12s         20 %          7.5
 //
 // An outage is one of all API servers that the leader keeps its lease through for
 // certain; takeover is from the last renewal of a leader that died; work stops

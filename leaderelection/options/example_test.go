@@ -52,9 +52,9 @@ func ExampleProfiles() {
 		fmt.Printf("%s: an outage of %v, a takeover within %v, work that stops within %v\n", profile, bears.Outage, bears.Takeover, bears.WorkStop)
 	}
 	// Output:
-	// default: an outage of 10s, a takeover within 15s, work that stops within 3s
-	// fast: an outage of 2s, a takeover within 3s, work that stops within 500ms
-	// calm: an outage of 40s, a takeover within 1m0s, work that stops within 12s
+	// default: an outage of 8s, a takeover within 15s, work that stops within 3s
+	// fast: an outage of 1.5s, a takeover within 3s, work that stops within 500ms
+	// calm: an outage of 32s, a takeover within 1m0s, work that stops within 12s
 }
 
 // The lock made by hand, to count what becomes of its connections.
