@@ -152,7 +152,7 @@ var (
 // differs has what differs in single scenes: by row, the lines that only
 // client-go's account (-) or only ours (+) has.
 var differs = map[string]map[string][]string{
-	"leads alone and is cancelled":                                {isLeader: notLeading, metricAtCancel: metricOff},
+	"leads alone and is cancelled":                                {firstRenewal: {"- a facts: renews first within 100ms", "+ a facts: renews first within 2.1s"}, isLeader: notLeading, metricAtCancel: metricOff},
 	"hands over":                                                  {cancelRelease: workLater, metricAtCancel: metricOff, standbys: {"- b facts: leads within 4.4s", "+ b facts: leads within 100ms"}},
 	"hands over while a claim is refused":                         {cancelRelease: workFirst, metricAtCancel: metricOff, noLeader: {`- b calls: OnNewLeader("")`}},
 	"has work that never returns":                                 {cancelRelease: {"- a calls: releases: 1 s, transitions 0", "+ a calls: renews: 15 s, transitions 0", "- a facts: Run returns within 100ms", "+ a facts: Run returns within 11s"}, metricAtCancel: metricOff},

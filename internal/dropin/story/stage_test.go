@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	goruntime "runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -392,9 +391,6 @@ type metrics struct {
 var playing metrics
 
 func TestMain(m *testing.M) {
-	// Of goroutines that wake at one moment of the bubble's clock, two processors would
-	// run any first, and the story would be told in another order now and then.
-	goruntime.GOMAXPROCS(1)
 	upstream.SetProvider(&playing)
 	leaderelection.SetProvider(&playing)
 	m.Run()
