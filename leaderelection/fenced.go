@@ -9,15 +9,17 @@ import (
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
 
-// fenced is that a fence has refused a write of the work (package fence): its API
-// server takes another for the holder, and is right unless it is behind. What a
-// renewal says that is sent after the refusal, decides.
+// fenced keeps a refusal of the work's write by the fence (package fence) until it
+// is settled. The API server that refused takes another for the holder: it is right,
+// or behind. A renewal that is sent after the refusal decides.
 type fenced struct {
-	// since is when the first refusal came that nothing has settled yet, err what it
-	// said. The zero value is that there is none.
+	// claimed is how long the claim waited for its answer.
+	claimed time.Duration
+	// since is when the refusal came, and err what it said; nil where none is to be
+	// settled.
 	since instant
 	err   error
-	// asking is that a renewal was sent because of it.
+	// asking says that a renewal was sent because of it.
 	asking bool
 	// disproved counts the refusals in a row that a renewal has disproved, and asked
 	// is when one was sent last because of any.
@@ -52,11 +54,11 @@ func (f *fenced) explain(lost *TermEndedError) *TermEndedError {
 // Fenced reports whether err is the refusal of a write by the fence of this
 // election (package fence), and tells the elector of it. That renews at once, or a
 // while after it has last done so for this reason, a retry period at most. A term that
-// another has ended is over then, for ReasonFenced, and so is one of which no renewal
-// says within a retry period that it lasts. A new leader that an API server does not
-// know yet leads on, and may write again. The transports of Guard and of
-// FenceWrapper do all of this by themselves. Of an elector whose lock is not on a
-// Lease nothing is a refusal by its fence.
+// another has ended is over then, for ReasonFenced. So is one that no renewal confirms
+// within a retry period, or twice the time of the last answer where that is longer, up
+// to half a term. A new leader that an API server does not know yet leads on, and may
+// write again. The transports of Guard and of FenceWrapper do all of this by
+// themselves. It is false for an elector whose lock is not on a Lease.
 func (t *Term) Fenced(err error) bool {
 	lease, ok := t.lease()
 	if !ok || !fence.Refused(err, lease) {
@@ -90,20 +92,24 @@ func (l *leadership) fencedBy(err error) {
 	l.fence.Reset(l.fenced.pause(now, l.le.timing))
 }
 
-// findOut sends a renewal because of a refusal; where it was sent and no answer has
-// come for a retry period, the refusal is all that is known.
+// findOut sends a renewal because of a refusal. Where one was sent and is not
+// answered for as long as answers take, the refusal is all that is known.
 func (l *leadership) findOut() {
 	if l.fenced.asking {
 		l.over(&TermEndedError{Reason: ReasonFenced, Err: l.fenced.err})
 		return
 	}
-	l.fenced.asking, l.fenced.asked = true, l.le.clock.now()
-	l.fence.Reset(l.le.timing.retry)
-	if l.trying {
+	if l.askNow(); l.trying {
 		l.tryAtOnce()
-		return
+	} else {
+		l.renew()
 	}
-	l.renew()
+}
+
+// askNow notes that the renewal which decides is sent now.
+func (l *leadership) askNow() {
+	l.fenced.asking, l.fenced.asked = true, l.le.clock.now()
+	l.fence.Reset(l.le.timing.patience(max(l.took, l.fenced.claimed)))
 }
 
 // settleFence takes in what a renewal came to. One that was sent before the
@@ -116,6 +122,7 @@ func (l *leadership) settleFence(o outcome) {
 		l.fenced.disproved++
 		l.fence.Stop()
 	case l.fenced.asking:
+		l.askNow()
 		l.renew()
 	}
 }

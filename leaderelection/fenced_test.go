@@ -1,6 +1,7 @@
 package leaderelection
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -115,6 +116,21 @@ func TestADeposedLeaderThatNobodyTellsButItsFenceStopsAfterARetryPeriod(t *testi
 	})
 }
 
+// Answers that take longer than a retry period are waited for.
+func TestANewLeaderOfASlowAPIThatItsFenceDoesNotKnowYetLeadsOn(t *testing.T) {
+	for _, late := range []time.Duration{500 * ms, 3 * s, 5 * s} {
+		within(t, func(t *testing.T) {
+			a := contend(t, &lateLock{memoryLock: newMemory().lock("a"), late: late})
+			sleep(2*late + ms)
+			require.True(t, a.IsLeader())
+			assert.True(t, a.Term().Fenced(refusedBy(ofTheTest)))
+			sleep(time.Minute)
+			assert.NoError(t, a.Term().Err(), "answers of %v", late)
+			assert.Len(t, a.runs(), 1)
+		})
+	}
+}
+
 // An API server that is cut from its storage goes by what it knew.
 func TestALeaderThatOneAPIServerDoesNotKnowLeadsOnAndAsksLittle(t *testing.T) {
 	within(t, func(t *testing.T) {
@@ -190,6 +206,28 @@ func TestAListenerToTheFenceLetsStandbysWrite(t *testing.T) {
 		_, err = listens.RoundTrip(request(t, t.Context(), http.MethodPut))
 		require.ErrorIs(t, err, ErrNotLeader)
 		require.True(t, apierrors.IsForbidden(err))
+	})
+}
+
+func TestARequestOfTheWorkNeedsNoElectorToListenToTheFence(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		var work context.Context
+		a := contend(t, m.lock("a"), func(c *LeaderElectionConfig) {
+			wrapped := c.Callbacks.OnStartedLeading
+			c.Callbacks.OnStartedLeading = func(ctx context.Context) { work = ctx; wrapped(ctx) }
+		})
+		sleep(s)
+		m.edit(takenBy("b"))
+		listens := FenceWrapper(nil)(&fencing{policy: ofTheTest, until: forever()})
+		response, err := listens.RoundTrip(request(t, t.Context(), http.MethodPut))
+		require.NoError(t, err, "it is no request of the work's")
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusForbidden, response.StatusCode)
+		require.True(t, a.IsLeader())
+		_, err = listens.RoundTrip(request(t, context.WithoutCancel(work), http.MethodPut))
+		require.ErrorIs(t, err, ErrNotLeader)
+		assert.Equal(t, ReasonFenced, a.Term().ending().Reason)
 	})
 }
 

@@ -19,11 +19,9 @@ import (
 
 const (
 	// fenceBound is how long a change is sent again that the fence refuses while the
-	// term lasts. The longest that a saturated API server was seen to take to hear of
-	// a takeover is 167 ms (docs/fence.md).
+	// term lasts: an API server takes 167 ms at most to hear of a takeover (fence.Refused).
 	fenceBound = time.Second
-	// firstAgain and lastAgain bound the pauses meanwhile, which double: an idle API
-	// server takes 20 ms.
+	// firstAgain and lastAgain bound the pauses meanwhile, which double.
 	firstAgain = 10 * time.Millisecond
 	lastAgain  = 250 * time.Millisecond
 	// longestStatus is the longest answer that is looked into. A refusal by a fence is
@@ -31,9 +29,11 @@ const (
 	longestStatus = 64 << 10
 )
 
-// FenceWrapper returns what wraps a transport (rest.Config.Wrap) of work that is led
-// by the elector which elector returns, nil as long as there is none. It refuses
-// nothing. A change that the fence of the election refuses while a term lasts
+// FenceWrapper returns a wrapper (for rest.Config.Wrap) of the transport that the work
+// writes through. elector returns the elector of the work, or nil while there is none;
+// it may be nil itself where the context of every such request is the work's, or
+// derived from it (TermFromContext).
+// Unlike Guard it refuses nothing. A change that the fence of the election refuses while a term lasts
 // (package fence) is told to the term, as Term.Fenced does, and sent again for up to
 // a second while the term goes on; after that its answer is returned as it is. A
 // change whose term has ended meanwhile fails with an error that wraps ErrNotLeader
@@ -59,8 +59,10 @@ func (f *fenceListener) RoundTrip(req *http.Request) (*http.Response, error) {
 		return f.next.RoundTrip(req)
 	}
 	term, ok := TermFromContext(req.Context())
-	if le := f.elector(); !ok && le != nil {
-		term = le.Term()
+	if !ok && f.elector != nil {
+		if le := f.elector(); le != nil {
+			term = le.Term()
+		}
 	}
 	if term == nil || term.Err() != nil {
 		return f.next.RoundTrip(req)
@@ -84,8 +86,11 @@ func change(req *http.Request, term *Term, send func(*http.Request) (*http.Respo
 		if first {
 			term.fencedBy(refusal)
 		}
+		if term.clock.now().steady(began)+pause > fenceBound {
+			return response, nil
+		}
 		again := repeated(req)
-		if again == nil || term.clock.now().steady(began)+pause > fenceBound {
+		if again == nil {
 			return response, nil
 		}
 		_ = response.Body.Close()

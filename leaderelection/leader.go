@@ -92,6 +92,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 		panicked = false
 		return l
 	}
+	l.fenced.claimed = now.steady(won.sent)
 	l.end = le.clock.NewTimer(term.rest(now))
 	defer l.end.Stop()
 	// The first renewal comes early, at random, so that the leases of a process

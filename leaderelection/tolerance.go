@@ -10,8 +10,7 @@ type Tolerance struct {
 	Term time.Duration
 	// Outage is the longest time in which no API server answers that a leader
 	// survives for certain: T − 2R. Its last renewal may be R old when the outage
-	// begins, and its next try may come R after the outage has ended. Most outages that
-	// are R longer are survived too. Where R is more than T/2, renewals are T/2 apart,
+	// begins, and its next try may come R after the outage has ended. Where R is more than T/2, renewals are T/2 apart,
 	// and it is zero. Where answers take more than a quarter of R, renewals are further
 	// apart, and where the API asks for a longer pause (Retry-After), tries are: it is
 	// less by as much.

@@ -30,7 +30,7 @@ func stored(base Snapshot, sent Entry, state Snapshot) error {
 	const untrue = "answered as written, but "
 	holder := state.Record.HolderIdentity
 	switch {
-	case base.Exists() && base.ResourceVersion != "" && base.ResourceVersion == state.ResourceVersion:
+	case base.ResourceVersion != "" && base.ResourceVersion == state.ResourceVersion:
 		return fmt.Errorf(untrue+"the Lease is at the version it had, %s, held by %q", state.ResourceVersion, holder)
 	case sent.Mark != "" && state.Stated.Mark == sent.Mark:
 		return nil

@@ -16,7 +16,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
@@ -210,6 +212,16 @@ func (s *stage) install(t *testing.T, f fence.Fence) {
 
 func (s *stage) create(t *testing.T, object runtime.Object) {
 	t.Helper()
+	resource, u := s.mapped(t, object)
+	client, err := dynamic.NewForConfig(s.config[0])
+	require.NoError(t, err)
+	_, err = client.Resource(resource).Create(t.Context(), u, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
+	require.NoError(t, err, "%s %s", u.GetKind(), u.GetName())
+}
+
+// mapped returns an object as a dynamic client takes it.
+func (s *stage) mapped(t *testing.T, object runtime.Object) (schema.GroupVersionResource, *unstructured.Unstructured) {
+	t.Helper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	require.NoError(t, err)
 	u := unstructuredOf(content)
@@ -218,10 +230,7 @@ func (s *stage) create(t *testing.T, object runtime.Object) {
 	kind := u.GroupVersionKind()
 	mapping, err := restmapper.NewDiscoveryRESTMapper(groups).RESTMapping(kind.GroupKind(), kind.Version)
 	require.NoError(t, err)
-	client, err := dynamic.NewForConfig(s.config[0])
-	require.NoError(t, err)
-	_, err = client.Resource(mapping.Resource).Create(t.Context(), u, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
-	require.NoError(t, err, "%s %s", u.GetKind(), u.GetName())
+	return mapping.Resource, u
 }
 
 // until waits until what has come about.

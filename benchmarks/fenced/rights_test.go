@@ -12,12 +12,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/restmapper"
 )
 
 // installing are the rights that docs/fence.md asks for of whoever installs a fence.
@@ -48,46 +44,27 @@ func TestTheRightsToInstallAreTheLeast(t *testing.T) {
 	config.BearerToken = token.Status.Token
 	client, err := dynamic.NewForConfig(config)
 	require.NoError(t, err)
-	groups, err := restmapper.GetAPIGroupResources(api.Discovery())
-	require.NoError(t, err)
-	mapper := restmapper.NewDiscoveryRESTMapper(groups)
 	objects, err := s.fence(t, "configmaps").Objects()
 	require.NoError(t, err)
 
 	admin, err := dynamic.NewForConfig(s.config[0])
 	require.NoError(t, err)
-	// each does something with each object.
-	each := func(objects []runtime.Object, do func(schema.GroupVersionResource, *unstructured.Unstructured) error) error {
-		for _, object := range objects {
-			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-			if err != nil {
-				return err
-			}
-			u := unstructuredOf(content)
-			mapping, err := mapper.RESTMapping(u.GroupVersionKind().GroupKind(), u.GroupVersionKind().Version)
-			if err != nil {
-				return err
-			}
-			if err := do(mapping.Resource, u); err != nil {
-				return fmt.Errorf("%s %s: %w", u.GetKind(), u.GetName(), err)
-			}
-		}
-		return nil
-	}
 	backwards := slices.Clone(objects)
 	slices.Reverse(backwards)
 	// install creates the objects, where there are none, and returns the first error.
 	install := func(ctx context.Context) error {
-		require.NoError(t, each(backwards, func(resource schema.GroupVersionResource, u *unstructured.Unstructured) error {
-			if err := admin.Resource(resource).Delete(ctx, u.GetName(), metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
-				return err
+		for _, object := range backwards {
+			resource, u := s.mapped(t, object)
+			err := admin.Resource(resource).Delete(ctx, u.GetName(), metav1.DeleteOptions{})
+			require.True(t, err == nil || apierrors.IsNotFound(err), "%v", err)
+		}
+		for _, object := range objects {
+			resource, u := s.mapped(t, object)
+			if _, err := client.Resource(resource).Create(ctx, u, metav1.CreateOptions{}); err != nil {
+				return fmt.Errorf("%s %s: %w", u.GetKind(), u.GetName(), err)
 			}
-			return nil
-		}))
-		return each(objects, func(resource schema.GroupVersionResource, u *unstructured.Unstructured) error {
-			_, err := client.Resource(resource).Create(ctx, u, metav1.CreateOptions{})
-			return err
-		})
+		}
+		return nil
 	}
 	s.until(t, "the rights", install)
 	for i, missing := range installing {

@@ -28,12 +28,9 @@ func TestTheTermInASchema(t *testing.T) {
 	require.NoError(t, yaml.UnmarshalStrict([]byte(shown), &definition))
 
 	s := newStage(t, "")
+	s.create(t, unstructuredOf(definition))
 	client, err := dynamic.NewForConfig(s.config[0])
 	require.NoError(t, err)
-	_, err = client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}).
-		Create(t.Context(), unstructuredOf(definition), metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
-	require.NoError(t, err)
-
 	shards := client.Resource(schema.GroupVersionResource{Group: "example.com", Version: "v1", Resource: "shards"}).Namespace(namespace)
 	write := func(it *unstructured.Unstructured, spec map[string]any) (*unstructured.Unstructured, error) {
 		it = it.DeepCopy()

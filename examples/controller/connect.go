@@ -77,6 +77,7 @@ func (c *connections) make(o options, config *rest.Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("hardening the connections of the informers: %w", err)
 	}
+	hardened.Wrap(leaderelection.FenceWrapper(nil)) // only the work writes, with the context of its term
 	if c.traffic, err = kubernetes.NewForConfig(hardened); err != nil {
 		return fmt.Errorf("building the client of the informers: %w", err)
 	}

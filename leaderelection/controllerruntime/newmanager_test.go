@@ -1,13 +1,22 @@
 package holdfastctrl_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -16,6 +25,7 @@ import (
 	"github.com/holdfast-go/holdfast/dialer"
 	"github.com/holdfast-go/holdfast/leaderelection"
 	holdfastctrl "github.com/holdfast-go/holdfast/leaderelection/controllerruntime"
+	"github.com/holdfast-go/holdfast/leaderelection/fence"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -148,4 +158,53 @@ func TestALockOfTheUsersOwnIsTakenAsItIs(t *testing.T) {
 	o.LeaderElectionID, o.LeaderElectionNamespace, o.LeaderElectionResourceLockInterface = "", "", lock
 	_, err = holdfastctrl.NewManager(nowhere, o)
 	assert.NoError(t, err, "neither name nor namespace is needed then")
+}
+
+// refusing is an API server that refuses changes of ConfigMaps by a fence for a
+// while, since it has not heard of the takeover yet.
+type refusing struct {
+	next  http.RoundTripper
+	tries *atomic.Int64
+	times int64
+}
+
+func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodPut || !strings.Contains(req.URL.Path, "configmaps") {
+		return r.next.RoundTrip(req)
+	}
+	if r.tries.Add(1) > r.times {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+	}
+	policy := fence.Policy(types.NamespacedName{Namespace: "default", Name: "work"})
+	status := apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "it",
+		errors.New("ValidatingAdmissionPolicy '"+policy+"' with binding '"+policy+"' denied request")).ErrStatus
+	status.Kind, status.APIVersion = "Status", "v1"
+	text, err := json.Marshal(status)
+	return &http.Response{StatusCode: http.StatusForbidden, Body: io.NopCloser(bytes.NewReader(text)), Request: req}, err
+}
+
+func TestTheManagersClientListensToTheFence(t *testing.T) {
+	s := newStage(t)
+	host, err := s.relay.Host("a")
+	require.NoError(t, err)
+	t.Cleanup(host.Close)
+	config := rest.CopyConfig(host.Config())
+	tries := new(atomic.Int64)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return refusing{next, tries, 3} })
+	o := options()
+	o.LeaseDuration, o.RenewDeadline, o.RetryPeriod = &lasting.lease, &lasting.deadline, &lasting.retry
+	m, err := holdfastctrl.NewManager(config, o, holdfastctrl.Without(holdfastctrl.FeatureTraffic))
+	require.NoError(t, err)
+	a := &replica{Manager: m.(*holdfastctrl.Manager), host: host, ended: make(chan error, 1)}
+	a.start(t)
+	within(t, a.Elected(), "Elected")
+
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, config.Host+"/api/v1/namespaces/default/configmaps/it", strings.NewReader("{}"))
+	require.NoError(t, err)
+	response, err := m.GetHTTPClient().Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, http.StatusOK, response.StatusCode)
+	assert.EqualValues(t, 4, tries.Load(), "three refusals, and it is let through")
+	assert.True(t, a.Elector().IsLeader())
 }
