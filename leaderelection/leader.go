@@ -97,7 +97,14 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	defer l.end.Stop()
 	// The first renewal comes early, at random, so that the leases of a process
 	// that won many at once are not all renewed in the same moment ever after.
-	l.due = le.clock.NewTimer(max(0, le.timing.phase(le.random())-now.steady(won.sent)))
+	first := le.timing.phase(le.random())
+	if le.lock.takesTurns() && now.steady(won.sent) < le.timing.retry/4 {
+		// Whoever has written such a lock may not have been the last: one whose Update
+		// compares nothing lets two claims through. It is read soon, before it is renewed,
+		// unless it is so slow that both would take too long.
+		first, l.attempt.readFirst = min(first, le.timing.retry/4), true
+	}
+	l.due = le.clock.NewTimer(max(0, first-now.steady(won.sent)))
 	defer l.due.Stop()
 	l.compare, l.doubt, l.patience, l.fence = le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer()
 	defer l.compare.Stop()
@@ -254,7 +261,7 @@ func (l *leadership) timeUp() {
 
 // take takes in the outcome of an attempt to renew.
 func (l *leadership) take(o outcome) {
-	l.trying, l.state = false, o.state
+	l.trying, l.state, l.attempt.readFirst = false, o.state, false
 	bounded.Raise(l.runCtx, o.err)
 	if o.lost != nil {
 		l.over(l.fenced.explain(o.lost))

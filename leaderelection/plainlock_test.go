@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -219,4 +220,64 @@ func TestAPlainLockThatIsSlowAndDeafKeepsItsLeader(t *testing.T) {
 			})
 		}
 	}
+}
+
+// careless is a lock that does not compare what an Update is based on, as client-go's
+// around its fake clientset.
+type careless struct {
+	*memory
+	identity string
+	dead     *atomic.Bool
+}
+
+func (l careless) Get(context.Context) (*rl.LeaderElectionRecord, []byte, error) {
+	if l.dead.Load() {
+		return nil, nil, errors.New("the connection was refused")
+	}
+	record := l.now().Record
+	if record == (rl.LeaderElectionRecord{}) {
+		return nil, nil, apierrors.NewNotFound(leases, "it")
+	}
+	raw, err := json.Marshal(record)
+	return &record, raw, err
+}
+
+func (l careless) Create(ctx context.Context, record rl.LeaderElectionRecord) error {
+	return l.Update(ctx, record)
+}
+
+func (l careless) Update(_ context.Context, record rl.LeaderElectionRecord) error {
+	if l.dead.Load() {
+		return errors.New("the connection was refused")
+	}
+	l.edit(func(state *rl.Snapshot) { state.Record = record })
+	return nil
+}
+
+func (l careless) RecordEvent(string) {}
+func (l careless) Identity() string   { return l.identity }
+func (l careless) Describe() string   { return "test/it" }
+
+// Two standbys that claim at one moment through such a lock both believe that they
+// lead, but not for long.
+func TestOfTwoClaimsThatACarelessLockLetsThroughOneIsFoundOutSoon(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m, dead := newMemory(), new(atomic.Bool)
+		contend(t, onlyInterface{careless{m, "a", dead}})
+		sleep(s)
+		b := contend(t, onlyInterface{careless{m, "b", new(atomic.Bool)}})
+		c := contend(t, onlyInterface{careless{m, "c", new(atomic.Bool)}})
+		sleep(20 * s)
+		dead.Store(true)
+		both := time.Duration(0)
+		for range 6000 {
+			sleep(10 * ms)
+			if b.IsLeader() && c.IsLeader() {
+				both += 10 * ms
+			}
+		}
+		assert.Positive(t, both, "both claims are let through")
+		assert.LessOrEqual(t, both, 500*ms+soon, "a quarter of a retry period")
+		assert.True(t, b.IsLeader() || c.IsLeader(), "one leads on")
+	})
 }

@@ -198,6 +198,11 @@ func (p *Process) catchingUp(kind string) bool {
 	return kind == "watch" && p.world.has(HTTP) && (p.stream == nil || p.world.now()-p.stream.opened < p.attempt())
 }
 
+// turn is how long after waking a process on a plain lock may send what it had
+// decided on before: one call waits for another, and gives that one's caller a
+// moment.
+const turn = 20 * time.Millisecond
+
 // mustLead checks that a claim that is known to have succeeded begins a term.
 func (p *Process) mustLead(s state, kind string) {
 	w, terms, campaigns := p.world, p.terms, p.campaigns
@@ -206,6 +211,9 @@ func (p *Process) mustLead(s state, kind string) {
 	}
 	if p.leading {
 		return // its watch was faster than the answer
+	}
+	if p.host.plain && p.sight.claimed-p.host.woke <= turn {
+		return // it had waited for its turn while the process was stopped, and counts from before that
 	}
 	time.AfterFunc(time.Millisecond, func() {
 		w.mu.Lock()
