@@ -27,6 +27,8 @@ type attempt struct {
 	timing timing
 	random func() float64
 	goal   goal
+	// allowance says when a call that can wait may be made.
+	allowance *allowance
 	// state is what the next write is based on.
 	state rl.Snapshot
 	// patience is how long no answer may come before something else is tried, and
@@ -178,7 +180,7 @@ func (a *attempt) take(ctx context.Context, got answer) (outcome, bool) {
 		// The API answers, and no write has arrived: it was lost on its way, or was
 		// based on what someone has edited since.
 		a.looked = true
-		a.do(ctx, send)
+		a.soon(ctx, send, 0)
 	}
 	return o, settled
 }
@@ -200,11 +202,21 @@ func (a *attempt) fail(ctx context.Context, got answer) {
 	}
 	asked := retryAfter(got.err)
 	if got.call.write && a.failures == 1 && asked == 0 {
-		a.do(ctx, next)
+		a.soon(ctx, next, 0)
 		return
 	}
-	a.next = next
-	a.set(a.timing.pause(max(1, a.failures-1), a.random(), asked))
+	a.soon(ctx, next, a.timing.pause(max(1, a.failures-1), a.random(), asked))
+}
+
+// soon makes a call after a pause, which is longer where so many were made that
+// the next has to wait.
+func (a *attempt) soon(ctx context.Context, what action, pause time.Duration) {
+	if pause = max(pause, a.allowance.due(a.clock.now(), a.timing)); pause <= 0 {
+		a.do(ctx, what)
+		return
+	}
+	a.next = what
+	a.set(pause)
 }
 
 // refusedOutright reports whether an error says that the API server would not do
@@ -242,6 +254,7 @@ func (a *attempt) do(ctx context.Context, what action) {
 	}
 	a.underway = append(a.underway, c)
 	a.effort.called()
+	a.allowance.spend(a.clock.now(), a.timing)
 	if c.write && !a.lock.takesTurns() {
 		ctx = c.open(ctx)
 	} else {

@@ -68,7 +68,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 		aside: aside, joined: le.clock.now(), spread: le.timing.spread(le.random()),
 		readings: make(chan error, 1), watched: make(chan error, 1),
 	}
-	c.lookout = le.newLookout(func(state rl.Snapshot) { le.report(c.logger, state) })
+	c.lookout = le.newLookout(le.allowance, func(state rl.Snapshot) { le.report(c.logger, state) })
 	c.observation = le.seenLast.memory(le.GetLeader())
 	defer func() { le.seenLast = c.observed() }()
 	defer c.close()
@@ -143,6 +143,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 		if pause, failing := c.claimPause(now); opens <= 0 && failing {
 			opens, due = pause, never // each claim that fails is looked into
 		}
+		opens = max(opens, c.allowance.due(now, c.timing))
 		if opens <= 0 && c.blind(now) {
 			opens, due = never, c.readPause(now)
 		}

@@ -43,6 +43,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 		cancel: cancel, answers: make(chan claimAnswer, 1),
 	}
 	c.last = l
+	c.allowance.spend(sent, c.timing)
 	go func() {
 		defer cancel()
 		state, err := c.lock.Write(writing, l.on, l.entry)

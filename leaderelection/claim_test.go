@@ -117,7 +117,7 @@ func TestAClaimThatFailedIsForgottenWhenAnotherHoldsTheLease(t *testing.T) {
 		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
 		le, err := NewLeaderElector(cfg)
 		require.NoError(t, err)
-		l := le.newLookout(func(rl.Snapshot) {})
+		l := le.newLookout(new(allowance), func(rl.Snapshot) {})
 		l.deliver(held("b", "1", 0, 15*s))
 		l.failClaim(errors.New("refused"))
 		require.True(t, l.troubled())

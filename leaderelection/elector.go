@@ -28,6 +28,8 @@ type LeaderElector struct {
 	writes  *ledger
 	trace   *tracer
 	running atomic.Bool
+	// allowance is for the calls of all campaigns and terms.
+	allowance *allowance
 	// seenLast is what the last campaign knew in the end. It is Run's alone.
 	seenLast observation
 
@@ -69,6 +71,8 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		metrics: newLeaderMetrics(),
 		writes:  newLedger(config.Lock.Identity()),
 		trace:   newTracer(config.Trace, timepiece{clk}),
+
+		allowance: new(allowance),
 	}
 	le.clocks = le.clock.watch
 	le.metrics.leaderOff(config.Name)

@@ -22,7 +22,11 @@ func (l *lookout) follow(ctx context.Context) error {
 		if !afresh {
 			from = l.observed().snapshot
 		}
+		if wait := l.allowance.due(l.clock.now(), l.timing); wait > 0 {
+			l.clock.sleep(ctx, wait)
+		}
 		began := l.clock.now()
+		l.allowance.spend(began, l.timing)
 		err := l.watch(ctx, from)
 		var panicked *bounded.Panic
 		switch {

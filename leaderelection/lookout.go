@@ -19,6 +19,8 @@ type lookout struct {
 	clock  timepiece
 	random func() float64
 	trace  *tracer
+	// allowance says when a call may be made.
+	allowance *allowance
 	// changed is called for every new record, in order. It must not block.
 	changed func(rl.Snapshot)
 
@@ -47,10 +49,10 @@ type lookout struct {
 	closed bool
 }
 
-func (le *LeaderElector) newLookout(changed func(rl.Snapshot)) *lookout {
+func (le *LeaderElector) newLookout(allowance *allowance, changed func(rl.Snapshot)) *lookout {
 	return &lookout{
 		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random, trace: le.trace,
-		changed: changed, news: make(chan struct{}, 1),
+		allowance: allowance, changed: changed, news: make(chan struct{}, 1),
 	}
 }
 
@@ -145,7 +147,7 @@ func (l *lookout) readDue(now instant) time.Duration {
 	defer l.mu.Unlock()
 	switch {
 	case l.reads.failures > 0:
-		return l.reads.due(now)
+		return max(l.reads.due(now), l.allowance.due(now, l.timing))
 	case !l.observation.known:
 		return 0
 	case l.restart != nil:
@@ -159,7 +161,7 @@ func (l *lookout) readDue(now instant) time.Duration {
 func (l *lookout) readPause(now instant) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.reads.due(now)
+	return max(l.reads.due(now), l.allowance.due(now, l.timing))
 }
 
 // unheard reports whether nothing was heard since at, though no read has failed.
@@ -220,6 +222,7 @@ func (l *lookout) read(ctx context.Context, bound time.Duration) error {
 	if restart != nil {
 		ctx = rl.OnNewConnection(ctx)
 	}
+	l.allowance.spend(l.clock.now(), l.timing)
 	state, err := l.lock.Read(ctx)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
 	leaders := make(chan Leader)
 	var changes leaderQueue
 	changes.more = make(chan struct{}, 1)
-	look := le.newLookout(func(state rl.Snapshot) { changes.add(leaderOf(state)) })
+	look := le.newLookout(new(allowance), func(state rl.Snapshot) { changes.add(leaderOf(state)) })
 	var running sync.WaitGroup
 	running.Go(func() { look.observe(ctx, le.callBound()) })
 	running.Go(func() { changes.send(ctx, leaders) })

@@ -137,7 +137,7 @@ func (o outcome) result() RenewalResult {
 func (l *leadership) newAttempt() attempt {
 	le := l.le
 	return attempt{
-		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, goal: &l.goal, effort: &l.effort,
+		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, goal: &l.goal, effort: &l.effort, allowance: le.allowance,
 		patience: le.timing.patience(0), bound: le.callBound(),
 		timer: le.clock.idleTimer(), answers: make(chan answer), hurry: l.hurry,
 	}

@@ -27,6 +27,8 @@ type fault struct {
 	name string
 	// needs are the features without which nothing comes of it.
 	needs simulation.Feature
+	// alone: the worlds have no other feature, since what must meet is rare.
+	alone bool
 	rig   rig
 	// laws are those that it breaks: one of them must be what the judge names.
 	laws []string
@@ -98,6 +100,9 @@ var faults = []fault{
 	}, {
 		name: "what is refused is tried again at once", needs: simulation.Refusals, laws: []string{"requests"},
 		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &impatient{boundOrNot{l}} }},
+	}, {
+		name: "what fails now and then is tried again at once", needs: simulation.Refusals, alone: true, laws: []string{"requests"},
+		rig: rig{made: func(_ *simulation.Process, le *LeaderElector) { le.allowance = nil }},
 	}, {
 		name: "every failure is remembered", needs: simulation.Refusals, laws: []string{"memory"},
 		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned {
@@ -175,7 +180,7 @@ func TestSimulationFindsFaults(t *testing.T) {
 			}
 			for seed := uint64(1); seed <= budget && !foundAny(found, f.laws); seed++ {
 				options := simulation.Options{Seed: seed, Elections: electionsPerSeed, Run: f.rig.run}
-				if simulation.Standard&f.needs != f.needs {
+				if f.alone || simulation.Standard&f.needs != f.needs {
 					options.Only = f.needs
 				} else if simulation.Drawn(seed)&f.needs != f.needs {
 					continue

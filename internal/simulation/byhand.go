@@ -64,7 +64,7 @@ func (h *Host) step(random *rand.Rand) {
 func (h *Host) refuse(random *rand.Rand) {
 	h.refuses = drawRefusing(random)
 	d := between(random, h.timing.Lease/10, 2*h.timing.Lease)
-	if random.IntN(4) == 0 {
+	if h.refuses.share < 1 || random.IntN(4) == 0 {
 		d = between(random, time.Minute, 10*time.Minute)
 	}
 	h.turn(Refusing, d)

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 
@@ -13,10 +14,15 @@ import (
 type refusing struct {
 	err                error
 	read, write, watch bool
+	// share is how many of them are refused.
+	share float64
 }
 
 // of returns the error for a request, nil if it is not refused.
-func (r refusing) of(kind string) error {
+func (r refusing) of(kind string, random *rand.Rand) error {
+	if r.share < 1 && random.Float64() >= r.share {
+		return nil
+	}
 	if kind == "read" && r.read || kind == "write" && r.write || kind == "watch" && r.watch {
 		return r.err
 	}
@@ -24,7 +30,8 @@ func (r refusing) of(kind string) error {
 }
 
 func (r refusing) String() string {
-	return "refusing" + map[bool]string{true: " reads"}[r.read] + map[bool]string{true: " writes"}[r.write] + map[bool]string{true: " watches"}[r.watch] + ": " + r.err.Error()
+	return "refusing" + map[bool]string{true: " reads"}[r.read] + map[bool]string{true: " writes"}[r.write] + map[bool]string{true: " watches"}[r.watch] +
+		fmt.Sprintf(", %v of them: %v", r.share, r.err)
 }
 
 // errSwallowed is what becomes of a write that is answered as done and is not:
@@ -41,7 +48,7 @@ func unexplained(code int32, message string) error {
 
 // drawRefusing draws what is refused.
 func drawRefusing(random *rand.Rand) refusing {
-	r := refusing{write: true}
+	r := refusing{write: true, share: []float64{1, 1, 0.75, 0.4}[random.IntN(4)]}
 	switch random.IntN(4) {
 	case 0:
 		r.read = true
@@ -65,7 +72,7 @@ func drawRefusing(random *rand.Rand) refusing {
 		errRefused,
 	}[random.IntN(8)]
 	if random.IntN(8) == 0 {
-		return refusing{err: errSwallowed, write: true}
+		return refusing{err: errSwallowed, write: true, share: r.share}
 	}
 	return r
 }

@@ -10,14 +10,13 @@ type requests struct {
 }
 
 // most returns how many requests of one contender a minute may hold: two a
-// second, or for short leases what renewals and retries by their timing are.
+// second. Where the retry period is shorter than a second, calls may be nearly two
+// in each, and the dialer tries those that are refused again on other connections.
 func (t Timing) most() int {
-	perSecond := max(2, 4*float64(time.Second)/float64(t.Retry))
-	most := int(60 * perSecond)
-	if t.Retry < 2*time.Second {
-		most += 60 // at first, pauses are shorter
+	if t.Retry >= time.Second {
+		return 120
 	}
-	return most
+	return int(150 * float64(time.Second) / float64(t.Retry))
 }
 
 // counts counts a request; the mutex is held. What no API server hears of, the

@@ -33,6 +33,7 @@ func (t Timing) backoff() time.Duration { return max(t.Retry, t.Deadline/4) }
 var usual = []Timing{
 	{15 * time.Second, 10 * time.Second, 2 * time.Second},
 	{60 * time.Second, 40 * time.Second, 5 * time.Second},
+	{8 * time.Second, 5 * time.Second, time.Second},
 	{3 * time.Second, 2 * time.Second, 500 * time.Millisecond},
 	{time.Second, 700 * time.Millisecond, 200 * time.Millisecond},
 	{500 * time.Millisecond, 350 * time.Millisecond, 100 * time.Millisecond},
@@ -41,7 +42,7 @@ var usual = []Timing{
 
 // wholeSeconds is how many of the usual ones client-go's elector can keep: its
 // records carry, and tell apart, whole seconds only.
-const wholeSeconds = 3
+const wholeSeconds = 4
 
 // drawTiming returns a usual configuration, or any other that is valid.
 func drawTiming(random *rand.Rand) Timing {

@@ -334,7 +334,7 @@ func (h *Host) fate(kind string) fate {
 		return fate{up: h.constant / 2, down: h.constant - h.constant/2, lands: true}
 	case Refusing:
 		f := Clear.fate(random, h.timing)
-		f.before = h.refuses.of(kind)
+		f.before = h.refuses.of(kind, random)
 		return f
 	}
 	return h.weather.fate(random, h.timing)
