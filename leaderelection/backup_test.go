@@ -160,3 +160,29 @@ func TestAWriteOfAnEarlierTermThatABackupBringsBackIsWaitedForLikeAnyones(t *tes
 		})
 	}
 }
+
+// The record is put back by hand while its writer, who has seen nobody lead after
+// it, is cut off.
+func TestAnOwnWriteThatIsPutBackByHandIsWaitedForLikeAnyones(t *testing.T) {
+	for i := range 20 {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			first, second := m.lock("a"), m.lock("b")
+			a := contend(t, first, func(c *LeaderElectionConfig) { c.ContendAgain = true })
+			sleep(5*s + 500*ms)
+			first.with(func(l *memoryLock) { l.cut = true })
+			backup := m.now()
+			b := contend(t, second)
+			sleep(30*s + time.Duration(i)*100*ms)
+			require.True(t, b.IsLeader())
+			m.edit(func(s *rl.Snapshot) { *s = backup })
+			second.with(func(l *memoryLock) { l.cut = true })
+			first.with(func(l *memoryLock) { l.cut = false })
+			for range 300 {
+				sleep(100 * ms)
+				require.False(t, a.IsLeader() && b.IsLeader(), "two leaders")
+			}
+			assert.True(t, a.IsLeader())
+		})
+	}
+}

@@ -173,7 +173,7 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 		}
 		return c.appointedIn(seen, now)
 	}
-	if c.writes.left(seen.snapshot) {
+	if c.writes.stands(seen.snapshot, now, c.timing.lease) {
 		return 0 // our own write, too late to lead on: nobody can have led since
 	}
 	opens := seen.opens() + c.spread - now.steady(seen.seen)

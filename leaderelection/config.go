@@ -78,8 +78,8 @@ type LeaderElectionConfig struct {
 	// leads at once: the work's context is cancelled, the lease is renewed until
 	// OnStartedLeading has returned, and only then released. Work that does not
 	// return within StopTimeout keeps the lease from being released; it then runs
-	// out. A term that was lost is released too, where its work returns at once and
-	// the record still names this contender.
+	// out. A term that was lost is released too, where its work returns at once when
+	// it is told to, and the record still names this contender.
 	ReleaseOnCancel bool
 
 	// Name names the election in metrics and health checks.

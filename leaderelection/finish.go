@@ -21,7 +21,7 @@ func (l *leadership) finish(ctx context.Context) {
 		}
 		l.tell(l.kept)
 	default:
-		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold {
+		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold && !l.unwatched {
 			l.releaseLost(ctx)
 		}
 		l.tell(ended)

@@ -213,6 +213,29 @@ func TestALostTermIsReleasedWhereItsWorkHasStoppedAndTheRecordIsStillOurs(t *tes
 	}
 }
 
+// What work has started before it returned may run on after a term that was lost, so
+// the lease runs out.
+func TestALostTermWhoseWorkReturnedEarlyIsNotReleased(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := &refusingLock{memoryLock: m.lock("a")}
+		a := contend(t, lock, func(c *LeaderElectionConfig) {
+			c.ReleaseOnCancel = true
+			c.Callbacks.OnStartedLeading = func(context.Context) {}
+		})
+		sleep(5 * s)
+		lock.err.Store(new(error))
+		*lock.err.Load() = errors.New("no")
+		for a.IsLeader() {
+			sleep(ms)
+		}
+		lock.err.Store(nil)
+		sleep(1500 * ms)
+		assert.Equal(t, ReasonRenewDeadline, a.Term().ending().Reason)
+		assert.Equal(t, "a", m.now().Record.HolderIdentity)
+	})
+}
+
 // hangsOnce hangs in its first release, until its context ends.
 type hangsOnce struct {
 	*memoryLock

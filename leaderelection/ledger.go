@@ -85,6 +85,17 @@ func (l *ledger) left(state rl.Snapshot) bool {
 	return verdict == ours
 }
 
+// stands reports whether a write of ours stands since it was made, so that nobody
+// else can have led since. That is so for a lease at least. After that it is where
+// its version is what it was: one that others have written over may be put back by
+// hand.
+func (l *ledger) stands(state rl.Snapshot, now instant, lease time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	verdict, write := l.writer.judge(state, l.writes)
+	return verdict == ours && (!write.known || write.version == state.ResourceVersion || now.fastest(write.sent) < lease)
+}
+
 // confirm notes that the write with mark has left state behind. It is the only
 // one that counts from now on: the others were based on a state that is gone. A
 // write that is not remembered stays so.
@@ -110,7 +121,7 @@ func (l *ledger) settle(state rl.Snapshot) {
 }
 
 func (l *ledger) keep(write sentWrite, state rl.Snapshot) {
-	write.record, write.known = state.Record, true
+	write.record, write.version, write.known = state.Record, state.ResourceVersion, true
 	l.writes = append(l.writes[:0], write)
 }
 

@@ -38,6 +38,8 @@ type sentWrite struct {
 	// succeeded, as it was stored, which admission may have changed.
 	record rl.LeaderElectionRecord
 	known  bool
+	// version is the one that it was known at first.
+	version string
 	// term counts the campaigns of the elector: the one that this is a write of.
 	term uint64
 }

@@ -39,6 +39,16 @@ func startWork(ctx context.Context, term *Term, f func(context.Context)) *work {
 // term it would begin after OnStoppedLeading was called.
 func (w *work) prevent() { w.decided.Store(true) }
 
+// returned reports whether it has returned.
+func (w *work) returned() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // goroutine returns the name of the goroutine that calls it, which is in the
 // first line of its stack: "goroutine 12 [running]:".
 func goroutine() string {
@@ -56,13 +66,8 @@ func (le *LeaderElector) awaitWork(ctx context.Context) bool {
 	le.mu.Lock()
 	w := le.work
 	le.mu.Unlock()
-	if w == nil {
+	if w == nil || w.returned() {
 		return true
-	}
-	select {
-	case <-w.done:
-		return true
-	default:
 	}
 	timer := le.clock.NewTimer(stillRunning)
 	defer timer.Stop()
