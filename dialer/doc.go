@@ -1,5 +1,5 @@
-// Package dialer keeps one promise: no connection outlives its silence. A peer
-// that stops answering is noticed and dropped within a bound the caller sets,
+// Package dialer keeps one promise: no connection outlives its silence. That means:
+// a peer that stops answering is noticed and dropped within a bound the caller sets,
 // whether the connection is being dialled, is in its TLS handshake, is idle or
 // has a request in flight. The package knows sockets, TLS and HTTP round trips,
 // and nothing of what they are used for.
@@ -53,20 +53,22 @@
 //	Linux      TCP_USER_TIMEOUT, milliseconds                 keepalive, s    as asked
 //	macOS      TCP_CONNECTIONTIMEOUT, TCP_RXT_CONNDROPTIME, s keepalive, s    as asked
 //	Windows    TCP_MAXRT, s                                   keepalive, s    as asked
-//	FreeBSD    TCP_KEEPINIT, s; since 14 TCP_MAXUNACKTIME, s  keepalive, s    Fresh
-//	NetBSD     TCP_KEEPINIT, s; nothing for data              keepalive, s    Fresh
-//	DragonFly  TCP_KEEPINIT, ms; nothing for data             keepalive, ms   Fresh
-//	OpenBSD    nothing                                        the host's pace Fresh
-//	others     nothing                                        keepalive       Fresh
+//	FreeBSD    TCP_KEEPINIT, s; since 14 TCP_MAXUNACKTIME, s  keepalive, s    NewConnections
+//	NetBSD     TCP_KEEPINIT, s; nothing for data              keepalive, s    NewConnections
+//	DragonFly  TCP_KEEPINIT, ms; nothing for data             keepalive, ms   NewConnections
+//	OpenBSD    nothing                                        the host's pace NewConnections
+//	others     nothing                                        keepalive       NewConnections
 //
-// Fresh in the last column means that Harden and Transport open a connection for
-// every request, whatever is asked for, so that what the kernel cannot promise is
-// not needed. HardenTraffic keeps connections everywhere: where nothing bounds
-// unacknowledged data it is the HTTP/2 pings that find the dead.
+// The last column is the Mode that Harden and Transport use. NewConnections there
+// means that they open a connection for every request, whatever Mode was asked for,
+// because the kernel cannot drop a dead connection in time. HardenTraffic keeps
+// connections on every system. Where the kernel puts no bound on unacknowledged
+// data, the HTTP/2 pings find dead connections.
 //
-// What a socket has that is tighter, by a Dial or Control of the user's own, stays.
-// (Windows tells nothing of its keepalive: there ours replace it.) Sockets are plain
-// TCP even with GODEBUG=multipathtcp=1, since multipath TCP has no user timeout.
+// If a Dial or Control of the user's own has set a tighter value on a socket, that
+// value stays. (On Windows the keepalive settings cannot be read, so ours replace
+// them.) Sockets are plain TCP even with GODEBUG=multipathtcp=1, since multipath TCP
+// has no user timeout.
 //
 // Whole seconds are rounded up. The kernel looks at the user timeout when one
 // of its timers fires, so it is kept roughly: a connection with data in flight,

@@ -56,8 +56,8 @@ var ErrOpaqueTransport = errors.New("the transport hides its sockets, they canno
 // given up here is not executed much later. Timeout itself becomes zero, because
 // the bounds are kept here and it would end watches; QPS becomes -1 and
 // RateLimiter nil. Where the operating system has no user timeout the mode falls
-// back to Fresh. A nil config and a budget that does not Validate are errors. A
-// config is to be hardened once. StatsOf says what became of a client's
+// back to NewConnections. A nil config and a budget that does not Validate are
+// errors. Harden a config only once. StatsOf says what became of a client's
 // connections and requests, see also WithMeter.
 func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, error) {
 	if config == nil {

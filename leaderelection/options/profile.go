@@ -14,16 +14,16 @@ type Profile string
 
 const (
 	// DefaultProfile has what client-go recommends and the core components use:
-	// 15s, 10s, 2s. A leader survives an outage of 10s; one that died is
+	// 15s, 10s, 2s. A leader survives an outage of 8s; one that died is
 	// replaced within 15s.
 	DefaultProfile Profile = "default"
 	// FastProfile is for work that must not be idle for long, near API servers
-	// that are well: 3s, 2s, 500ms. A leader survives an outage of 2s; one that
+	// that are well: 3s, 2s, 500ms. A leader survives an outage of 1.5s; one that
 	// died is replaced within 3s.
 	FastProfile Profile = "fast"
 	// CalmProfile is for work that may pause, over links or API servers that fail
 	// for longer, and for many leases at once: 60s, 40s, 8s. A leader survives an
-	// outage of 40s; one that died is replaced within a minute.
+	// outage of 32s; one that died is replaced within a minute.
 	CalmProfile Profile = "calm"
 )
 
