@@ -15,10 +15,11 @@ var ErrNotLeader = errors.New("not the leader")
 type Reason string
 
 const (
-	// ReasonReleased: Run's context ended with ReleaseOnCancel, and the lease was to be
-	// released.
+	// ReasonReleased: Run's context ended with ReleaseOnCancel, and the work returned
+	// in time; the lease is released after that.
 	ReasonReleased Reason = "Released"
-	// ReasonCancelled: Run's context ended without ReleaseOnCancel; the lease runs out.
+	// ReasonCancelled: Run's context ended, and the lease runs out: without
+	// ReleaseOnCancel, or because the work did not return within StopTimeout.
 	ReasonCancelled Reason = "Cancelled"
 	// ReasonResigned: Resign was called.
 	ReasonResigned Reason = "Resigned"
@@ -31,8 +32,8 @@ const (
 	// ReasonSameIdentity: a write under our identity was found that this process did
 	// not send.
 	ReasonSameIdentity Reason = "SameIdentity"
-	// ReasonInDoubt: a clock that counts suspension says that the term is over, and no
-	// renewal settled in time that nobody led in between.
+	// ReasonInDoubt: the machine was suspended. A clock that counts that time says that
+	// the term is over, and no renewal in time has shown that nobody led in between.
 	ReasonInDoubt Reason = "InDoubt"
 	// ReasonFenced: a fence has refused a write of the work (package fence), and no
 	// renewal has shown since that this contender leads all the same.
