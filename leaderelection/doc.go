@@ -14,8 +14,8 @@
 //   - A candidate takes over at the moment at which it has seen the same record
 //     unchanged for the whole lease, on a timer set for that moment; where it may
 //     watch the Lease, it learns of renewals and of a release at once.
-//   - A renewal whose outcome is unknown is settled by reading the record, never
-//     guessed.
+//   - If the outcome of a renewal is unknown, the leader reads the record to learn
+//     it. It never guesses.
 //
 // # Limits
 //
@@ -24,31 +24,29 @@
 // LeaseDuration, with T = max(D, min(D+R, L−R)); see [LeaderElectionConfig].
 // Clock skew, however large, does not matter: no contender compares its clock
 // with another's. Work that ignores the end of its context, or takes longer to
-// stop than StopTimeout, can go on past the end of the term; so can a request
-// that was sent before it and is executed after it. Where that matters, pass on
-// the fencing token ([Term.FencingToken]) and have the receiver refuse older
-// ones.
+// stop than StopTimeout, can go on past the end of the term. A request that was
+// sent before the end can be executed after it. Where that matters, pass on the
+// fencing token ([Term.FencingToken]) and have the receiver refuse older ones.
 //
-// Deleting the Lease by hand ends the term of its leader no later than at its
-// next renewal. Candidates that knew of the Lease wait a whole lease from when
-// they learn of the deletion. A contender started in that time finds no Lease
-// and cannot know that there was one; nor can a candidate that was cut off while
-// the Lease was created anew and deleted again.
+// When the Lease is deleted by hand, the term of its leader ends at its next
+// renewal or before. Candidates that knew of the Lease wait for a whole lease after
+// they learn of the deletion. A contender that is started in that time finds no
+// Lease, cannot know that there was one, and leads at once. The same holds for a
+// candidate that was cut off while the Lease was created again and deleted again.
 //
 // # Mixed fleets
 //
-// A contender may have client-go's electors for peers, as during a rollout. It
-// never writes before it has seen a peer's record unchanged for that record's
-// whole lease, and gives up its own a margin before a peer may take it, so it
-// adds no overlap of its own. It cannot close a peer's holes: client-go's
-// elector releases while its work may still be winding down, counts a renewal
-// from its answer rather than from when it was sent, and compares records in
-// whole seconds, so that with a RetryPeriod below one second it may take over up
-// to a second before the lease has ended, from anyone. So in a mixed fleet keep
-// RetryPeriod at one second or more, and leave ReleaseOnCancel off on
-// client-go's side where its work stops slowly. Where its elector is all you can
-// have (controller-runtime), this library's lock mends the comparison: it shows
-// records to the microsecond.
+// Contenders of this package and of client-go may share one Lease, as during a
+// rollout. A contender of this package never takes the lease before it has seen the
+// record unchanged for that record's whole lease, and it stops leading a margin
+// before anyone else may take its lease. So it never causes an overlap. client-go's
+// elector can cause one. It releases while its work may still be stopping. It counts
+// a renewal from the answer and not from the sending. And it compares records in
+// whole seconds: with a RetryPeriod below one second it may take over up to a second
+// before the lease has ended, from anyone. So in a mixed fleet keep RetryPeriod at
+// one second or more, and leave ReleaseOnCancel off on client-go's side where its
+// work stops slowly. If you must keep client-go's elector, use this library's lock:
+// it shows records to the microsecond, which corrects the comparison.
 //
 // # Use
 //

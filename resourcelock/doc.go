@@ -10,14 +10,15 @@
 //
 // # Promise
 //
-// No request waits on the dead. A lock made by [NewFromKubeconfig] or
+// No request waits for a dead connection or server beyond its bound. A lock made by [NewFromKubeconfig] or
 // [NewFromKubeconfigWithOptions] has a transport of its own (package dialer):
 // each call returns one answer or one error within its bound, a request that
-// is slow is repeated on a new connection before it fails, and nothing that
-// failed is used again. The bound is that of the whole call (the wait for other
-// locks' requests, every redirect and retry, the whole answer), and it holds for
-// every caller: client-go's elector and controller-runtime's set none themselves.
-// A write that was repeated is one write: what its own repetition did is success.
+// is slow is repeated on a new connection before it fails, and a connection that
+// failed is not used again. The bound is that of the whole call (the wait for other
+// locks' requests, every redirect and retry, the whole answer). It holds for every
+// caller, which matters because client-go's and controller-runtime's electors set no
+// bound themselves. A write that was sent twice counts as one: if the second is
+// refused because the first has succeeded, the call reports success.
 //
 // # Limits
 //

@@ -6,23 +6,24 @@
 //	err = ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).Complete(r)
 //	err = mgr.Start(ctrl.SetupSignalHandler())
 //
-// That line is all: the configuration is the one that ctrl.GetConfig returns, and
-// the options are those of controller-runtime.
+// Only that line changes: the configuration is the one that ctrl.GetConfig returns,
+// and the options are those of controller-runtime. Set LeaderElectionReleaseOnCancel:
+// without it a standby waits for the whole lease at every rollout.
 //
 // # Promise
 //
 //   - What needs leader election (controllers, unless they say otherwise, and
 //     every Runnable that does not say NeedLeaderElection() == false) runs only
-//     during a term of Holdfast's: its context ends before the lease can be
-//     another's, on a timer, whatever the network does.
+//     during a term of Holdfast's: its context ends on a timer, before another
+//     process can hold the lease, whatever the network does.
 //   - Everything else (caches, webhooks, probes, metrics) runs from the start, on
 //     standbys too, as it does under manager.Manager.
 //   - A standby is warm before it contends: the sources of its controllers have
 //     started, their caches are filled, and their queues hold what there is to
 //     do. So its reconcilers begin when the term does.
 //   - The lease is released only when all leader-elected Runnables have returned.
-//   - A context in Reconcile tells its term (leaderelection.TermFromContext), with
-//     the fencing token, and context.Cause of it why the term ended.
+//   - leaderelection.TermFromContext finds the term, with its fencing token, in the
+//     context of Reconcile. context.Cause of that context says why the term ended.
 //
 // # What it sets up
 //
@@ -39,14 +40,16 @@
 //
 // # Limits
 //
-// A controller cannot be started twice. So one term is all that a Manager has: a
-// lost one ends Start with an error that wraps *leaderelection.TermEndedError, and the
-// process should exit, as under controller-runtime. Work that outlives its lease
-// makes Start return at once, without the graceful shutdown, and its error names
-// the Runnables that still run; exit then too.
+// A Manager leads at most once, because a controller cannot be started twice. When
+// the term is lost, Start returns an error that wraps *leaderelection.TermEndedError,
+// and the process should exit, as under controller-runtime. If work still runs when
+// the lease is over, Start returns at once, without the graceful shutdown, and its
+// error names the Runnables that still run; exit then too.
 //
-// A controller with EnableWarmup set to false is not warm. Standbys queue an item
-// for each object that they see, and the depth of their queues says so.
+// A controller with EnableWarmup set to false is not warm on a standby. The others
+// queue an item for each object that they see, so workqueue_depth of a standby is not
+// zero.
 //
-// The rights that the Lease needs are get, create, update and watch.
+// The process needs the verbs get, create, update and watch on the Lease, and create
+// and patch on events.
 package holdfastctrl

@@ -5,9 +5,9 @@
 // The fields are those of LeaderElectionConfiguration in
 // k8s.io/component-base/config/v1alpha1 and the flags those of its package
 // options (--leader-elect, --leader-elect-lease-duration and so on), so that
-// manifests go on working; what this library adds stands beside them. What a
-// program decides and not its user (callbacks, health checks, traces, meters,
-// the clock) is set on what Config returns. Nothing is read from the
+// existing manifests keep working. This library adds some of its own. What the
+// program decides and not its user (callbacks, health checks, traces, meters, the
+// clock) is set in the configuration that Config returns. Nothing is read from the
 // environment.
 //
 //	o := options.Default()
@@ -32,7 +32,8 @@
 //	fast      3s     2s        500ms   1.5s     3s        500ms       16.7 %        120
 //	calm      1m0s   40s       8s      32s      1m0s      12s         20 %          7.5
 //
-// An outage is one of all API servers that the leader keeps its lease through for
-// certain; takeover is from the last renewal of a leader that died; work stops
-// after a lost term; renewals are the requests of a leader.
+// The columns: for how long all API servers may be out of reach without the leader
+// losing its lease; the time from the last renewal of a leader that died to the next
+// leader; how long work may take to stop after a lost term; by how much the rates of
+// two clocks may differ; how many requests a leader sends.
 package options
