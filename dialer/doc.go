@@ -9,8 +9,13 @@
 // A TCP connection whose peer has vanished stays open for as long as the kernel
 // retransmits: 15 minutes with Linux's defaults (`make incident` waits for it).
 // Over HTTP/2 a request that timed out leaves the connection in place for the
-// next one. And while a virtual IP still names a dead backend, every dial that
+// next one. And while a virtual IP still routes to a dead backend, every dial that
 // is sent there waits for an answer that never comes.
+//
+// The words: a hedge is a second attempt at a request that is not answered soon, on
+// a new connection. A sibling is a second dial beside one that is not answered. A
+// stream is an answer that may go on for ever, such as a watch. The names in the
+// table are fields of Budget.
 //
 // # What is promised
 //
@@ -22,30 +27,30 @@
 //	data unacknowledged              the user timeout               Silence
 //	idle, or a stream without data   keepalive                      about Silence, see below
 //
-// A host name with several addresses is resolved for each dial, siblings go to
-// different addresses, and so does the next dial: one that is silent costs one
-// DialHedge, one that connects and then freezes costs one Hedge. A name server that
-// is silent costs one DialHedge where Go's own resolver asks: the next one in
-// resolv.conf is asked beside it.
+// A host name with several addresses is resolved for each dial. Siblings go to
+// different addresses, and so does the next dial. So an address that is silent costs
+// one DialHedge, and one that connects and then freezes costs one Hedge. A name
+// server that is silent costs one DialHedge with Go's own resolver: the next one in
+// resolv.conf is asked too.
 //
 // A connection is ready when every proxy on its way has answered and every TLS
-// handshake is done. From the dial to that moment, or to that at which a request
-// has the connection, there is one bound, also when the request that it was dialled
-// for has gone: net/http alone waits a minute for an HTTP proxy and for ever for a
-// SOCKS proxy. Where nothing tells of requests (a connection dialled by hand, a round
-// tripper of the user's that replaces the context), the peer's first word counts for
-// that moment. What is dropped closes its idle connections: a Transport without a
-// Base, and every client made from a hardened config, when nobody holds it any more.
+// handshake is done. One bound covers the time from the dial to that moment, or to
+// the moment when a request gets the connection. It holds even if the request that it
+// was dialled for has ended: net/http alone waits a minute for an HTTP proxy and for
+// ever for a SOCKS proxy. For a connection that was dialled by hand, or whose context
+// a round tripper of the user's has replaced, the first byte from the peer counts as
+// that moment. A Transport without a Base, and every client made from a hardened
+// config, closes its idle connections when nothing refers to it any more.
 //
-// Dials make little load where there is no answer. At most eight of one client are
-// under way at once, and siblings are paid for, see Dialer.
+// Dials to a peer that does not answer cause little load. At most eight of one client
+// are under way at once, and the number of siblings is limited, see Dialer.
 //
-// A server that has too much to do is as silent in a TLS handshake as a dead one.
-// So what misses Connect there gets another attempt beside it, even where the
-// hedging budget is used up, but is not thrown away before Answer: a crowd that
-// came again with every handshake it had thrown away would never be served. At most
-// eight connections of a Transport are being made at once, and while it is half of
-// that or more, none is taken along by a request that was given up.
+// In a TLS handshake an overloaded server is as silent as a dead one. So a handshake
+// that takes longer than Connect gets another attempt beside it, even if the hedging
+// budget is used up. But the slow one is not abandoned before Answer: if all clients
+// abandoned their handshakes and came again, none would ever be served. At most eight
+// connections of a Transport are being made at once. While four or more are, a
+// request that is abandoned leaves the connection that is being made for it alone.
 //
 // The socket options differ by operating system:
 //
@@ -70,42 +75,39 @@
 // them.) Sockets are plain TCP even with GODEBUG=multipathtcp=1, since multipath TCP
 // has no user timeout.
 //
-// Whole seconds are rounded up. The kernel looks at the user timeout when one
-// of its timers fires, so it is kept roughly: a connection with data in flight,
-// and an unanswered SYN, are dropped at the first retransmission that is due
-// after Silence, and an idle connection at most one keepalive interval after it
-// (a sixth of Silence, at least one second) and never sooner than two seconds
-// after its last sign of life. Round trips do not wait for any of this: Hedge,
-// Connect and Answer are timers of our own. The options of
-// the systems other than Linux are set as their manuals say and have not been
-// measured.
+// Where an option counts whole seconds, the value is rounded up. The kernel checks
+// the user timeout only when one of its timers fires, so it is kept roughly. A
+// connection with data in flight, and an unanswered SYN, are dropped at the first
+// retransmission that is due after Silence. An idle connection is dropped at most one
+// keepalive interval after Silence (a sixth of Silence, at least one second), and never
+// sooner than two seconds after its last sign of life. Round trips do not wait for any
+// of this: Hedge, Connect and Answer are timers of this package. On systems other than
+// Linux the options are set as the manuals say and have not been measured.
 //
 // # What is not promised
 //
-// A stream (a watch) over HTTP/1.1 whose peer freezes, so that its kernel still
-// acknowledges but its process writes nothing, looks like a stream without
-// news; only its reader can know that news is due. A plugin that fetches
-// credentials is outside the bounds. A connection inside a tunnel of the user's
-// own has no socket of ours to set options on; its round trips are bounded all
-// the same.
+// A stream (a watch) over HTTP/1.1 whose peer freezes is not noticed. The peer's
+// kernel still acknowledges and its process writes nothing, which looks like a stream
+// without news; only its reader can know that news is due. A plugin that fetches
+// credentials is outside the bounds. A connection inside a tunnel of the user's own
+// has no socket to set options on; its round trips are bounded nevertheless.
 //
 // # What can be seen
 //
-// A Meter counts what becomes of connections and requests: how many were
-// opened, why each was closed, what was hedged and what won, and how old the
-// connection was that carried the last answer. Each hardened client has one of
-// its own, which StatsOf reads; WithMeter, Transport.Meter and Dialer.Meter name
-// one that many may share. Its Trace calls functions as things happen, for
+// A Meter counts connections and requests: how many connections were opened, why
+// each was closed, how many requests were hedged, how often the hedge was answered
+// first, and how old the connection was that carried the last answer. Each hardened
+// client has a Meter of its own, which StatsOf reads; WithMeter, Transport.Meter and
+// Dialer.Meter set one that many may share. Its Trace calls functions as things happen, for
 // metrics and logs:
 //
 //	meter := dialer.Meter{Trace: dialer.Trace{Closed: func(reason dialer.CloseReason, ...) { closes.WithLabelValues(reason.String()).Inc() }}}
 //	hardened, err := dialer.Harden(config, budget, dialer.WithMeter(&meter))
 //	stats := meter.Stats()
 //
-// The reason of a closing is what was noticed first. A refused or unanswered TLS
-// handshake and an HTTP/2 peer that answers no ping are known for what they are
-// where a Transport or HardenTraffic sends the requests; to a Dialer alone both
-// are ByUs.
+// The CloseReason is what was noticed first. Only a Transport or HardenTraffic can
+// tell a TLS handshake that was refused or not answered, and an HTTP/2 peer that
+// answers no ping. With a Dialer alone both are counted as ByUs.
 //
 // # Use
 //
