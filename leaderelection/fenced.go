@@ -52,13 +52,14 @@ func (f *fenced) explain(lost *TermEndedError) *TermEndedError {
 }
 
 // Fenced reports whether err is the refusal of a write by the fence of this
-// election (package fence), and tells the elector of it. That renews at once, or a
-// while after it has last done so for this reason, a retry period at most. A term that
-// another has ended is over then, for ReasonFenced. So is one that no renewal confirms
-// within a retry period, or twice the time of the last answer where that is longer, up
-// to half a term. A new leader that an API server does not know yet leads on, and may
-// write again. The transports of Guard and of FenceWrapper do all of this by
-// themselves. It is false for an elector whose lock is not on a Lease.
+// election (package fence), and if so tells the elector. The elector then renews at
+// once; if it has done so for this reason lately, it waits first, at most a retry
+// period. The term ends with ReasonFenced if another leads, or if no renewal succeeds
+// within a retry period (or within twice the time of the last answer where that is
+// longer, up to half a term). If the renewal succeeds, the API server just did not
+// know the new leader yet: the term goes on, and the work may write again. The
+// transports of Guard and of FenceWrapper do all of this by themselves. It is false
+// for an elector whose lock is not on a Lease.
 func (t *Term) Fenced(err error) bool {
 	lease, ok := t.lease()
 	if !ok || !fence.Refused(err, lease) {

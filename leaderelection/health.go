@@ -81,12 +81,11 @@ func (e workOutlivedLease) Error() string {
 	return fmt.Sprintf("leader election %q: the work guarded by lease %s still runs, %v after the lease ended", e.name, e.lock, e.by.Round(time.Millisecond))
 }
 
-// Check returns an error when guarded work has outlived its lease by more than
-// maxTolerableExpiredLease, by the fastest of the machine's clocks:
-// OnStartedLeading has not returned although another may lead. The process
-// should then be killed, which is what a liveness probe does. While a machine
-// has just been resumed and the term is in doubt, a renewal is tried at once,
-// and a later check passes where it has succeeded.
+// Check returns an error when OnStartedLeading has not returned although the lease
+// ended more than maxTolerableExpiredLease ago, by the fastest of the machine's clocks:
+// another may lead by now. The process should then be killed, which is what a liveness
+// probe does. When a machine has just been resumed and the term is in doubt, Check
+// asks for a renewal at once; if that succeeds, later checks pass.
 func (le *LeaderElector) Check(maxTolerableExpiredLease time.Duration) error {
 	le.mu.Lock()
 	w := le.work
