@@ -30,14 +30,16 @@ const (
 )
 
 // FenceWrapper returns a wrapper (for rest.Config.Wrap) of the transport that the work
-// writes through. elector returns the elector of the work, or nil while there is none;
-// it may be nil itself where the context of every such request is the work's, or
+// writes through. elector returns the elector of the work, or nil while there is none.
+// elector itself may be nil if the context of every such request is the work's, or
 // derived from it (TermFromContext).
-// Unlike Guard it refuses nothing. A change that the fence of the election refuses while a term lasts
-// (package fence) is told to the term, as Term.Fenced does, and sent again for up to
-// a second while the term goes on; after that its answer is returned as it is. A
-// change whose term has ended meanwhile fails with an error that wraps ErrNotLeader
-// and the refusal. Guard does the same.
+//
+// When the fence of the election (package fence) refuses a change during a term, the
+// wrapper tells the term, as Term.Fenced does. It sends the change again for up to a
+// second while the term goes on, and after that returns the answer as it is. If the
+// term ends meanwhile, the change fails with an error that wraps ErrNotLeader and the
+// refusal. Guard does the same, and also refuses changes outside of a term, which
+// FenceWrapper does not.
 func FenceWrapper(elector func() *LeaderElector) transport.WrapperFunc {
 	return func(next http.RoundTripper) http.RoundTripper { return &fenceListener{elector: elector, next: next} }
 }

@@ -11,12 +11,11 @@ import (
 )
 
 // Refused reports whether err is the refusal of a write by the fence of a lease:
-// the API server took the caller for one that does not hold it. The write was not
-// executed.
+// to the API server the caller is not the holder. The write was not executed.
 //
-// A new leader may be told so for a moment (51 ms at most in 720 tries on idle API
-// servers, 167 ms on saturated ones): a server learns of a takeover by a watch. Read
-// the Lease, and write again while it is still yours.
+// A new leader may be refused too for a moment (51 ms at most in 720 tries on idle API
+// servers, 167 ms on saturated ones), because a server learns of a takeover by a watch.
+// Read the Lease, and write again while it still names you.
 func Refused(err error, lease types.NamespacedName) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status) && RefusedStatus(status.Status(), lease)
