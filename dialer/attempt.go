@@ -156,13 +156,15 @@ func (a *attempt) run(base http.RoundTripper, request *http.Request, stream bool
 
 type freshKey struct{}
 
-// FreshConnection returns a context whose requests start on a new connection:
-// a Transport closes its idle connections before it sends them. (One that
-// another request gives back at that very moment, or has given back since they
-// were closed for another request less than half a hedge ago, may be taken
-// instead; it has just carried an answer. Where four or more TLS handshakes are
-// under way, or the process is short of CPU, they are closed once in Budget.Answer.)
-// Other round trippers ignore it.
+// FreshConnection returns a context whose requests start on a new connection: a
+// Transport closes its idle connections before it sends them. Other round trippers
+// ignore it.
+//
+// Such a request may still take a kept connection that has just carried an answer: one
+// that became idle at that very moment, or since the idle ones were closed for another
+// request less than half of Hedge ago. While four or more TLS handshakes are under
+// way, or the process is short of CPU, the idle connections are closed only once in
+// Budget.Answer.
 func FreshConnection(ctx context.Context) context.Context {
 	return context.WithValue(ctx, freshKey{}, true)
 }

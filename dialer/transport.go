@@ -39,22 +39,25 @@ const defaultIdle = 90 * time.Second
 // request may be sent twice, up to two more attempts go out on new connections,
 // and only if they fare no better is the refusal the answer.
 //
-// A token bucket bounds the load: every further attempt costs one of ten tokens
-// unless the attempt before it failed without having reached a server, and ten
-// requests earn one. Without a token there is no further attempt. Tokens come back for
-// a hedge that never got as far as a TLS handshake, for one that was left there
-// while another was answered at once, and for one that shows the first attempt's
-// connection to have died: it was a kept one, and the answer came sooner than
-// Hedge once asked for elsewhere. So dead connections do not drain the bucket; a
-// server that is slow for everyone does. (A TLS handshake that misses
-// Budget.Connect is the exception, and an answer that has begun and stops for as
-// long: they get an attempt beside them on credit.)
+// A token bucket bounds the load. It holds ten tokens. Each further attempt costs one,
+// unless the attempt before it failed without having reached a server. Ten requests
+// earn one token. Without a token there is no further attempt, with one exception: a
+// TLS handshake that takes longer than Budget.Connect, and an answer that has begun
+// and stops for as long, get another attempt even without a token.
 //
-// At most eight connections of a Transport of our own sockets are on their way
-// through dial and TLS handshake at once; one that takes longer than twice
-// Budget.Connect does not count. Whoever waits for one gets what becomes idle.
+// A token is given back for a hedge that never got as far as a TLS handshake, and for
+// one that was still in its handshake when another attempt was answered at once. It is
+// also given back for a hedge which shows that the first attempt's connection had
+// died: that connection was a kept one, and the hedge was answered within Hedge. So
+// dead connections do not use up the tokens, but a server that is slow for everyone
+// does.
 //
-// A round tripper below that heeds no context does not hold up a call; while 256
+// At most eight connections of a Transport that makes its own sockets are being dialled
+// or are in their TLS handshake at once; one that takes longer than twice
+// Budget.Connect does not count. A request that waits for a connection takes one that
+// becomes idle.
+//
+// A round tripper below that ignores its context does not delay a call. While 256
 // attempts have not returned although their calls were over, further calls fail at once.
 //
 // A panic of a round tripper below is raised again in the goroutine that called

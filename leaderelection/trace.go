@@ -29,7 +29,7 @@ type Trace struct {
 	WatchEnded func(err error)
 }
 
-// Succession says what a term follows on.
+// Succession says how a term came about: what became of the lease before it.
 type Succession string
 
 const (

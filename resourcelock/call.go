@@ -10,10 +10,11 @@ import (
 	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
-// ErrDeaf is wrapped by the error of a call that has not returned although its
-// time was over, and of one that was not made because several such calls still
-// go on. It is not the network that does this, but what heeds no context: an exec
-// plugin that hangs, or a handler of warnings.
+// ErrDeaf is wrapped by the error of a call that hangs: its time is over, and it has
+// not returned although its context has ended. It is also wrapped by the error of a
+// call that was not made because several such calls still hang. The cause is not the
+// network but code that ignores its context, such as an exec plugin or a handler of
+// warnings.
 var ErrDeaf = bounded.ErrDeaf
 
 // caller makes calls to the API.

@@ -20,18 +20,17 @@ import (
 //
 // What its locks share:
 //
-//   - The transport. Requests take turns on mostInside connections as long as
-//     they are answered soon. One that is slow no longer counts after the time
-//     in which it would be hedged, so a slow lease holds up no other. A call
-//     keeps its bound, the wait for its turn included.
-//   - The watch. Locks on different Leases of one namespace are served by one
-//     watch on all Leases of it, where RBAC allows that; where it does not, each
-//     watches its own Lease by name.
+//   - The transport. Requests take turns: six are under way at once while all are
+//     answered soon. A request that is slow stops counting after the time in which
+//     it would be hedged, so a slow lease does not delay the others. The bound of a
+//     call includes the wait for its turn.
+//   - The watch. One watch on all Leases of a namespace serves all locks on them, if
+//     RBAC grants list and watch on them. Otherwise each lock watches its own Lease
+//     by name, on a connection of its own.
 //   - The hedging budget of the transport (dialer.Transport).
 //
-// A Factory holds nothing that must be closed: its idle connections are closed
-// when neither it nor any of its locks can be reached any more. It is safe for
-// concurrent use.
+// A Factory need not be closed: its idle connections are closed when nothing refers to
+// it or to any of its locks any more. It is safe for concurrent use.
 type Factory struct {
 	client  *coordinationv1.CoordinationV1Client
 	labels  map[string]string
