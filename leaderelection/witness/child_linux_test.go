@@ -20,7 +20,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func init() { actAs = actAsChild }
+func init() {
+	actAs = actAsChild
+	if os.Getenv(childMode) == "thread" {
+		runtime.LockOSThread() // the first thread is for main alone
+	}
+}
 
 const (
 	childFile      = "HOLDFAST_TEST_WITNESS_FILE"
