@@ -222,7 +222,7 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 	}
 	if !ours && !c.warned && !c.le.config.Coordinated && !c.writes.left(seen.snapshot) {
 		c.warned = true
-		c.logger.Info("The lease is held under this contender's identity, but by a write that it does not answer for: that of an earlier term or process, or of a second process of that name, which must not be. It is waited for like any other holder")
+		c.logger.Info("The Lease names this contender's identity, but another process or an earlier term wrote it. Waiting until it runs out, as for any other holder")
 	}
 	return nil
 }

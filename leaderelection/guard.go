@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
@@ -47,7 +49,7 @@ func (g *guard) WrappedRoundTripper() http.RoundTripper { return g.next }
 
 // RoundTrip refuses a change outside of the term.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	if readsOnly(req.Method) {
+	if readsOnly(req) {
 		return g.next.RoundTrip(req)
 	}
 	term, ok := TermFromContext(req.Context())
@@ -71,7 +73,11 @@ func (g *guard) send(req *http.Request, term *Term) (*http.Response, error) {
 		defer cancel()
 		return nil, explain(ctx, err)
 	}
-	response.Body = &boundedBody{response.Body, cancel}
+	bounded := &boundedBody{response.Body, cancel}
+	response.Body = bounded
+	if conn, both := bounded.ReadCloser.(io.Writer); both { // of 101: the caller writes to it as well
+		response.Body = boundedConn{bounded, conn}
+	}
 	return response, nil
 }
 
@@ -83,12 +89,25 @@ func standing(term *Term) error {
 	return term.Err()
 }
 
-func readsOnly(method string) bool {
-	switch method {
+// readsOnly reports whether a request changes nothing. One that opens a way into
+// a Pod may, whatever its method: client-go asks for a websocket by GET.
+func readsOnly(req *http.Request) bool {
+	switch req.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions:
-		return true
+		return !intoPod(req.URL.Path)
 	}
 	return false
+}
+
+// intoPod reports whether a path is that of a Pod's subresource through which what
+// runs in it may be changed: …/pods/NAME/exec.
+func intoPod(path string) bool {
+	parts := strings.Split(path, "/")
+	n := len(parts)
+	if n < 3 || parts[n-3] != "pods" {
+		return false
+	}
+	return slices.Contains([]string{"exec", "attach", "portforward"}, parts[n-1])
 }
 
 // boundedBody ends the bound of a request when its answer has been read.
@@ -100,4 +119,10 @@ type boundedBody struct {
 func (b *boundedBody) Close() error {
 	defer b.cancel()
 	return b.ReadCloser.Close()
+}
+
+// boundedConn is the body of an answer that switches protocols.
+type boundedConn struct {
+	*boundedBody
+	io.Writer
 }

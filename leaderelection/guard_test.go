@@ -2,7 +2,9 @@ package leaderelection
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -233,3 +235,58 @@ func TestALeaseDeletedDuringASuspensionIsWaitedFor(t *testing.T) {
 		assert.Len(t, a.runs(), 2, "nobody does")
 	})
 }
+
+// An answer that switches protocols is a connection, which the caller writes to.
+func TestAGuardLeavesAConnectionAConnection(t *testing.T) {
+	within(t, func(t *testing.T) {
+		a := contend(t, newMemory().lock("a"))
+		sleep(s)
+		here, there := net.Pipe()
+		defer here.Close()
+		guard := guarded(t, a.LeaderElector, answers(func(*http.Request) *http.Response {
+			return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: there}
+		}))
+		response, err := guard.RoundTrip(request(t, t.Context(), http.MethodPost))
+		require.NoError(t, err)
+		conn, both := response.Body.(io.ReadWriteCloser)
+		require.True(t, both)
+		go func() { _, _ = conn.Write([]byte("hello")) }()
+		got := make([]byte, 5)
+		_, err = io.ReadFull(here, got)
+		require.NoError(t, err)
+		assert.Equal(t, "hello", string(got))
+		require.NoError(t, response.Body.Close())
+	})
+}
+
+// client-go runs a command in a Pod by GET, over a websocket.
+func TestAGuardRefusesAWayIntoAPodOutsideOfTheTerm(t *testing.T) {
+	within(t, func(t *testing.T) {
+		cfg := config(newMemory().lock("a"))
+		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+		le, err := NewLeaderElector(cfg)
+		require.NoError(t, err)
+		guard := guarded(t, le, answers(func(*http.Request) *http.Response {
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
+		}))
+		for path, refused := range map[string]bool{
+			"/api/v1/namespaces/n/pods/p/exec":           true,
+			"/api/v1/namespaces/n/pods/p/attach":         true,
+			"/api/v1/namespaces/n/pods/p/portforward":    true,
+			"/api/v1/namespaces/n/pods/p/log":            false,
+			"/api/v1/namespaces/n/pods/exec":             false,
+			"/api/v1/namespaces/n/configmaps/attach":     false,
+			"/apis/example.com/v1/namespaces/n/x/a/exec": false,
+		} {
+			r := request(t, t.Context(), http.MethodGet)
+			r.URL.Path = path
+			_, err := guard.RoundTrip(r)
+			assert.Equal(t, refused, errors.Is(err, ErrNotLeader), path)
+		}
+	})
+}
+
+// answers is a transport that answers without a network.
+type answers func(*http.Request) *http.Response
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r), nil }

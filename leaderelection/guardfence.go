@@ -57,7 +57,7 @@ func (f *fenceListener) WrappedRoundTripper() http.RoundTripper { return f.next 
 
 // RoundTrip sends a request, and listens to what a fence says of it.
 func (f *fenceListener) RoundTrip(req *http.Request) (*http.Response, error) {
-	if readsOnly(req.Method) {
+	if readsOnly(req) {
 		return f.next.RoundTrip(req)
 	}
 	term, ok := TermFromContext(req.Context())

@@ -57,8 +57,10 @@ type ending struct {
 }
 
 var endings = []ending{
-	{reason: ReasonReleased, byContext: true, sentence: func(e *TermEndedError) string { return "its context " + e.contextEnded() + ", to be released" }},
-	{reason: ReasonCancelled, byContext: true, sentence: func(e *TermEndedError) string { return "its context " + e.contextEnded() }},
+	{reason: ReasonReleased, byContext: true, sentence: func(e *TermEndedError) string {
+		return "Run's context " + e.contextEnded() + "; the lease is being released"
+	}},
+	{reason: ReasonCancelled, byContext: true, sentence: func(e *TermEndedError) string { return "Run's context " + e.contextEnded() }},
 	{reason: ReasonResigned, sentence: always("it resigned")},
 	{reason: ReasonRenewDeadline, byCalls: true, mayStillHold: true, sentence: always("no renewal succeeded in time")},
 	{reason: ReasonTaken, sentence: func(e *TermEndedError) string {

@@ -35,7 +35,7 @@ func (le *LeaderElector) sayFarLonger(logger klog.Logger, state rl.Snapshot) {
 	le.loud = state.Duration
 	le.mu.Unlock()
 	if !said {
-		logger.Error(nil, "The holder's lease is far longer than this contender's. It is honoured: nobody takes over before it has run out",
+		logger.Error(nil, "The holder's lease is far longer than this contender's. This contender waits until it has run out",
 			"holder", state.Record.HolderIdentity, "lease", state.Duration, "own", le.timing.lease)
 	}
 }

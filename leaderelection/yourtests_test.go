@@ -53,7 +53,7 @@ func TestYourControllerHandsOver(t *testing.T) {
 		go first.Run(ctx)
 		time.Sleep(time.Second) // virtual: it takes no time
 		go second.Run(t.Context())
-		time.Sleep(time.Hour)
+		time.Sleep(10 * time.Minute)
 		if !first.IsLeader() || second.IsLeader() {
 			t.Fatal("the first leads alone")
 		}

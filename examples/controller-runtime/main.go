@@ -60,7 +60,7 @@ func parse(args []string, usage io.Writer) (settings, error) {
 	flags.StringVar(&s.kubeconfig, "kubeconfig", "", "`path` of a kubeconfig; empty: the Pod's service account")
 	flags.StringVar(&s.namespace, "namespace", "default", "namespace of the Lease")
 	flags.StringVar(&s.lease, "lease", "checksums", "name of the Lease that replicas contend for")
-	flags.DurationVar(&s.duration, "lease-duration", 15*time.Second, "how long a leader that died is waited for")
+	flags.DurationVar(&s.duration, "lease-duration", 15*time.Second, "how long standbys wait after the last renewal before one takes over")
 	flags.DurationVar(&s.deadline, "renew-deadline", 10*time.Second, "how long a leader tries to renew; also the bound within which dead connections are noticed")
 	flags.DurationVar(&s.retry, "retry-period", 2*time.Second, "time between two renewals")
 	flags.StringVar(&s.probes, "health-address", ":8081", "`address` that /healthz and /readyz are served on; 0: not at all")

@@ -103,7 +103,7 @@ func NewManager(config *rest.Config, options manager.Options, changes ...Option)
 func untouched(config, lock *rest.Config) error {
 	switch {
 	case config == nil:
-		return errors.New("config is nil: it must be what ctrl.GetConfig returns")
+		return errors.New("NewManager: config is nil: it must be what ctrl.GetConfig returns")
 	case hardened(config):
 		return errors.New("config has been hardened already: hand in the one that dialer.Harden or dialer.HardenTraffic was given, NewManager hardens it")
 	case lock != nil && hardened(lock):

@@ -72,7 +72,7 @@ func read(args []string, log io.Writer) (f fence.Fence, err error) {
 		return nil
 	})
 	flags.BoolVar(&f.ByName, "by-name", false, "compare the name of the Pod alone, while client-go's contenders take part")
-	flags.BoolVar(&f.NoExpiry, "no-expiry", false, "leave a holder alone whose lease has expired, as long as nobody has taken it")
+	flags.BoolVar(&f.NoExpiry, "no-expiry", false, "do not refuse a holder whose lease has expired, as long as nobody has taken it")
 	flags.DurationVar(&f.ClockSkew, "clock-skew", 0, "how far a holder's clock may be behind the API server's")
 	flags.BoolVar(&f.Term, "term", false, "stamp the number of the term on what is written; needs Kubernetes 1.37")
 	if err := flags.Parse(args); err != nil {
