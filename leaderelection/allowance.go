@@ -26,7 +26,7 @@ const burst = 20
 // since the dialer may add a tenth to them, and ten. A retry period below a second
 // asks for more, nearly two calls in each.
 func (t timing) pace() time.Duration {
-	perMinute := 100*max(1, float64(time.Second)/float64(t.retry)) - burst
+	perMinute := max(100, 100*float64(time.Second)/float64(t.retry)) - float64(burst)
 	return time.Duration(float64(time.Minute) / perMinute)
 }
 
