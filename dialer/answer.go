@@ -85,11 +85,27 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // streams reports whether an answer is a stream: it is if one was asked for and
-// granted. A refusal is an answer like any other.
+// granted. A refusal is an answer like any other, and so is any answer to a watch but
+// 200, which client-go reads to its end.
 func streams(asked bool, request *http.Request, response *http.Response) bool {
-	granted := response.StatusCode/100 == 2
-	return response.StatusCode == http.StatusSwitchingProtocols ||
-		granted && (asked || request.Method == http.MethodConnect)
+	switch {
+	case response.StatusCode == http.StatusSwitchingProtocols:
+		return maySwitch(asked, request)
+	case asked && watches(request):
+		return response.StatusCode == http.StatusOK
+	}
+	return response.StatusCode/100 == 2 && (asked || request.Method == http.MethodConnect)
+}
+
+// errSwitched is the error of a request that was answered 101 and has not asked for
+// that (RFC 9110, section 15.2.2). What comes after it is no answer, and has no end.
+var errSwitched = errors.New("the server has switched protocols (101), which the request has not asked for")
+
+// maySwitch reports whether 101 may be the answer to a request. A round tripper
+// below this one may ask for it, as client-go's does that opens a websocket to a Pod,
+// but not for a watch.
+func maySwitch(asked bool, request *http.Request) bool {
+	return switches(request) || asked && !watches(request)
 }
 
 // refused reports whether an answer says that another server, or this one a

@@ -145,6 +145,10 @@ func (a *attempt) run(base http.RoundTripper, request *http.Request, stream bool
 	if response.Body == nil {
 		response.Body = http.NoBody
 	}
+	if response.StatusCode == http.StatusSwitchingProtocols && !maySwitch(stream, request) {
+		_ = response.Body.Close() // it is the connection itself
+		return outcome{attempt: a, err: errSwitched}
+	}
 	if streams(stream, request, response) {
 		return outcome{attempt: a, response: response, stream: true}
 	}

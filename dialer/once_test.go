@@ -45,6 +45,14 @@ func TestOnlyWhatHTTPCallsIdempotentIsSentTwiceByDefault(t *testing.T) {
 	command := newRequest(t.Context(), "GET", "")
 	command.Header.Set("Upgrade", "websocket")
 	assert.False(t, idempotent(command), "the command of an exec runs once")
+	for _, way := range []string{"exec", "attach", "portforward"} {
+		below := newRequest(t.Context(), "GET", "")
+		below.URL.Path = "/api/v1/namespaces/n/pods/p/" + way
+		assert.False(t, idempotent(below), "client-go asks for the websocket below")
+	}
+	named := newRequest(t.Context(), "GET", "")
+	named.URL.Path = "/api/v1/namespaces/n/pods/exec"
+	assert.True(t, idempotent(named))
 }
 
 func TestAPostThatNobodySawIsMadeAgain(t *testing.T) {

@@ -34,33 +34,56 @@ func asks(request *http.Request, name string) bool {
 	return is && values[0] != "0" && !strings.EqualFold(values[0], "false")
 }
 
+// watches reports whether a request asks for a watch.
+func watches(request *http.Request) bool {
+	if asks(request, "watch") {
+		return true
+	}
+	if request.URL == nil {
+		return false
+	}
+	watch, _ := special(request.URL.Path)
+	return watch
+}
+
 // streamPath reports whether a path of the Kubernetes API is that of a deprecated
-// watch, or of a subresource that is a stream. The API may stand below a prefix.
+// watch, or of a subresource that is a stream.
 func streamPath(path string) bool {
+	watch, subresource := special(path)
+	return watch || subresource != ""
+}
+
+// special returns whether a path of the Kubernetes API is that of a deprecated
+// watch, and which subresource it is of that is a stream. The API may stand below a
+// prefix.
+func special(path string) (watch bool, subresource string) {
 	if !strings.Contains(path, "/watch/") && !slices.ContainsFunc(streamSubresources, func(name string) bool {
 		return strings.Contains(path, "/"+name)
 	}) {
-		return false // most paths, and these need not be split
+		return false, "" // most paths, and these need not be split
 	}
 	parts := strings.Split(path, "/")
 	root := slices.IndexFunc(parts, func(part string) bool { return part == "api" || part == "apis" })
 	if root < 0 {
-		return false
+		return false, ""
 	}
 	after := 2 // api and the version
 	if parts[root] == "apis" {
 		after = 3 // and the group
 	}
 	if parts = parts[min(root+after, len(parts)):]; len(parts) < 2 {
-		return false
+		return false, ""
 	}
 	if parts[0] == "watch" {
-		return true
+		return true, ""
 	}
 	if parts[0] == "namespaces" && len(parts) > 3 {
 		parts = parts[2:]
 	}
-	return len(parts) > 2 && slices.Contains(streamSubresources, parts[2])
+	if len(parts) > 2 && slices.Contains(streamSubresources, parts[2]) {
+		return false, parts[2]
+	}
+	return false, ""
 }
 
 // streamSubresources are those whose answers need not end by themselves.
@@ -73,9 +96,11 @@ func switches(request *http.Request) bool {
 
 // idempotent reports whether HTTP allows a request to be sent again by itself
 // (RFC 9110, section 9.2.2). As for net/http, a request whose caller has given
-// it an idempotency key is so too, and one that asks for another protocol is not.
+// it an idempotency key is so too, and one that asks for another protocol is not: nor
+// is one that runs a command in a Pod, for which client-go asks by GET and below this
+// round tripper.
 func idempotent(request *http.Request) bool {
-	if switches(request) {
+	if switches(request) || commands(request) {
 		return false
 	}
 	switch request.Method {
@@ -109,4 +134,13 @@ func spanOf(request *http.Request) (span, bool) {
 // for the same call.
 func redirects(response *http.Response) bool {
 	return response.StatusCode/100 == 3 && response.Header.Get("Location") != ""
+}
+
+// commands reports whether a request opens a way into a Pod.
+func commands(request *http.Request) bool {
+	if request.URL == nil {
+		return false
+	}
+	_, subresource := special(request.URL.Path)
+	return subresource == "exec" || subresource == "attach" || subresource == "portforward"
 }
