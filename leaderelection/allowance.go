@@ -54,8 +54,5 @@ func (a *allowance) due(now instant, t timing) time.Duration {
 
 // left returns what is left of the debt; the mutex is held.
 func (a *allowance) left(now instant) time.Duration {
-	if a.debt == 0 {
-		return 0
-	}
 	return max(0, a.debt-now.steady(a.at))
 }

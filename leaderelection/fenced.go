@@ -34,9 +34,6 @@ func (f *fenced) pause(now instant, t timing) time.Duration {
 	if f.disproved > 0 && now.steady(f.asked) > t.retry {
 		f.disproved = 0
 	}
-	if f.disproved == 0 {
-		return 0
-	}
 	return max(0, min(t.retry, doubled(t.retry/8, f.disproved-1))-now.steady(f.asked))
 }
 

@@ -258,3 +258,36 @@ func TestWhatIsNoRefusalByTheFencePasses(t *testing.T) {
 		assert.True(t, a.IsLeader())
 	})
 }
+
+func TestRefusalsThatWereDisprovedAreFollowedUpAtGrowingDistances(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	began := time.Now()
+	at := func(d time.Duration) instant { return instant{mono: began.Add(d), wall: began.Add(d)} }
+	f := fenced{}
+	assert.Zero(t, f.pause(at(0), of), "the first")
+	for disproved, pause := range map[int]time.Duration{1: 250 * ms, 2: 500 * ms, 3: s, 4: 2 * s, 5: 2 * s, 60: 2 * s} {
+		f = fenced{disproved: disproved, asked: at(0)}
+		assert.Equal(t, pause, f.pause(at(0), of), "%d disproved", disproved)
+		assert.Equal(t, pause-100*ms, f.pause(at(100*ms), of), "%d disproved", disproved)
+		assert.Zero(t, f.pause(at(2*s+1), of))
+		assert.Zero(t, f.disproved, "what was long ago does not count")
+	}
+}
+
+// Work that writes on and is refused each time does not put off what is to be found out.
+func TestRefusalsThatGoOnDoNotPutOffTheEndOfTheTerm(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		a := contend(t, lock)
+		sleep(5 * s)
+		require.True(t, a.IsLeader())
+		lock.with(func(l *memoryLock) { l.cut = true })
+		term, refused := a.Term(), time.Now()
+		for term.Err() == nil {
+			term.fencedBy(refusedBy("fence.test.it"))
+			sleep(100 * ms)
+		}
+		assert.Equal(t, ReasonFenced, term.ending().Reason)
+		assert.LessOrEqual(t, time.Since(refused), 2*s+200*ms)
+	})
+}
