@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/klog/v2"
@@ -14,12 +13,12 @@ import (
 // stuck is a sink of log lines that blocks for as long as it is told to.
 type stuck struct{ until <-chan struct{} }
 
-func (*stuck) Init(logr.RuntimeInfo)            {}
+func (*stuck) Init(klog.RuntimeInfo)            {}
 func (*stuck) Enabled(int) bool                 { return true }
 func (s *stuck) Info(int, string, ...any)       { <-s.until }
 func (s *stuck) Error(error, string, ...any)    { <-s.until }
-func (s *stuck) WithValues(...any) logr.LogSink { return s }
-func (s *stuck) WithName(string) logr.LogSink   { return s }
+func (s *stuck) WithValues(...any) klog.LogSink { return s }
+func (s *stuck) WithName(string) klog.LogSink   { return s }
 
 // A log that blocks costs the lease, but never makes the work outlive it.
 func TestALogThatBlocksDoesNotMakeTheWorkOutliveItsTerm(t *testing.T) {
@@ -37,7 +36,7 @@ func TestALogThatBlocksDoesNotMakeTheWorkOutliveItsTerm(t *testing.T) {
 		}
 		le, err := NewLeaderElector(cfg)
 		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), logr.New(sink)))
+		ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), klog.New(sink)))
 		defer cancel()
 		ended := make(chan struct{})
 		go func() { defer close(ended); le.Run(ctx) }()
