@@ -22,6 +22,10 @@ type Fault struct {
 	harms bool
 	// inflict does it to the victim.
 	inflict func(p *play) error
+	// only, where set, says which roles it can be done to.
+	only func(Role) bool
+	// ready, where set, is done when every column does what it is to do.
+	ready func(p *play) error
 	// toEach, where set, is done to each column at a moment of its own instead,
 	// with the death of a candidate's leader.
 	toEach func(p *play, c *contestant) error
@@ -33,7 +37,7 @@ const unready = 4 * time.Second
 
 // Faults returns every fault, in the order of the table.
 func Faults() []Fault {
-	return slices.Concat(silences(), connections(), processes(), answers(), accesses())
+	return slices.Concat(silences(), connections(), processes(), answers(), accesses(), deposals())
 }
 
 // Find returns the faults of these names, in the order of the table; none

@@ -59,7 +59,7 @@ func recovered(c Column, object string, b Bounds, late time.Duration, events []e
 	recent := late + time.Second
 	switch c.Role {
 	case Leader, ClientGoLeader:
-		return b.StopAfter == 0 || says(c.name(), event.Stopping)(events)
+		return b.StopAfter == 0 && b.Told == 0 || says(c.name(), event.Stopping)(events)
 	case Candidate:
 		return says(c.name(), event.Leading)(events)
 	case Writer:
@@ -129,7 +129,7 @@ func measure(f Fault, c Column, object string, b Bounds, steered bool, events []
 		if e.What == event.Unreadable {
 			cell.Wrong = append(cell.Wrong, fmt.Sprintf("%s wrote what is no event: %q", e.Who, e.Reason))
 		}
-		if e.What == event.Exited && e.Who == c.name() && b.StopAfter == 0 && e.Time.Before(end) {
+		if e.What == event.Exited && e.Who == c.name() && b.StopAfter == 0 && b.Told == 0 && e.Time.Before(end) {
 			cell.Wrong = append(cell.Wrong, fmt.Sprintf("its process exited %v after the fault", short(e.Time.Sub(struck))))
 		}
 	}
@@ -163,6 +163,10 @@ func measure(f Fault, c Column, object string, b Bounds, steered bool, events []
 }
 
 func measureLeader(cell *Cell, b Bounds, part []event.Event, t scenario.Timing, add func(string, time.Duration, scenario.Figure)) {
+	if b.Told > 0 {
+		measureDeposed(cell, b, part, add)
+		return
+	}
 	if b.StopAfter > 0 {
 		cell.Applies = "no server can be reached: its work ends"
 		ending, err := scenario.MeasureEnding(part, cell.Column.name())
@@ -186,6 +190,44 @@ func measureLeader(cell *Cell, b Bounds, part []event.Event, t scenario.Timing, 
 		}
 	}
 	add("renewal late", b.RenewalLate, figures.RenewalLate)
+}
+
+// measureDeposed measures what the fence makes of the work after the takeover, which
+// is the fault, and when the old leader's work is told.
+func measureDeposed(cell *Cell, b Bounds, part []event.Event, add func(string, time.Duration, scenario.Figure)) {
+	cell.Applies = "what it still writes is refused, and its successor writes"
+	taken := lastOf(part, func(e event.Event) bool { return e.What == event.Fault }).Time
+	var late, kept, told scenario.Figure
+	before, refused := 0, 0
+	first := map[string]time.Duration{} // of the new leader, by API server
+	for _, e := range part {
+		after := max(0, e.Time.Sub(taken))
+		switch {
+		case e.What == event.Stopping && !told.Known:
+			told = scenario.Figure{Known: true, Value: after}
+		case e.Verb != verbOld && e.Verb != verbNew:
+		case e.What == event.Failed:
+			cell.Wrong = append(cell.Wrong, fmt.Sprintf("a %s failed: %s", e.Verb, e.Reason))
+		case e.Verb == verbOld && e.What == event.Refused:
+			refused++
+		case e.Verb == verbOld && e.Time.Before(taken):
+			before++
+		case e.Verb == verbOld:
+			late.Value = max(late.Value, e.Time.Add(-e.Took).Sub(taken))
+		case e.What == event.Answered:
+			if _, known := first[e.On]; !known {
+				first[e.On] = after
+			}
+		}
+	}
+	for _, after := range first {
+		kept.Value = max(kept.Value, after)
+	}
+	kept.Known = len(first) == backends
+	late.Known = before > 0 && refused > 0 // it did write, and then it did not
+	add("old leader's last write", b.Late, late)
+	add("new leader's first write", b.Kept, kept)
+	add("told", b.Told, told)
 }
 
 // unseen returns the longest time for which a change made within a second of

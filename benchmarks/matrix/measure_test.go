@@ -111,6 +111,35 @@ func TestALeaderIsMeasuredByItsLatestRenewal(t *testing.T) {
 	assert.Equal(t, Held, cellFrom(leader, bounds, other...).Verdict(), "another column's Lease")
 }
 
+func written(d, took time.Duration, verb string, server int, what event.What) event.Event {
+	return at(d, event.Event{Who: "leader-new-connections", What: what, Verb: verb, On: strconv.Itoa(server), Took: took})
+}
+
+func TestADeposedLeaderIsMeasuredByItsLastWriteAndItsSuccessorByItsFirst(t *testing.T) {
+	leader := Column{Leader, fresh}
+	bounds := Bounds{Late: 100 * ms, Kept: 300 * ms, Told: time.Second}
+	taken := at(0, event.Event{Who: narrator, What: event.Fault, On: "leader-new-connections", Reason: "deposed"})
+	events := []event.Event{
+		written(-200*ms, 10*ms, verbOld, 0, event.Answered), written(-150*ms, 10*ms, verbNew, 0, event.Refused), taken,
+		written(90*ms, 20*ms, verbOld, 0, event.Answered), written(150*ms, 10*ms, verbOld, 0, event.Refused),
+		written(50*ms, 10*ms, verbNew, 0, event.Refused), written(60*ms, 10*ms, verbNew, 1, event.Answered), written(70*ms, 10*ms, verbNew, 2, event.Answered),
+		written(250*ms, 10*ms, verbNew, 0, event.Answered), written(400*ms, 10*ms, verbNew, 1, event.Answered),
+		said(800*ms, "leader-new-connections", event.Stopping), said(810*ms, "leader-new-connections", event.Exited), theEnd(2000 * ms),
+	}
+	cell := cellFrom(leader, bounds, events...)
+	assert.Equal(t, []Check{
+		{"old leader's last write", 100 * ms, known(70 * ms)}, {"new leader's first write", 300 * ms, known(250 * ms)}, {"told", time.Second, known(800 * ms)},
+	}, cell.Checks)
+	assert.Equal(t, Held, cell.Verdict())
+
+	failed := append(events, written(500*ms, 10*ms, verbNew, 1, event.Failed))
+	assert.Equal(t, Broken, cellFrom(leader, bounds, failed...).Verdict())
+	idle := cellFrom(leader, bounds, taken, events[6], theEnd(2000*ms))
+	assert.False(t, idle.Checks[0].Measured.Known, "one that wrote nothing was refused nothing")
+	assert.False(t, idle.Checks[1].Measured.Known, "not through each server")
+	assert.False(t, idle.Checks[2].Measured.Known)
+}
+
 func TestALeaderThatCanReachNobodyStopsInTime(t *testing.T) {
 	leader := Column{Leader, fresh}
 	events := []event.Event{

@@ -133,6 +133,9 @@ func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Optio
 	p := &play{stage: s, fault: f, timing: o.Timing, peer: o.Peer, stderr: o.Stderr}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for _, c := range columns {
+		if f.only != nil && !f.only(c.Role) {
+			continue
+		}
 		if o.Peer != ours && (c.Mode == fresh || c.Role == Watch || c.Role == ClientGoLeader) {
 			return Result{Fault: f}, fmt.Errorf("column %s: peer %s has none", c, o.Peer)
 		}
@@ -141,6 +144,9 @@ func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Optio
 			return Result{Fault: f}, err
 		}
 		p.contestants = append(p.contestants, &contestant{Column: c, bounds: bounds, object: fmt.Sprintf("%s-%d", c.name(), s.plays)})
+	}
+	if len(p.contestants) == 0 {
+		return Result{Fault: f}, nil // it can be done to none of them
 	}
 	err := p.run()
 	p.log.Append(event.Event{Who: narrator, What: event.Ended})
@@ -170,6 +176,11 @@ func (p *play) run() error {
 	if err := p.connect(); err != nil {
 		return err
 	}
+	if p.fault.ready != nil {
+		if err := p.fault.ready(p); err != nil {
+			return err
+		}
+	}
 	// The fault may come at any moment between two renewals.
 	pause(p.ctx, rand.N(p.timing.RetryPeriod))
 	for _, c := range p.contestants {
@@ -196,7 +207,7 @@ func (p *play) await() error {
 	longest := least
 	for _, c := range p.contestants {
 		b := c.bounds
-		longest = max(longest, b.StopAfter, t.LeaseDuration+b.Takeover, b.Unseen, b.Write, b.WriteAgain)
+		longest = max(longest, b.StopAfter, t.LeaseDuration+b.Takeover, b.Unseen, b.Write, b.WriteAgain, b.Told)
 	}
 	struck := time.Now()
 	pause(p.ctx, least)

@@ -47,7 +47,8 @@ func Table(out io.Writer, results []Result) error {
 }
 
 const legend = `Each figure stands before its bound. Leader, and a leader of client-go's elector with this
-library's lock: how late a renewal was at most, with the lease kept; or, where no server can be reached, from the last renewal to the end of its work. Candidate: from
+library's lock: how late a renewal was at most, with the lease kept; or, where no server can be reached, from the last renewal to the end of its work; or, where another has taken the lease, until when its work's writes were still executed,
+when its successor's were first, and when it knew. Candidate: from
 the end of the dead leader's lease to its own work. Watch and informer: how long a change went unseen at most.
 Writer: the longest update, and the longest time in which none succeeded.`
 

@@ -50,6 +50,8 @@ type Weather struct {
 	Everyone bool
 	// HTTP2 is that clients of HTTP/1.1, such as a lock, meet nothing of it.
 	HTTP2 bool
+	// Deposed is that another has taken the lease.
+	Deposed bool
 }
 
 // backends is how many backends the virtual IP names.
