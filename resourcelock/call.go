@@ -77,8 +77,9 @@ func within[T any](ctx context.Context, c *caller, call func(context.Context) (T
 // heedsContexts reports whether every call of a client that was made from
 // config, hardened, ends with its context. Package dialer sees to that for
 // whatever it sends through, the user's own round trippers included. It is above
-// it that client-go calls plugins for credentials and handlers of warnings.
+// it that client-go calls plugins for credentials and handlers of warnings, and reads
+// the file of a token.
 func heedsContexts(config *restclient.Config) bool {
-	return config.ExecProvider == nil && config.AuthProvider == nil &&
+	return config.ExecProvider == nil && config.AuthProvider == nil && config.BearerTokenFile == "" &&
 		config.WarningHandler == nil && config.WarningHandlerWithContext == nil
 }

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,4 +244,72 @@ func TestAConflictWithItsOwnTwinIsSuccess(t *testing.T) {
 	require.NoError(t, other.Update(t.Context(), recordOf("me", 2*time.Second)), "the same record, by another")
 	err = l.Update(t.Context(), recordOf("me", 2*time.Second))
 	assert.True(t, apierrors.IsConflict(err), "what another has written: %v", err)
+}
+
+// What refuses the twin of a write need not say that it exists: a quota that the first
+// has used up, admission that lets nobody change what is there.
+func TestATwinThatIsRefusedForWhatItHasDoneIsSuccess(t *testing.T) {
+	for _, code := range []int{400, 403, 404, 422, 500} {
+		config := api(t)
+		refuses := api(t)
+		*refuses = *config
+		refuses.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
+			return roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+				response, err := twice(rt).RoundTrip(r)
+				if err == nil && r.Method != http.MethodGet {
+					_ = response.Body.Close()
+					response.StatusCode = code
+					response.Body = io.NopCloser(strings.NewReader(fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d}`, code)))
+				}
+				return response, err
+			})
+		}
+		l := lock(t, refuses, "me", Options{})
+		require.NoError(t, l.Create(t.Context(), recordOf("me", time.Second)), "%d", code)
+		require.NoError(t, l.Update(t.Context(), recordOf("me", 2*time.Second)), "%d", code)
+	}
+}
+
+// A write that was sent once and refused is refused, and nothing is read for it.
+func TestAWriteThatWasSentOnceAndRefusedIsNotLookedInto(t *testing.T) {
+	config := api(t)
+	var reads atomic.Int32
+	config.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
+		return roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodGet {
+				reads.Add(1)
+				return rt.RoundTrip(r)
+			}
+			response, err := rt.RoundTrip(r)
+			if err == nil {
+				_ = response.Body.Close()
+				response.StatusCode = http.StatusForbidden
+				response.Body = io.NopCloser(strings.NewReader(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`))
+			}
+			return response, err
+		})
+	}
+	l := lock(t, config, "me", Options{})
+	assert.True(t, apierrors.IsForbidden(l.Create(t.Context(), recordOf("me", time.Second))))
+	assert.Zero(t, reads.Load())
+}
+
+// What a user's round tripper does in the goroutine of a watch is met by whoever
+// watches, and not by the process.
+func TestAWatchWhoseRoundTripperPanicsPanicsWithItsCaller(t *testing.T) {
+	for name, does := range map[string]func(){"panics": func() { panic("of the user's") }, "ends its goroutine": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			config := api(t)
+			config.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
+				return roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Query().Get("watch") != "" {
+						does()
+					}
+					return rt.RoundTrip(r)
+				})
+			}
+			l := lock(t, config, "me", Options{})
+			assert.Panics(t, func() { _ = l.Watch(t.Context(), Snapshot{}, func(Snapshot) {}) })
+		})
+	}
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -114,8 +116,13 @@ func (l *LeaseLock) Update(ctx context.Context, record LeaderElectionRecord) err
 func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderElectionRecord) error {
 	entry := Entry{Record: record, Duration: time.Duration(record.LeaseDurationSeconds) * time.Second, Mark: newMark()}
 	written, err := inTime(ctx, l, func(ctx context.Context) (Snapshot, error) {
+		ctx, sent := counted(ctx)
 		written, err := l.write(ctx, base, entry)
-		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		switch {
+		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+			return l.settle(ctx, entry, err)
+		case errors.As(err, new(apierrors.APIStatus)) && sent() > 1:
+			// A quota that the first has used up, say, or admission that refuses what exists.
 			return l.settle(ctx, entry, err)
 		}
 		return written, err
@@ -127,8 +134,16 @@ func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderEle
 	return nil
 }
 
-// settle finds out whether a write that was refused since base is not the
-// current state has itself, sent a second time, changed that state.
+// counted returns a context that counts how often a request of it was sent.
+func counted(ctx context.Context) (context.Context, func() int32) {
+	var sent atomic.Int32
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) { sent.Add(1) },
+	}), sent.Load
+}
+
+// settle finds out whether a write that was refused has itself, sent another time,
+// changed the state, for which it was refused then.
 func (l *LeaseLock) settle(ctx context.Context, entry Entry, refused error) (Snapshot, error) {
 	standing, err := l.read(ctx)
 	switch {

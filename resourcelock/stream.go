@@ -87,7 +87,18 @@ func (s *stream) start(ctx context.Context, fresh bool) {
 	if fresh {
 		ctx = dialer.FreshConnection(ctx)
 	}
-	go func() { s.finish(ctx, s.run(ctx)) }()
+	go func() {
+		var err error
+		returned := false
+		defer func() {
+			if !returned {
+				err = bounded.Panicked(recover()) // for those who watch, in whose goroutines it can be recovered
+			}
+			s.finish(ctx, err)
+		}()
+		err = s.run(ctx)
+		returned = true
+	}()
 }
 
 // open opens the watch within the bound.

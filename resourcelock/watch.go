@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
 // Watch implements Versioned. Locks that share their connections (Factory) share
@@ -14,8 +16,14 @@ import (
 //
 // An API that does not accept the watch within Bound is an error, and one that
 // refuses it again and again is asked at ever longer intervals, however often
-// Watch is called.
+// Watch is called. What a round tripper of the user's panics with, Watch panics with.
 func (l *LeaseLock) Watch(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
+	err := l.watch(ctx, from, seen)
+	bounded.Raise(ctx, err)
+	return err
+}
+
+func (l *LeaseLock) watch(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
 	l.client()
 	whole, alone := scope{namespace: l.LeaseMeta.Namespace}, scope{l.LeaseMeta.Namespace, l.LeaseMeta.Name}
 	// For a single Lease, a watch that selects it by name costs the API less than
