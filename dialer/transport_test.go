@@ -316,7 +316,9 @@ func TestUpgradedConnectionStaysWritable(t *testing.T) {
 	base := newScript(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: ours}, nil
 	})
-	response, err := send(base, newRequest(t.Context(), "GET", ""))
+	request := newRequest(t.Context(), "GET", "")
+	request.Header.Set("Upgrade", "websocket")
+	response, err := send(base, request)
 	require.NoError(t, err)
 	require.Implements(t, (*io.Writer)(nil), response.Body)
 	go func() { _, _ = response.Body.(io.Writer).Write([]byte("up")) }()
