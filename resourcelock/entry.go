@@ -29,6 +29,11 @@ type Entry struct {
 	// Mark tells this write from every other, of any process: it must not have
 	// been used before. Empty marks nothing.
 	Mark string
+	// Testimony is what the writer's process has left of itself, by which witnesses
+	// (package leaderelection/witness) tell whether it is dead: valid UTF-8 of at
+	// most MaxTestimony bytes. Any other is left out, and so is that of an entry
+	// without a mark. Empty is none.
+	Testimony string
 }
 
 // Statement is what the writer of a Lease has stated of its own write. The zero
@@ -42,11 +47,17 @@ type Statement struct {
 	RenewTime time.Time
 	// Duration is the exact lease.
 	Duration time.Duration
+	// Testimony is what the writer's process has left of itself. Snapshot.Testimony
+	// tells whether it is the holder's.
+	Testimony string
 }
 
 // Statement returns what the writer of e states.
 func (e Entry) Statement() Statement {
-	return Statement{Mark: e.Mark, Holder: e.Record.HolderIdentity, RenewTime: e.Record.RenewTime.Time, Duration: e.Duration}
+	return Statement{
+		Mark: e.Mark, Holder: e.Record.HolderIdentity, RenewTime: e.Record.RenewTime.Time, Duration: e.Duration,
+		Testimony: validTestimony(e.Testimony),
+	}
 }
 
 // Describes reports whether record is, in holder and renew time, what the
@@ -72,6 +83,7 @@ type statementJSON struct {
 	Holder    string           `json:"holder"`
 	RenewTime metav1.MicroTime `json:"renewTime"`
 	Duration  string           `json:"duration,omitempty"`
+	Testimony string           `json:"testimony,omitempty"`
 }
 
 // annotate makes the annotations of lease say what its spec cannot.
@@ -81,6 +93,7 @@ func annotate(lease *coordinationv1.Lease, entry Entry) {
 		Mark:      entry.Mark,
 		Holder:    entry.Record.HolderIdentity,
 		RenewTime: metav1.NewMicroTime(entry.Record.RenewTime.Time),
+		Testimony: validTestimony(entry.Testimony),
 	}
 	if entry.Duration > 0 {
 		stated.Duration = entry.Duration.String()
@@ -111,7 +124,10 @@ func statementOf(annotations map[string]string) Statement {
 	if err != nil {
 		duration = 0
 	}
-	return Statement{Mark: s.Mark, Holder: s.Holder, RenewTime: s.RenewTime.Time, Duration: duration}
+	return Statement{
+		Mark: s.Mark, Holder: s.Holder, RenewTime: s.RenewTime.Time, Duration: duration,
+		Testimony: validTestimony(s.Testimony),
+	}
 }
 
 // leaseOf returns the lease of a record: what its own writer has stated, else
