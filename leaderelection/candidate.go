@@ -38,8 +38,15 @@ type candidacy struct {
 	// last is the last claim, until it is known what has become of it; nil if that
 	// is known of all.
 	last *sentClaim
-	// how is what the last claim followed on.
-	how Succession
+	// how is what the last claim followed on, and witness who had the proof for it.
+	how     Succession
+	witness string
+
+	// left is closed when the testimony of this process was left; nil where nobody
+	// waits for that.
+	left <-chan struct{}
+	// inquiry is about whoever holds the lease; nil where nothing is asked.
+	inquiry *inquiry
 }
 
 // won is what a candidate begins its term with.
@@ -47,6 +54,8 @@ type won struct {
 	state rl.Snapshot
 	sent  instant
 	how   Succession
+	// witness has proven the death of the last holder; empty where none has.
+	witness string
 }
 
 // step is what a candidate does next.
@@ -55,6 +64,7 @@ type step int
 const (
 	wait step = iota
 	read
+	check
 	write
 )
 
@@ -72,6 +82,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 	c.observation = le.seenLast.memory(le.GetLeader())
 	defer func() { le.seenLast = c.observed() }()
 	defer c.close()
+	c.left = le.witnesses.leave(ctx, le.timing.lease, le.writes.testify)
 
 	for following := false; ctx.Err() == nil; {
 		seen, now := c.observed(), c.clock.now()
@@ -85,11 +96,14 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 		}
 		c.settle(seen)
 		c.supersede(seen)
+		c.inquire(watchCtx, seen)
 		switch what, pause := c.next(seen, now); what {
 		case write:
 			c.claim(ctx, seen)
 		case read:
 			c.ask(watchCtx)
+		case check:
+			c.inquiry.check(le.timing.retry)
 		case wait:
 			if w := c.pause(ctx, pause); w != nil {
 				return w
@@ -110,6 +124,10 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 	if c.underway() {
 		answers = c.last.answers
 	}
+	asked := c.inquiry
+	if asked == nil {
+		asked = &inquiry{}
+	}
 	select {
 	case <-ctx.Done():
 	case <-c.news:
@@ -119,6 +137,12 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 		c.looked(ctx, err)
 	case err := <-c.watched:
 		bounded.Raise(ctx, err)
+	case <-c.left:
+		c.left = nil
+	case got := <-asked.proofs:
+		c.heardOf(asked, got)
+	case err := <-asked.checks:
+		c.checkedOf(asked, err)
 	case got := <-answers:
 		bounded.Raise(ctx, got.err)
 		return c.answered(got)
@@ -147,8 +171,17 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 		if opens <= 0 && c.blind(now) {
 			opens, due = never, c.readPause(now)
 		}
+		if opens <= 0 && c.left != nil {
+			opens = c.timing.leavePatience() - now.steady(c.joined)
+		}
 	}
 	switch {
+	case opens <= 0 && c.unchecked(seen, now):
+		if !c.inquiry.checking {
+			return check, 0
+		}
+		opens, _ = c.heldUntil(seen, now)
+		return wait, opens
 	case opens <= 0 && c.reading && c.le.lock.takesTurns():
 		return wait, never // a claim counts from now on, and would leave after the read
 	case opens <= 0:
@@ -176,7 +209,8 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 	if c.writes.stands(seen.snapshot, now, c.timing.lease) {
 		return 0 // our own write, too late to lead on: nobody can have led since
 	}
-	opens := seen.opens() + c.spread - now.steady(seen.seen)
+	lease, proof := c.heldUntil(seen, now)
+	opens := min(lease+c.spread, proof)
 	if c.aside > 0 {
 		opens = max(opens, c.aside-now.steady(c.joined))
 	}
@@ -218,7 +252,7 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 	}
 	if ours && c.mayLead(seen.snapshot, sent, now) {
 		c.writes.settle(seen.snapshot)
-		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, SuccessionOwnClaim)}
+		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, SuccessionOwnClaim), witness: c.witness}
 	}
 	if !ours && !c.warned && !c.le.config.Coordinated && !c.writes.left(seen.snapshot) {
 		c.warned = true

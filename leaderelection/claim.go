@@ -33,7 +33,11 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 	if c.le.config.Coordinated {
 		record = renewal(seen.snapshot.Record, seen.snapshot.Record, c.timing.lease, sent.wall)
 	}
-	c.how = succession(seen.snapshot)
+	c.how, c.witness = succession(seen.snapshot), ""
+	if c.byProof(seen, sent) {
+		c.how, c.witness = SuccessionProof, c.inquiry.proof.Witness
+		c.logger.Info("The process that holds the lease is dead; claiming it", "holder", seen.snapshot.Record.HolderIdentity, "witness", c.witness, "evidence", c.inquiry.proof.Evidence)
+	}
 	c.spread = c.timing.spread(c.random())
 	// It does not end with ctx: what is on its way may arrive, and then it is to be
 	// known, and released.
@@ -80,7 +84,7 @@ func (c *candidacy) answered(got claimAnswer) *won {
 		c.failClaim(nil)
 		return nil
 	}
-	return &won{state: got.state, sent: l.sent, how: c.how}
+	return &won{state: got.state, sent: l.sent, how: c.how, witness: c.witness}
 }
 
 // settle finds out whether the last claim can still have succeeded. What it was

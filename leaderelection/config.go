@@ -9,6 +9,7 @@ import (
 	upstream "k8s.io/client-go/tools/leaderelection"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/leaderelection/witness"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -100,6 +101,18 @@ type LeaderElectionConfig struct {
 	// OnStartedLeading has returned, until its context ends. The default is to
 	// return, as client-go does, and leave a clean start to the process.
 	ContendAgain bool
+
+	// Witnesses may prove that the process which holds the lease is dead, so that
+	// nobody waits for its lease: rule and limits are those of package witness. What
+	// this process leaves of itself stands in the Lease with each of its writes.
+	//
+	// Nil is DefaultWitnesses: the kernel's word on Linux, which takes no right and no
+	// request. A slice that is not nil is taken as it is, so an empty one is no witness.
+	// Each must have a name of its own. A witness that fails, hangs or panics costs
+	// nothing: the lease decides, as it does for every holder that has left nothing, such
+	// as client-go's elector. With Coordinated, and for a lock that is no more than an
+	// Interface, no witness is asked.
+	Witnesses []witness.Witness
 
 	// Trace is told what the elector does; nil tells nobody.
 	Trace *Trace

@@ -30,6 +30,8 @@ type LeaderElector struct {
 	running atomic.Bool
 	// allowance is for the calls of all campaigns and terms.
 	allowance *allowance
+	// witnesses know of dead processes, and leave word of this one.
+	witnesses testifying
 	// seenLast is what the last campaign knew in the end. It is Run's alone.
 	seenLast observation
 
@@ -58,6 +60,10 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("leader election %q: %w", config.Name, err)
 	}
+	witnesses, err := config.witnesses()
+	if err != nil {
+		return nil, fmt.Errorf("leader election %q: %w", config.Name, err)
+	}
 	clk := config.Clock
 	if clk == nil {
 		clk = clock.RealClock{}
@@ -73,6 +79,10 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		trace:   newTracer(config.Trace, timepiece{clk}),
 
 		allowance: new(allowance),
+		witnesses: testifying{group: witnesses, clock: timepiece{clk}},
+	}
+	if le.lock.takesTurns() {
+		le.witnesses.group = nil // such a lock has no place for a testimony
 	}
 	le.clocks = le.clock.watch
 	le.metrics.leaderOff(config.Name)
@@ -147,7 +157,11 @@ func (le *LeaderElector) Run(ctx context.Context) {
 func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEndedError {
 	le.metrics.leaderOn(le.config.Name)
 	logger = klog.LoggerWithValues(logger, "term", le.token(won.state))
-	logger.Info("Leading", "after", won.how)
+	if won.witness != "" {
+		logger.Info("Leading", "after", won.how, "witness", won.witness)
+	} else {
+		logger.Info("Leading", "after", won.how)
+	}
 	le.recordEvent(logger, "became leader")
 	l := le.lead(ctx, logger, won)
 	le.seenLast = observation{snapshot: l.state, seen: le.clock.now(), lease: le.timing.lease}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/leaderelection"
+	"github.com/holdfast-go/holdfast/leaderelection/witness"
 )
 
 // Work that is told to stop, and a lease that is given up after it has.
@@ -428,4 +429,14 @@ func ExampleReasons() {
 	lost[leaderelection.ReasonTaken]++
 	fmt.Println(len(lost), lost[leaderelection.ReasonTaken], lost[leaderelection.ReasonInDoubt])
 	// Output: 10 1 0
+}
+
+func ExampleDefaultWitnesses() {
+	pods := fake.NewClientset().CoreV1() // kubernetes.NewForConfig(config) in a Pod
+	config := leaderelection.LeaderElectionConfig{
+		Witnesses: append(leaderelection.DefaultWitnesses(), &witness.Pod{Client: pods}),
+	}
+	last := config.Witnesses[len(config.Witnesses)-1]
+	fmt.Println("also across nodes, by the word of the kubelet:", last.Name())
+	// Output: also across nodes, by the word of the kubelet: pod
 }

@@ -24,6 +24,8 @@ type ledger struct {
 	count  uint64
 	term   uint64
 	writes []sentWrite // in the order they were sent
+	// testimony goes with every write that holds the lease.
+	testimony string
 }
 
 func newLedger(identity string) *ledger {
@@ -36,6 +38,7 @@ func (l *ledger) enter(record rl.LeaderElectionRecord, duration time.Duration, s
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	entry := l.marked(record, duration)
+	entry.Testimony = l.testimony
 	if len(l.writes) >= mostRemembered {
 		oldest := 0
 		if l.writes[0].known {
@@ -45,6 +48,20 @@ func (l *ledger) enter(record rl.LeaderElectionRecord, duration time.Duration, s
 	}
 	l.writes = append(l.writes, sentWrite{mark: entry.Mark, sent: sent, record: record, term: l.term})
 	return entry
+}
+
+// testify makes testimony that of the writes that are entered from now on.
+func (l *ledger) testify(testimony string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.testimony = testimony
+}
+
+// testified returns the testimony of this process, empty if it has left none.
+func (l *ledger) testified() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.testimony
 }
 
 // release returns the entry that gives held up. It is not a write to settle by:

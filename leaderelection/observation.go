@@ -30,6 +30,11 @@ type observation struct {
 	// does not name, since it was taken from him by hand: emptied, renamed,
 	// deleted, or restored from a backup.
 	still time.Duration
+	// earlier is for how long after seen somebody may hold the lease who was seen to
+	// hold it earlier, and whom the record does not follow on. It is nothing to whoever
+	// waits for the lease that the record speaks of, and all that is left where its
+	// holder is proven dead: an old record that was put back by hand is the holder's own.
+	earlier time.Duration
 }
 
 // next returns the observation after a watch has delivered state at the moment
@@ -66,14 +71,27 @@ func (o observation) after(state rl.Snapshot, at instant, t timing) (observation
 	case o.known && !succeeds(o.snapshot, state):
 		next.still = max(0, o.opens()-at.steady(o.seen))
 	}
+	if o.earlier > 0 {
+		next.earlier = max(0, o.earlier-at.steady(o.seen))
+	}
+	if o.known && !follows(o.snapshot.Record, state.Record) {
+		next.earlier = max(next.earlier, o.opens()-at.steady(o.seen))
+	}
 	return next, true
+}
+
+// follows reports whether now is a record that a contender leaves on before: a renewal
+// of the same term, or the next term.
+func follows(before, now rl.LeaderElectionRecord) bool {
+	renewed := before.HolderIdentity == now.HolderIdentity && sameMicro(before.AcquireTime, now.AcquireTime)
+	return renewed || now.LeaderTransitions > before.LeaderTransitions
 }
 
 // memory returns what is left of an observation for a later campaign: which version
 // was seen last, that there was this holder, and for how long the lease may still
-// be held by someone whom no record names.
+// be held by someone whom no record names, or whom the next one does not follow on.
 func (o observation) memory(holder string) observation {
-	o.known = false
+	o.known, o.earlier = false, max(o.earlier, o.opens())
 	o.snapshot = rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: holder}, ResourceVersion: o.snapshot.ResourceVersion}
 	return o
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/holdfast-go/holdfast/internal/simulation"
+	"github.com/holdfast-go/holdfast/leaderelection/witness"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -42,6 +43,13 @@ var faults = []fault{
 	}, {
 		name: "a second Run contends", needs: simulation.TwoRuns, laws: []string{"two runs", "overlap"},
 		rig: rig{around: anotherElector},
+	}, {
+		name: "a proof about another instance is believed", needs: simulation.Witnesses, laws: []string{"patience", "overlap"},
+		rig: rig{changed: func(_ *simulation.Process, c *LeaderElectionConfig) {
+			for i, w := range c.Witnesses {
+				c.Witnesses[i] = gullible{w}
+			}
+		}},
 	}, {
 		name: "a suspension is not noticed", needs: simulation.Suspension, laws: []string{"waking", "overlap"},
 		rig: rig{clock: func(p *simulation.Process) clock.WithDelayedExecution { return steadyClock{p.Clock(), p.Clock().Now()} }},
@@ -391,6 +399,15 @@ func (l *grudging) Read(ctx context.Context) (rl.Snapshot, error) {
 		l.failures.Add(1)
 	}
 	return s, err
+}
+
+// gullible takes any proof for one about whoever it was asked about.
+type gullible struct{ witness.Witness }
+
+func (w gullible) Await(ctx context.Context, testimony string) (witness.Proof, error) {
+	proof, err := w.Witness.Await(ctx, testimony)
+	proof.Testimony = testimony
+	return proof, err
 }
 
 // chatty records an event with each call, and waits for it.

@@ -180,7 +180,7 @@ func (r *rig) run(p *simulation.Process) {
 		Lock:          p.Lock(),
 		LeaseDuration: p.Timing.Lease, RenewDeadline: p.Timing.Deadline, RetryPeriod: p.Timing.Retry,
 		ReleaseOnCancel: p.Release, ContendAgain: p.Again, StopTimeout: p.StopTimeout,
-		Clock: p.Clock(), Coordinated: p.Coordinated,
+		Clock: p.Clock(), Coordinated: p.Coordinated, Witnesses: p.Witnesses(),
 		Callbacks: LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				term, _ := TermFromContext(ctx)

@@ -42,6 +42,9 @@ const (
 	// SuccessionOwnClaim: a write of this elector's own, whose answer was lost, turned out
 	// to have succeeded.
 	SuccessionOwnClaim Succession = "own claim"
+	// SuccessionProof: a witness has proven that the last holder's process was dead, before
+	// its lease had run out (package witness).
+	SuccessionProof Succession = "proof"
 )
 
 // RenewalResult says what an attempt to renew came to.

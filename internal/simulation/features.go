@@ -64,13 +64,16 @@ const (
 	// shows, to a claim that it gave up, to what it remembers, and to promptness on
 	// coarse clocks.
 	Strict
+	// Witnesses: contenders leave a testimony, and witnesses prove deaths at once, late,
+	// never, or those of another instance. Nobody is proven dead who lives.
+	Witnesses
 	features
 )
 
 var featureNames = [...]string{
 	"stops", "suspension", "clock steps", "coarse clocks", "shared identity", "run again", "two runs", "mixed timings",
 	"slow API", "refusals", "restores", "compaction", "field edits", "emptied holders", "webhook", "coordinated",
-	"blocking", "panics", "deaf locks", "HTTP", "strict",
+	"blocking", "panics", "deaf locks", "HTTP", "strict", "witnesses",
 }
 
 // All are all features.

@@ -75,6 +75,8 @@ type Process struct {
 	returned bool
 	stopped  int
 	requests requests
+	// proven are the names of processes that it was given a proof about.
+	proven map[string]bool
 	// bodies are the latest writes that were sent over HTTP, and what the judge
 	// knows of each: a hedge is the same write.
 	bodies map[string]*state
@@ -88,7 +90,7 @@ func (h *Host) begin() *Process {
 		Identity: h.name, Timing: h.timing, Release: h.release, Again: h.again, StopTimeout: h.stopTimeout,
 		Coordinated: w.has(Coordinated),
 		name:        fmt.Sprintf("%s-%d", h.name, h.started), world: w, host: h, clock: h.clock,
-		died: make(chan struct{}), resigned: -time.Hour,
+		died: make(chan struct{}), resigned: -time.Hour, proven: map[string]bool{},
 	}
 	switch {
 	case h.double != "":
@@ -102,6 +104,7 @@ func (h *Host) begin() *Process {
 	}
 	p.joins()
 	h.process = p
+	w.processes[p.name] = p
 	w.note(p.name, "starts as %q", p.Identity)
 	return p
 }

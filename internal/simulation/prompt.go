@@ -113,6 +113,9 @@ func (p *Process) claims(base string) {
 	if w.options.Reference || p.Coordinated || base == "" || base != s.ResourceVersion || s.author == p {
 		return
 	}
+	if p.provenDead(s) {
+		return
+	}
 	if p.clock.Since(p.sight.first) < s.lease && s.held() {
 		w.violated("patience", p, "claims the lease %v after it saw the record first, which may be taken after %v", p.clock.Since(p.sight.first), s.lease)
 	}
@@ -120,6 +123,22 @@ func (p *Process) claims(base string) {
 		w.result.Prompt++
 		w.result.Worst = max(w.result.Worst, w.now()-p.sight.may)
 	}
+}
+
+// provenDead reports whether a claim on s may rest on a proof that whoever wrote it is
+// dead. One who has begun after a backup was restored cannot know who led before that,
+// and is misled where the dead is whom the backup names.
+func (p *Process) provenDead(s state) bool {
+	switch {
+	case s.Record.HolderIdentity == "":
+		return false
+	case s.author != nil:
+		return p.proven[s.author.name]
+	case s.before != nil && p.joined > p.world.lastRestore && p.proven[s.before.name]:
+		p.sight.misled = true
+		return true
+	}
+	return false
 }
 
 // watched judges whether a candidate that may watch does, when nothing keeps it

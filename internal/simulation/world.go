@@ -64,9 +64,11 @@ type World struct {
 	hosts    []*Host
 	inside   []*occupant
 	randoms  map[string]*rand.Rand
-	result   Result
-	over     bool
-	token    uint64
+	// processes are all that have been, by name.
+	processes map[string]*Process
+	result    Result
+	over      bool
+	token     uint64
 	// lastEdit, lastCreate and fresh are when the Lease was edited or deleted last, when a
 	// Lease was created last, and from when on processes may start (limits in
 	// the package comment).
@@ -78,7 +80,7 @@ type World struct {
 
 // New returns the world of options. It must be called in a synctest bubble.
 func New(options Options) *World {
-	w := &World{options: options, start: time.Now(), store: newStore(), randoms: map[string]*rand.Rand{}}
+	w := &World{options: options, start: time.Now(), store: newStore(), randoms: map[string]*rand.Rand{}, processes: map[string]*Process{}}
 	random := w.random("world")
 	w.timing = drawTiming(random)
 	if options.Reference {

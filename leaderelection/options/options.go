@@ -52,6 +52,11 @@ type Options struct {
 	// leaderelection.LeaderElectionConfig. Announcing the candidate
 	// (leaderelection.NewCandidate) is the caller's part.
 	Coordinated bool `json:"coordinated,omitempty"`
+	// WitnessPod adds witness.Pod to the witnesses of the election: a leader whose
+	// container is seen to have ended by the kubelet is replaced at once, also from
+	// another node. It takes the right to watch Pods in the namespace of the leader's,
+	// and writes a line into the termination log of the container.
+	WitnessPod bool `json:"witnessPod,omitempty"`
 	// ResourceLabels are put on the Lease with every write, beside those that
 	// others have put there. Empty puts none.
 	ResourceLabels map[string]string `json:"resourceLabels,omitempty"`
@@ -87,6 +92,7 @@ func (o *Options) AddFlags(flags FlagSet) {
 	flags.DurationVar(&o.StopTimeout.Duration, "leader-elect-stop-timeout", o.StopTimeout.Duration, "how long the work may take to stop before the lease is left to run out; 0: the renew deadline, at least 10s")
 	flags.BoolVar(&o.ContendAgain, "leader-elect-contend-again", o.ContendAgain, "contend again after a lost term instead of ending")
 	flags.BoolVar(&o.Coordinated, "leader-elect-coordinated", o.Coordinated, "leave the choice of leader to the API server (Coordinated Leader Election)")
+	flags.BoolVar(&o.WitnessPod, "leader-elect-witness-pod", o.WitnessPod, "replace a leader at once when the kubelet says that its container has ended; needs the right to watch Pods")
 	flags.TextVar((*labelsText)(&o.ResourceLabels), "leader-elect-resource-labels", labelsText(o.ResourceLabels), "`labels` of the Lease, as in team=a,tier=b")
 }
 
@@ -247,6 +253,13 @@ func (o Options) Config(kubeconfig *rest.Config, contender resourcelock.Resource
 		contender, kubeconfig, options)
 	if err != nil {
 		return fail(err)
+	}
+	if o.WitnessPod {
+		pod, err := podWitness(kubeconfig, config.RenewDeadline)
+		if err != nil {
+			return fail(err)
+		}
+		config.Witnesses = append(leaderelection.DefaultWitnesses(), pod)
 	}
 	return config, nil
 }

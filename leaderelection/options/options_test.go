@@ -42,10 +42,10 @@ func TestEveryOptionIsAFlag(t *testing.T) {
 	args := strings.Fields("--leader-elect=true --leader-elect-profile=calm --leader-elect-lease-duration=30s --leader-elect-renew-deadline=20s " +
 		"--leader-elect-retry-period=3s --leader-elect-resource-lock=leases --leader-elect-resource-name=it --leader-elect-resource-namespace=ns " +
 		"--leader-elect-mode=new-connections --leader-elect-release-on-cancel --leader-elect-stop-timeout=5s --leader-elect-contend-again " +
-		"--leader-elect-coordinated --leader-elect-resource-labels=team=a,tier=b")
+		"--leader-elect-coordinated --leader-elect-witness-pod --leader-elect-resource-labels=team=a,tier=b")
 	var want options.Options
 	require.NoError(t, yaml.UnmarshalStrict([]byte(`{leaderElect: true, profile: calm, leaseDuration: 30s, renewDeadline: 20s, retryPeriod: 3s,
-		resourceLock: leases, resourceName: it, resourceNamespace: ns, mode: new-connections, releaseOnCancel: true, stopTimeout: 5s, contendAgain: true, coordinated: true,
+		resourceLock: leases, resourceName: it, resourceNamespace: ns, mode: new-connections, releaseOnCancel: true, stopTimeout: 5s, contendAgain: true, coordinated: true, witnessPod: true,
 		resourceLabels: {team: a, tier: b}}`), &want))
 	for name, field := range fields(reflect.ValueOf(want)) {
 		assert.False(t, field.IsZero(), "the test says nothing of %s", name)
@@ -114,7 +114,7 @@ func TestEveryFieldOfAnElectionIsAnOptionOrTheProgramsOwn(t *testing.T) {
 	require.NoError(t, err)
 	lock, err := o.Lock()
 	require.NoError(t, err)
-	programs := []string{"Lock", "Callbacks", "WatchDog", "Readiness", "Trace", "Clock", "Meter"}
+	programs := []string{"Lock", "Callbacks", "WatchDog", "Readiness", "Trace", "Clock", "Meter", "Witnesses"}
 	for _, of := range []any{election, lock} {
 		for name, field := range fields(reflect.ValueOf(of)) {
 			assert.Equal(t, slices.Contains(programs, name), field.IsZero(), "%T.%s", of, name)
@@ -161,6 +161,23 @@ func TestDurationsThatAreNotSetAreTheProfiles(t *testing.T) {
 		assert.Equal(t, "kube-system/it", config.Lock.Describe())
 		assert.Equal(t, "me", config.Lock.Identity())
 	}
+}
+
+func TestThePodWitnessIsAddedToThoseOfTheSystem(t *testing.T) {
+	names := func(o options.Options) (names []string) {
+		config, err := o.Config(&rest.Config{Host: "https://198.18.0.1"}, me)
+		require.NoError(t, err)
+		for _, w := range config.Witnesses {
+			names = append(names, w.Name())
+		}
+		return names
+	}
+	o := named()
+	assert.Empty(t, names(o), "nil is those of the system")
+	o.WitnessPod = true
+	all := names(o)
+	assert.Len(t, all, len(leaderelection.DefaultWitnesses())+1)
+	assert.Contains(t, all, "pod")
 }
 
 func TestWhatCannotBeUsedIsNamed(t *testing.T) {

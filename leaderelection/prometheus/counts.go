@@ -26,7 +26,7 @@ var latencyBuckets = []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5,
 // counts.
 var (
 	successions = []leaderelection.Succession{
-		leaderelection.SuccessionTakeover, leaderelection.SuccessionHandover, leaderelection.SuccessionNewLease, leaderelection.SuccessionOwnClaim,
+		leaderelection.SuccessionTakeover, leaderelection.SuccessionHandover, leaderelection.SuccessionNewLease, leaderelection.SuccessionOwnClaim, leaderelection.SuccessionProof,
 	}
 	reasons = leaderelection.Reasons()
 	results = []leaderelection.RenewalResult{

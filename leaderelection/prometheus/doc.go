@@ -31,7 +31,7 @@
 //	holdfast_term_left_seconds           gauge: time until its term ends unless it is renewed
 //	holdfast_leaderless_seconds          gauge: for how long it has seen no leader
 //	holdfast_lease_duration_seconds      gauge: LeaseDuration, for alerts to compare with
-//	holdfast_terms_begun_total           counter by after: takeover, handover, new_lease, own_claim
+//	holdfast_terms_begun_total           counter by after: takeover, handover, new_lease, own_claim, proof
 //	holdfast_terms_ended_total           counter by reason: those of leaderelection.Reason
 //	holdfast_renewals_total              counter by result: confirmed, settled, lost, given_up
 //	holdfast_renewal_duration_seconds    histogram (native too): from the first write sent to the result

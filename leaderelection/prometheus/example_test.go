@@ -47,6 +47,7 @@ func ExampleNew() {
 	// holdfast_terms_begun_total{after=handover,name=shop} 0
 	// holdfast_terms_begun_total{after=new_lease,name=shop} 1
 	// holdfast_terms_begun_total{after=own_claim,name=shop} 0
+	// holdfast_terms_begun_total{after=proof,name=shop} 0
 	// holdfast_terms_begun_total{after=takeover,name=shop} 0
 }
 
