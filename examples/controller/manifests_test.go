@@ -15,6 +15,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -160,4 +161,30 @@ func TestTheFenceGuardsWhatTheLeaderWrites(t *testing.T) {
 	require.True(t, found)
 	assert.Contains(t, head, "go run ./leaderelection/fence/cmd/fence -lease kube-system/hosts-controller")
 	assert.Equal(t, string(want), "---\n"+manifests)
+}
+
+// What the README deletes is what the fence's file makes, backwards, but for the
+// keeper.
+func TestTheFenceIsTakenAwayBackwards(t *testing.T) {
+	content, err := os.ReadFile("deploy/fence/fence.yaml")
+	require.NoError(t, err)
+	var made []string
+	_, manifests, _ := strings.Cut(string(content), "---\n")
+	for document := range strings.SplitSeq(manifests, "---\n") {
+		var object metav1.PartialObjectMetadata
+		require.NoError(t, yaml.Unmarshal([]byte(document), &object))
+		if object.Name != fence.Keeper {
+			made = append(made, "kubectl delete "+strings.ToLower(object.Kind)+" "+object.Name)
+		}
+	}
+	slices.Reverse(made)
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	var deleted []string
+	for line := range strings.Lines(string(readme)) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "kubectl delete validatingadmission") {
+			deleted = append(deleted, line)
+		}
+	}
+	assert.Equal(t, made, deleted)
 }

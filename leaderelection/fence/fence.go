@@ -99,7 +99,10 @@ func (f Fence) Validate() error {
 
 // Warnings returns what the fence does not cover, a sentence each.
 func (f Fence) Warnings() []string {
-	warnings := []string{fmt.Sprintf("only requests as %s are fenced: not those under another identity, by impersonation or with other credentials", f.user())}
+	warnings := []string{
+		fmt.Sprintf("only requests as %s are fenced: not those under another identity, by impersonation or with other credentials", f.user()),
+		fmt.Sprintf("what contenders write that do not lead is refused too, as %s, to %s: list nothing that they write, or have them write it as another", f.user(), join(f.Resources)),
+	}
 	for _, resource := range f.Resources {
 		switch {
 		case f.NoExpiry:

@@ -78,8 +78,9 @@ func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
 func TestWhatAFenceDoesNotCoverIsSaid(t *testing.T) {
 	warnings := func(f Fence) string { return strings.Join(f.Warnings(), "\n") }
 	f := guarding("configmaps:create,update")
-	assert.Len(t, f.Warnings(), 1)
-	assert.Contains(t, warnings(f), "system:serviceaccount:kube-system:my-account")
+	assert.Len(t, f.Warnings(), 2)
+	assert.Contains(t, warnings(f), "only requests as system:serviceaccount:kube-system:my-account are fenced")
+	assert.Contains(t, warnings(f), "do not lead is refused too, as system:serviceaccount:kube-system:my-account, to configmaps:create,update")
 	assert.Contains(t, warnings(guarding("configmaps")), "configmaps: delete and connect")
 	scale := guarding("deployments.apps/scale", "configmaps")
 	assert.Contains(t, warnings(scale), "deployments.apps/scale: refused after a takeover")
