@@ -45,7 +45,7 @@ func connect(o options) (*connections, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for the host name, which is part of the identity: %w", err)
 	}
-	identity, err := fence.OwnIdentity() // the Pod's, so that a fence may know it
+	identity, err := fence.IdentityOf(config) // the Pod's whose token it is, so that a fence may know it
 	if errors.Is(err, fence.ErrNoPod) {
 		identity, err = host+"_"+string(uuid.NewUUID()), nil
 	}

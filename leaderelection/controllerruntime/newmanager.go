@@ -162,7 +162,7 @@ func newLock(config *rest.Config, inner manager.Manager, options manager.Options
 	if err != nil {
 		return nil, err
 	}
-	identity, err := ownIdentity()
+	identity, err := identityOf(config)
 	if err != nil {
 		return nil, err
 	}
@@ -178,10 +178,11 @@ func newLock(config *rest.Config, inner manager.Manager, options manager.Options
 	})
 }
 
-// ownIdentity is that of the Pod, by which package fence knows it, and outside of
-// one controller-runtime's own: the host's name and a random word.
-func ownIdentity() (string, error) {
-	identity, err := fence.OwnIdentity()
+// identityOf is that of the Pod whose token config has, by which package fence knows
+// it, and where there is none controller-runtime's own: the host's name and a random
+// word.
+func identityOf(config *rest.Config) (string, error) {
+	identity, err := fence.IdentityOf(config)
 	if !errors.Is(err, fence.ErrNoPod) {
 		return identity, err
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
@@ -72,6 +73,13 @@ func ExampleOwnIdentity() {
 	}
 	fmt.Println(identity != "", err)
 	// Output: true <nil>
+}
+
+func ExampleIdentityOf() {
+	config := &rest.Config{Host: "https://example.com", TLSClientConfig: rest.TLSClientConfig{CertFile: "me.crt", KeyFile: "me.key"}}
+	_, err := fence.IdentityOf(config) // of a kubeconfig with a client certificate
+	fmt.Println(errors.Is(err, fence.ErrNoPod), err)
+	// Output: true no token that is bound to a Pod: the configuration has no token
 }
 
 func ExampleRefused() {

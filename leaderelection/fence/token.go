@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 )
 
 // ErrNoPod is wrapped by the error of OwnIdentity for a process that does not run
@@ -23,13 +24,29 @@ const tokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 // knows it, so that both mean one Pod. The error wraps ErrNoPod where there is no
 // such token.
 func OwnIdentity() (string, error) {
-	token, err := os.ReadFile(tokenFile)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNoPod, err)
+	return IdentityOf(&rest.Config{BearerTokenFile: tokenFile})
+}
+
+// IdentityOf is OwnIdentity for the Pod that the token of config is bound to, its
+// BearerToken or that of its BearerTokenFile: what the API server takes this
+// process's requests for, wherever the token comes from. The error wraps ErrNoPod where config has
+// no token, such as with a client certificate, and where the token is bound to none.
+func IdentityOf(config *rest.Config) (string, error) {
+	token, whence := config.BearerToken, "the token of the configuration"
+	if config.BearerTokenFile != "" { // which goes first where both are set
+		whence = config.BearerTokenFile
+		content, err := os.ReadFile(config.BearerTokenFile)
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrNoPod, err)
+		}
+		token = string(content)
 	}
-	pod, uid, err := podOf(string(token))
+	if token == "" {
+		return "", fmt.Errorf("%w: the configuration has no token", ErrNoPod)
+	}
+	pod, uid, err := podOf(token)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", tokenFile, err)
+		return "", fmt.Errorf("%s: %w", whence, err)
 	}
 	return Identity(pod, uid)
 }
