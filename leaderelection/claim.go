@@ -60,8 +60,9 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 // connection with it.
 func (c *candidacy) leaveAnswer(ctx context.Context) {
 	if c.underway() {
-		c.clock.AfterFunc(c.timing.retry/10, c.last.cancel)
-		context.AfterFunc(ctx, c.last.cancel)
+		l := c.last
+		stop := context.AfterFunc(ctx, l.cancel)
+		c.clock.AfterFunc(c.timing.retry/10, func() { stop(); l.cancel() })
 	}
 }
 

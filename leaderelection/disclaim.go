@@ -3,9 +3,8 @@ package leaderelection
 import (
 	"context"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"github.com/holdfast-go/holdfast/internal/bounded"
+	"github.com/holdfast-go/holdfast/internal/status"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -50,7 +49,7 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 				return got.state, true, nil
 			}
 			bounded.Raise(ctx, got.err)
-			late = apierrors.ReasonForError(got.err) == "" // no answer, or none that says what became of it
+			late = !status.Refused(got.err)
 		case <-patience.C():
 		}
 		c.last.cancel()

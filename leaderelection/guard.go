@@ -52,10 +52,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if readsOnly(req) {
 		return g.next.RoundTrip(req)
 	}
-	term, ok := TermFromContext(req.Context())
-	if !ok {
-		term = g.elector.Term()
-	}
+	term := g.elector.termOf(req.Context())
 	if err := standing(term); err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // as http.RoundTripper demands; nothing was read from it
@@ -79,6 +76,15 @@ func (g *guard) send(req *http.Request, term *Term) (*http.Response, error) {
 		response.Body = boundedConn{bounded, conn}
 	}
 	return response, nil
+}
+
+// termOf returns the term of this elector that a context belongs to, or the current
+// one: within the work of another election, that one's term is what it tells.
+func (le *LeaderElector) termOf(ctx context.Context) *Term {
+	if term, ok := TermFromContext(ctx); ok && term.elector == le {
+		return term
+	}
+	return le.Term()
 }
 
 // standing returns why term does not permit a change, nil if it does.

@@ -60,10 +60,10 @@ func (f *fenceListener) RoundTrip(req *http.Request) (*http.Response, error) {
 	if readsOnly(req) {
 		return f.next.RoundTrip(req)
 	}
-	term, ok := TermFromContext(req.Context())
-	if !ok && f.elector != nil {
+	term, _ := TermFromContext(req.Context())
+	if f.elector != nil {
 		if le := f.elector(); le != nil {
-			term = le.Term()
+			term = le.termOf(req.Context())
 		}
 	}
 	if term == nil || term.Err() != nil {

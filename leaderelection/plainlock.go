@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/holdfast-go/holdfast/internal/status"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -48,7 +49,7 @@ func (p *plainLock) Read(ctx context.Context) (rl.Snapshot, error) {
 	return p.take(ctx, func(ctx context.Context) (rl.Snapshot, error) {
 		record, raw, err := p.Get(ctx)
 		switch {
-		case apierrors.IsNotFound(err):
+		case status.Absent(err):
 			p.last, p.raw = rl.Snapshot{}, ""
 			return rl.Snapshot{}, nil
 		case err != nil:

@@ -10,6 +10,7 @@ import (
 // Term is one leader's time in office. Its methods may be called from several
 // goroutines at once, also after its end.
 type Term struct {
+	elector  *LeaderElector
 	lock     string
 	holder   string
 	acquired time.Time

@@ -18,6 +18,7 @@ import (
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/internal/status"
 )
 
 // LeaseLock is a lock on a Lease object. The exported fields are those of
@@ -185,7 +186,7 @@ func (l *LeaseLock) get(ctx context.Context) (Snapshot, error) {
 // read is get for whom a Lease that does not exist is none.
 func (l *LeaseLock) read(ctx context.Context) (Snapshot, error) {
 	snapshot, err := l.get(ctx)
-	if apierrors.IsNotFound(err) {
+	if status.Absent(err) {
 		return Snapshot{}, nil
 	}
 	return snapshot, err
