@@ -176,8 +176,8 @@ func interleave(addresses []netip.Addr) []netip.Addr {
 // targets returns what finds the addresses that a race for address is to try,
 // in the order of its trying. Only a dial of our own over TCP with siblings
 // resolves here: a user's own dial has the name as given, for it may be resolved
-// at the far end of a tunnel, and without siblings net.Dialer tries one address
-// after the other.
+// at the far end of a tunnel (see ownLookup), and without siblings net.Dialer tries
+// one address after the other.
 func (d *Dialer) targets(network, address string, hedge time.Duration) func(context.Context) ([]string, error) {
 	host, port, named := resolvable(address)
 	if d.Dial != nil || !named || hedge < 0 {
@@ -232,7 +232,7 @@ func (r *race) settle(n int) {
 	if n > 0 {
 		r.tokens.refund(r.spent)
 	}
-	if len(r.targets) < 2 {
+	if len(r.targets) < 2 || r.target(n) == r.address {
 		return
 	}
 	losers := map[string]bool{}
@@ -243,14 +243,17 @@ func (r *race) settle(n int) {
 		losers[r.target(dial)] = true
 	}
 	delete(losers, r.target(n))
+	delete(losers, r.address) // a user's own dial of the name, which has addresses of its own
 	r.fortunes.won(r.target(n), slices.Collect(maps.Keys(losers)), time.Now())
 }
 
 // op says what was dialled, for the error: the name and its addresses.
 func (r *race) op() string {
 	op := "dial " + r.network + " " + r.address
-	if len(r.targets) == 0 || len(r.targets) == 1 && r.targets[0] == r.address {
+	tried := r.targets[:min(len(r.targets), max(r.tries, 1))]
+	tried = slices.DeleteFunc(slices.Clone(tried), func(target string) bool { return target == r.address })
+	if len(tried) == 0 {
 		return op
 	}
-	return op + " (" + strings.Join(r.targets[:min(len(r.targets), max(r.tries, 1))], ", ") + ")"
+	return op + " (" + strings.Join(tried, ", ") + ")"
 }

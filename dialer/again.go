@@ -2,6 +2,8 @@ package dialer
 
 import (
 	"context"
+	"net/http"
+	"reflect"
 	"time"
 )
 
@@ -31,8 +33,9 @@ func again(ctx context.Context) error {
 	if u == nil {
 		return nil
 	}
-	wait := pause(int(u.dials.Add(1)) - 1)
-	if wait == 0 {
+	before := u.dials.Add(1) - 1
+	wait := pause(int(before))
+	if wait == 0 || before <= u.rested.Load() {
 		return nil
 	}
 	timer := time.NewTimer(wait)
@@ -44,5 +47,40 @@ func again(ctx context.Context) error {
 		return ended(ctx, nil)
 	case <-u.Done(): // nobody waits for it any more
 		return ended(u, nil)
+	}
+}
+
+// asksUnlocked reports whether a round tripper asks for connections, and tells so,
+// without holding a lock that its other requests need. An http2.Transport of x/net
+// holds one, and has pauses of its own.
+func asksUnlocked(rt http.RoundTripper) bool {
+	for link := range chain(rt) {
+		if reflect.TypeOf(link).String() == "*http2.Transport" {
+			return false
+		}
+	}
+	return true
+}
+
+// rest puts off a request that has had a new connection and asks for another, whoever
+// dials it: below a Transport that may be a transport of the user's own. The attempts
+// of a call share their pauses. It returns when the pause after the last connection is
+// over, or the request.
+func (u *use) rest() {
+	u.mu.Lock()
+	had, last := int32(u.fresh), u.at
+	u.mu.Unlock()
+	if had == 0 || u.rested.Swap(had) >= had {
+		return
+	}
+	wait := pause(int(u.repeats.Add(1))) - time.Since(last)
+	if wait <= 0 || u.base != nil && !asksUnlocked(u.base) {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-u.Done():
 	}
 }

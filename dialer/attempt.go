@@ -89,12 +89,14 @@ func (o outcome) discard() {
 // outlive the request that asked for it. The context therefore also carries
 // itself as a value (useOf), which survives the detaching: our Dialer gives up
 // with the attempt, and no dial to a dead backend is left behind.
-func (a *attempt) begin(caller context.Context, meter *Meter, of *Transport) context.Context {
+func (a *attempt) begin(caller context.Context, c *call) context.Context {
 	ctx, cancel := context.WithCancelCause(caller)
 	a.cancel = cancel
 	a.start = time.Now()
-	a.use = meter.follow(ctx)
+	of := c.transport
+	a.use = of.meter().follow(ctx)
 	a.use.alone, a.use.making, a.use.traces = true, &of.making, &of.traces
+	a.use.repeats, a.use.base = &c.repeats, c.base
 	return a.use
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,10 +37,11 @@ type call struct {
 	stubborn int   // failures that no attempt on the same server can change
 	verdict  error // what the call fails with unless an attempt that is under way is answered by
 	until    time.Time
-	latest   *attempt // the attempt that failed last, and
-	last     error    // what it failed with
-	next     beside   // how the next attempt goes out, once none is underway
-	missed   int      // attempts that were sent since a handshake had missed its bound
+	latest   *attempt     // the attempt that failed last, and
+	last     error        // what it failed with
+	repeats  atomic.Int32 // see rest
+	next     beside       // how the next attempt goes out, once none is underway
+	missed   int          // attempts that were sent since a handshake had missed its bound
 	refusals int
 	refusal  *outcome // the last answer that was a refusal, while another server is asked
 	over     bool

@@ -68,17 +68,18 @@ type Dialer struct {
 	Control func(ctx context.Context, network, address string, c syscall.RawConn) error
 
 	// Dial is the dial underneath, for example through a tunnel or a proxy. It
-	// gets the name as given, must be safe for concurrent use and should return
+	// gets the name as given, see below, must be safe for concurrent use and should return
 	// when its context ends: while 16 have not, only one at a time is dialled. The socket options are set on what it returns if that
 	// is a *net.TCPConn, or gives way to one through NetConn. Nil is net.Dialer,
 	// which also sets them before connect; LocalAddr and Control are its fields, so
 	// that they need no Dial.
 	//
-	// Whoever resolves a name decides how its addresses share the time. A net.Dialer
-	// behind a Dial tries those of one family one after the other and gives each at
-	// least two seconds: where the first of two is dead, a bound below two seconds
-	// ends before the second is tried, in every sibling too. With LocalAddr and
-	// Control in the place of the Dial the second is tried after Hedge.
+	// A net.Dialer behind a Dial tries the addresses of a name one after the other and
+	// gives each at least two seconds. Where a Dial is seen to do that (net/http/httptrace
+	// tells of the lookup of this very name, of no other name, and of a connect to one of several
+	// addresses found), siblings get those addresses, one each and literally, so that
+	// a dead one costs one Hedge. The first dial of each DialContext has the name
+	// all the same, and a Dial that is not seen to look it up has it every time.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Resolver finds the addresses of a host name, anew for each DialContext.
@@ -153,6 +154,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	r.resolve = d.targets(network, address, r.hedge)
 	r.fortunes = &d.fortunes
+	r.own = d.ownLookup(network, address, r.hedge)
 	return d.count(ctx, r, made)
 }
 
@@ -240,6 +242,9 @@ type race struct {
 	latest                         time.Time // when the newest dial was started
 	lost                           []int     // the dials that failed
 	causes                         []error
+
+	own     *ownLookup // of a user's own dial; nil where it is not watched
+	learned bool       // targets are what own has seen
 }
 
 type dialled struct {
@@ -323,6 +328,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 // another launches a dial beside those that are unanswered, or after one that
 // failed, unless there are enough of them or the budget is used up.
 func (r *race) another(ctx context.Context) bool {
+	r.learn()
 	switch {
 	case r.remains(): // each address has its try
 	case r.underway > 0 && !r.crowd.room():
@@ -352,7 +358,11 @@ func (r *race) launch(ctx context.Context, patient bool) error {
 	r.latest = time.Now()
 	go func() {
 		defer cancel()
-		conn, err := r.dial(ctx, r.network, target)
+		dialling := ctx
+		if r.own != nil && target == r.address {
+			dialling = r.own.watch(ctx)
+		}
+		conn, err := r.dial(dialling, r.network, target)
 		retired := r.crowd.leave(place)
 		select {
 		case r.results <- dialled{number, conn, err, retired}:

@@ -21,7 +21,7 @@ func (c *call) launch(caller context.Context, why beside) {
 	}
 	c.attempts = append(c.attempts, a)
 	c.underway++
-	ctx := a.begin(caller, c.transport.meter(), c.transport)
+	ctx := a.begin(caller, c)
 	c.looked = a.start
 	c.count(a)
 	if a.number > 0 || c.budget.Mode == NewConnections || wantsFresh(caller) {

@@ -100,63 +100,154 @@ func reset(conn net.Conn) {
 	_ = conn.Close()
 }
 
+// storms is what an HTTP/2 server does to each request, and how often one request may be
+// sent to it, with as many connections.
+var storms = map[string]struct {
+	happens func(f *http2.Framer, conn net.Conn, stream uint32) bool
+	most    int32
+}{
+	// The server says that it has executed nothing. Two at once, then after 100ms,
+	// 200ms, 400ms, 800ms: six, and one more that the bound may leave room for.
+	"sent away": {func(f *http2.Framer, _ net.Conn, _ uint32) bool {
+		return f.WriteGoAway(0, http2.ErrCodeNo, nil) == nil
+	}, 7},
+	"sent away and closed": {func(f *http2.Framer, _ net.Conn, _ uint32) bool {
+		_ = f.WriteGoAway(0, http2.ErrCodeNo, nil)
+		return false
+	}, 7},
+	"refused": {func(f *http2.Framer, _ net.Conn, stream uint32) bool {
+		return f.WriteRSTStream(stream, http2.ErrCodeRefusedStream) == nil
+	}, 7},
+	// The server may have executed it.
+	"sent away after it": {func(f *http2.Framer, _ net.Conn, stream uint32) bool {
+		_ = f.WriteGoAway(stream, http2.ErrCodeNo, nil)
+		return false
+	}, 1},
+	"stream reset": {func(f *http2.Framer, _ net.Conn, stream uint32) bool {
+		return f.WriteRSTStream(stream, http2.ErrCodeInternal) == nil
+	}, 1},
+	"connection reset": {func(_ *http2.Framer, conn net.Conn, _ uint32) bool {
+		reset(conn)
+		return false
+	}, 1},
+	// The window is never opened again, while pings are answered.
+	"stalled": {func(*http2.Framer, net.Conn, uint32) bool { return true }, 1},
+}
+
+// stormed returns a request, one with a body that is more than the window where the
+// method has one, and what it may last.
+func (s *storm) stormed(t *testing.T, method string, bound time.Duration) *http.Request {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	t.Cleanup(cancel)
+	var body io.Reader
+	if method != http.MethodGet {
+		body = strings.NewReader(strings.Repeat("x", 1<<20))
+	}
+	request, err := http.NewRequestWithContext(ctx, method, s.config.Host, body)
+	assert.NoError(t, err)
+	return request
+}
+
 // Whatever an HTTP/2 server does to each request, a call ends within its bound, a
 // server is sent nothing twice but what it has said it did not execute, and a request
 // is repeated at a pace that a server does not notice.
 func TestStormsOverHTTP2AreNotAnsweredByStorms(t *testing.T) {
 	const bound = 2500 * ms
-	for name, c := range map[string]struct {
-		happens func(f *http2.Framer, conn net.Conn, stream uint32) bool
-		most    int32 // connections, and times that the request is sent
-	}{
-		// The server says that it has executed nothing. Two at once, then after 100ms,
-		// 200ms, 400ms, 800ms: six, and one more that the bound may leave room for.
-		"sent away": {func(f *http2.Framer, _ net.Conn, _ uint32) bool {
-			return f.WriteGoAway(0, http2.ErrCodeNo, nil) == nil
-		}, 7},
-		"sent away and closed": {func(f *http2.Framer, _ net.Conn, _ uint32) bool {
-			_ = f.WriteGoAway(0, http2.ErrCodeNo, nil)
-			return false
-		}, 7},
-		"refused": {func(f *http2.Framer, _ net.Conn, stream uint32) bool {
-			return f.WriteRSTStream(stream, http2.ErrCodeRefusedStream) == nil
-		}, 7},
-		// The server may have executed it.
-		"sent away after it": {func(f *http2.Framer, _ net.Conn, stream uint32) bool {
-			_ = f.WriteGoAway(stream, http2.ErrCodeNo, nil)
-			return false
-		}, 1},
-		"stream reset": {func(f *http2.Framer, _ net.Conn, stream uint32) bool {
-			return f.WriteRSTStream(stream, http2.ErrCodeInternal) == nil
-		}, 1},
-		"connection reset": {func(_ *http2.Framer, conn net.Conn, _ uint32) bool {
-			reset(conn)
-			return false
-		}, 1},
-		// The window is never opened again, while pings are answered.
-		"stalled": {func(*http2.Framer, net.Conn, uint32) bool { return true }, 1},
-	} {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			t.Run(name+"/"+method, func(t *testing.T) {
-				t.Parallel()
+	var all few
+	defer all.Wait()
+	for name, c := range storms {
+		for whose, own := range map[string]bool{"client-go's": false, "the user's": true} {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				name := name + ", " + whose + ", " + method
 				s := newStorm(t, c.happens)
+				if own {
+					s.config.Transport = &http.Transport{TLSClientConfig: s.tls(t), ForceAttemptHTTP2: true}
+					s.config.TLSClientConfig = rest.TLSClientConfig{}
+				}
 				hardened, err := HardenTraffic(s.config, time.Second)
 				require.NoError(t, err)
-				ctx, cancel := context.WithTimeout(t.Context(), bound)
-				defer cancel()
-				var body io.Reader
-				if method == http.MethodPost { // more than the window
-					body = strings.NewReader(strings.Repeat("x", 1<<20))
-				}
-				request, err := http.NewRequestWithContext(ctx, method, s.config.Host, body)
-				require.NoError(t, err)
-				start := time.Now()
-				_, err = clientFor(t, hardened).Do(request)
-				require.Error(t, err)
-				assert.Less(t, time.Since(start), bound+time.Second)
-				assert.LessOrEqual(t, s.opened.Load(), c.most)
-				assert.LessOrEqual(t, s.requests.Load(), c.most)
-			})
+				client := clientFor(t, hardened)
+				all.Go(func() {
+					start := time.Now()
+					answer, err := client.Do(s.stormed(t, method, bound))
+					if !assert.Error(t, err, name) {
+						_ = answer.Body.Close()
+					}
+					assert.Less(t, time.Since(start), bound+time.Second, name)
+					assert.LessOrEqual(t, s.opened.Load(), c.most, name)
+					assert.LessOrEqual(t, s.requests.Load(), c.most, name)
+				})
+			}
+		}
+	}
+}
+
+// few is calls of which a few are made at once: each takes seconds of waiting, and all
+// together would be short of CPU.
+type few struct {
+	sync.WaitGroup
+	once  sync.Once
+	slots chan struct{}
+}
+
+// Go makes a call once there is room.
+func (f *few) Go(call func()) {
+	f.once.Do(func() { f.slots = make(chan struct{}, 14) })
+	f.slots <- struct{}{}
+	f.WaitGroup.Go(func() {
+		defer func() { <-f.slots }()
+		call()
+	})
+}
+
+// tls is what a client of the server's needs.
+func (s *storm) tls(t *testing.T) *tls.Config {
+	t.Helper()
+	config, err := rest.TLSConfigFor(s.config)
+	require.NoError(t, err)
+	return config
+}
+
+// The same of a Transport whose base is the user's own. How many attempts there are is
+// what its budget has room for; net/http repeats one once at once, x/net once more a
+// second later, and beyond that the attempts of a call share their pauses.
+func TestStormsOverTheUsersHTTP2AreNotAnsweredByStorms(t *testing.T) {
+	const bound = 2500 * ms
+	budget := Budget{Answer: bound}
+	bases := map[string]func(s *storm) http.RoundTripper{
+		"net/http": func(s *storm) http.RoundTripper {
+			return &http.Transport{TLSClientConfig: s.tls(t), ForceAttemptHTTP2: true}
+		},
+		"net/http over a Dialer": func(s *storm) http.RoundTripper {
+			return &http.Transport{TLSClientConfig: s.tls(t), ForceAttemptHTTP2: true, DialContext: new(Dialer).DialContext}
+		},
+		"x/net": func(s *storm) http.RoundTripper { return &http2.Transport{TLSClientConfig: s.tls(t)} },
+	}
+	var all few
+	defer all.Wait()
+	for name, c := range storms {
+		for kind, base := range bases {
+			for method, attempts := range map[string]int32{http.MethodGet: int32(budget.WithDefaults().attempts()), http.MethodPost: 1} {
+				name := name + ", " + kind + ", " + method
+				s := newStorm(t, c.happens)
+				rt := &Transport{Base: base(s), Budget: budget}
+				t.Cleanup(rt.CloseIdleConnections)
+				all.Go(func() {
+					start := time.Now()
+					answer, err := rt.RoundTrip(s.stormed(t, method, time.Minute))
+					if !assert.Error(t, err, name) {
+						_ = answer.Body.Close()
+					}
+					assert.Less(t, time.Since(start), bound+time.Second, name)
+					stats := rt.Stats()
+					made, requests, opened := int32(1+stats.Hedges+stats.Retries), s.requests.Load(), s.opened.Load()
+					t.Logf("figure: storm, %s: %d attempts, %d requests, %d connections in %v", name, made, requests, opened, time.Since(start))
+					assert.LessOrEqual(t, made, attempts, name)
+					assert.LessOrEqual(t, requests, 3*made+c.most, name)
+					assert.LessOrEqual(t, opened, 3*made+c.most, name)
+				})
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,11 @@ type use struct {
 	way    atomic.Int32 // to the server, see route
 	layers atomic.Int32 // the TLS handshakes that have succeeded on it
 	dials  atomic.Int32 // made for it, see again
+	rested atomic.Int32 // the number of connections after which it has been put off, see rest
+
+	repeats  *atomic.Int32     // the connections in the place of others, of all attempts of its call
+	base     http.RoundTripper // of its Transport, nil if it has none
+	repeated atomic.Int32      // what repeats counts into where there is no call
 
 	mu      sync.Mutex
 	dialled *conn
@@ -36,6 +42,7 @@ type use struct {
 	known   bool      // the base has told which connection carries the request
 	at      time.Time // when it did
 	socket  net.Conn  // that connection, where no other request shares it
+	fresh   int       // connections that it had and no other request before
 	served  Served
 }
 
@@ -52,6 +59,7 @@ func (u *use) Value(key any) any {
 // follow returns the context that a request is to be sent with to be counted by m.
 func (m *Meter) follow(ctx context.Context) *use {
 	u := &use{meter: m}
+	u.repeats = &u.repeated
 	u.trace = httptrace.ClientTrace{
 		GetConn:           u.asks,
 		TLSHandshakeStart: func() { u.handshake(true, false) },
@@ -78,9 +86,11 @@ func useOf(ctx context.Context) *use {
 	return u
 }
 
-// asks notes that the request asks for a connection.
+// asks notes that the request asks for a connection, and puts it off where it has
+// had others in vain.
 func (u *use) asks(string) {
 	u.waits.Store(true)
+	defer u.rest()
 	if u.traces != nil && !u.traces.Load() {
 		u.traces.Store(true)
 	}
@@ -119,6 +129,9 @@ func (u *use) got(info httptrace.GotConnInfo) {
 		u.dialled.found() // it may be this one
 	}
 	u.carrier, u.known, u.served, u.at = c, true, served, time.Now()
+	if !info.Reused {
+		u.fresh++
+	}
 	if !shared {
 		u.socket = info.Conn
 	}
