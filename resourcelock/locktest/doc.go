@@ -13,5 +13,5 @@
 //	}
 //
 // Everything runs on loopback, over TLS, against a Lease API in memory. What takes
-// packets that get lost is tested elsewhere.
+// packets that get lost is tested elsewhere, apart from an address that answers no SYN.
 package locktest

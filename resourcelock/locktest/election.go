@@ -2,6 +2,7 @@ package locktest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -86,16 +87,13 @@ func (c cell) String() string { return fmt.Sprintf("%s/%s/%s", c.fault.Name, c.e
 func cells() []cell {
 	var all []cell
 	for _, fault := range Faults() {
-		all = append(all, cell{fault, Once, leader}, cell{fault, Once, candidate})
-		switch fault.Name {
-		case "silence":
-			all = append(all, cell{fault, Old, leader}, cell{fault, Old, candidate}, cell{fault, Everyone, leader}, cell{fault, Everyone, candidate})
-		case "reset", "internal-error", "body-silent-unknown-length", "retry-after-with-endless-body":
-			all = append(all, cell{fault, Everyone, leader})
-		}
+		all = append(all, fault.cells()...)
 	}
 	return all
 }
+
+// errUntrue is of one who leads and is not the holder of the Lease.
+var errUntrue = errors.New("it leads without the lease")
 
 // rounds is how often a cell is played at most. An election takes seconds of real
 // time, of which a busy machine may take some away: what is lost then is kept in
@@ -136,6 +134,7 @@ func Elections(t *testing.T, elector Elector, newLock Make) {
 		again.Wait()
 	}
 	for i, c := range all {
+		assert.NotErrorIs(t, ours[i], errUntrue, "%s", c)
 		if theirs[i] == nil {
 			assert.NoError(t, ours[i], "%s: client-go's own lock does well", c)
 		}
@@ -154,7 +153,7 @@ func newRound(t *testing.T) *round { return &round{t: t} }
 
 // play begins an election. What does not go well in it is in err after Wait.
 func (r *round) play(c cell, err *error, elector Elector, newLock Make) {
-	s := newStage(r.t)
+	s := newStage(r.t, c.fault)
 	r.Go(func() { *err = c.play(s, elector, newLock) })
 }
 
@@ -163,11 +162,10 @@ func (c cell) play(s *stage, elector Elector, newLock Make) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if c.role == candidate {
-		client, err := coordinationv1.NewForConfig(s.observer)
+		dead, err := s.pastTheFault()
 		if err != nil {
 			return err
 		}
-		dead := &upstreamlock.LeaseLock{LeaseMeta: metav1.ObjectMeta{Namespace: "default", Name: "it"}, Client: client}
 		if err := dead.Create(ctx, record("dead", LeaseDuration)); err != nil {
 			return fmt.Errorf("before the fault: %w", err)
 		}
@@ -205,7 +203,7 @@ func (c cell) play(s *stage, elector Elector, newLock Make) error {
 	if lost := sleep(ended, RetryPeriod); lost {
 		return fmt.Errorf("it ended before the fault")
 	}
-	s.strike(c.fault, c.extent)
+	s.strike(c.extent)
 	if c.extent == Everyone {
 		healing := time.AfterFunc(outage, s.mend)
 		defer healing.Stop()
@@ -213,6 +211,9 @@ func (c cell) play(s *stage, elector Elector, newLock Make) error {
 	if c.role == candidate {
 		if err := within(3 * LeaseDuration); err != nil {
 			return err
+		}
+		if holder, err := s.holder(ctx); err != nil || holder != "me" {
+			return errors.Join(err, fmt.Errorf("%w: the holder is %q", errUntrue, holder))
 		}
 	}
 	if lost := sleep(ended, LeaseDuration+RetryPeriod); lost {
@@ -222,6 +223,28 @@ func (c cell) play(s *stage, elector Elector, newLock Make) error {
 		return fmt.Errorf("the lease was renewed %v ago", idle)
 	}
 	return nil
+}
+
+// pastTheFault returns a lock that meets no fault.
+func (s *stage) pastTheFault() (resourcelock.Interface, error) {
+	client, err := coordinationv1.NewForConfig(s.observer)
+	if err != nil {
+		return nil, err
+	}
+	return &upstreamlock.LeaseLock{LeaseMeta: metav1.ObjectMeta{Namespace: "default", Name: "it"}, Client: client}, nil
+}
+
+// holder returns who holds the Lease.
+func (s *stage) holder(ctx context.Context) (string, error) {
+	lock, err := s.pastTheFault()
+	if err != nil {
+		return "", err
+	}
+	record, _, err := lock.Get(ctx)
+	if err != nil {
+		return "", err
+	}
+	return record.HolderIdentity, nil
 }
 
 // sleep waits for d, and reports whether the election ended before.

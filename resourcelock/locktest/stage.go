@@ -35,19 +35,25 @@ const (
 
 // stage is a server with a fault in front of it.
 type stage struct {
-	config   *rest.Config
-	observer *rest.Config // leads past the fault
+	t          *testing.T
+	config     *rest.Config
+	observer   *rest.Config // leads past the fault
+	server     *httptest.Server
+	of         Fault
+	begin, end func() // the fault, where it is on the way
 
 	mu      sync.Mutex
-	fault   *Fault
+	struck  bool // the fault has begun, and not ended
 	extent  Extent
 	since   time.Time
-	renewed time.Time // when the Lease was written last
+	thaw    chan struct{} // closed when what stands still goes on; nil if nothing does
+	renewed time.Time     // when the Lease was written last
 }
 
-func newStage(t *testing.T) *stage {
+// newStage prepares a stage for the fault.
+func newStage(t *testing.T, of Fault) *stage {
 	t.Helper()
-	s := &stage{}
+	s := &stage{t: t, of: of}
 	endpoint, err := leaseapi.NewStore(leaseapi.Options{OnCommit: func(c leaseapi.Commit) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -67,14 +73,14 @@ func newStage(t *testing.T) *stage {
 		ErrorLog:      quiet,
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if fault := s.hits(r); fault != nil {
+		if s.hits(r) {
 			_, _ = io.Copy(io.Discard, r.Body) // only then the end of the client is noticed
-			fault.serve(w, r)
+			s.of.serve(w, r, proxy.ServeHTTP)
 			return
 		}
 		proxy.ServeHTTP(w, r)
 	}))
-	server.Listener = listener{server.Listener}
+	server.Listener = listener{server.Listener, s}
 	server.Config.ErrorLog = quiet
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if secure, ok := c.(*tls.Conn); ok {
@@ -84,7 +90,9 @@ func newStage(t *testing.T) *stage {
 	}
 	server.EnableHTTP2 = true
 	server.StartTLS()
+	s.server = server
 	t.Cleanup(func() {
+		s.mend()
 		server.CloseClientConnections()
 		server.Close()
 		behind.CloseIdleConnections()
@@ -95,35 +103,66 @@ func newStage(t *testing.T) *stage {
 		Host: server.URL, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})},
 	}
+	if of.way != nil {
+		s.begin, s.end = of.way(s)
+	}
 	return s
 }
 
-// strike begins a fault.
-func (s *stage) strike(f Fault, extent Extent) {
+// strike begins the fault.
+func (s *stage) strike(extent Extent) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fault, s.extent, s.since = &f, extent, time.Now()
+	s.struck, s.extent, s.since = true, extent, time.Now()
+	s.mu.Unlock()
+	if s.begin != nil {
+		s.begin()
+	}
 }
 
 // mend ends it.
 func (s *stage) mend() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fault = nil
+	struck := s.struck
+	s.struck = false
+	s.mu.Unlock()
+	if struck && s.end != nil {
+		s.end()
+	}
 }
 
-// hits returns what happens to a request, nil for nothing.
-func (s *stage) hits(r *http.Request) *Fault {
+// hits reports whether the fault happens to a request.
+func (s *stage) hits(r *http.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fault := s.fault
 	switch {
-	case fault == nil, s.extent == Old && !connOf(r).since.Before(s.since):
-		return nil
+	case s.of.serve == nil, !s.struck, s.extent == Old && !connOf(r).since.Before(s.since):
+		return false
 	case s.extent == Once:
-		s.fault = nil
+		s.struck = false
 	}
-	return fault
+	return true
+}
+
+// freeze has the server stand still until thaw is closed, which it is when freeze is
+// called again.
+func (s *stage) freeze(thaw chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.thaw != nil {
+		close(s.thaw)
+	}
+	s.thaw = thaw
+}
+
+// frozen returns what is closed when the connection goes on, nil if it does not
+// stand still.
+func (s *stage) frozen(c *accepted) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extent == Old && !c.since.Before(s.since) {
+		return nil
+	}
+	return s.thaw
 }
 
 // lastWrite returns when the Lease was written last.
@@ -140,12 +179,50 @@ func connOf(r *http.Request) *accepted {
 	return c
 }
 
-type listener struct{ net.Listener }
+type listener struct {
+	net.Listener
+	stage *stage
+}
 
 func (l listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &accepted{Conn: c, since: time.Now()}, nil
+	return &accepted{Conn: c, stage: l.stage, since: time.Now()}, nil
+}
+
+// accepted is a connection of the server.
+type accepted struct {
+	net.Conn
+	stage *stage
+	since time.Time
+}
+
+// Read implements net.Conn.
+func (c *accepted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.stand()
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *accepted) Write(b []byte) (int, error) {
+	c.stand()
+	return c.Conn.Write(b)
+}
+
+// stand waits as long as the server stands still.
+func (c *accepted) stand() {
+	if thaw := c.stage.frozen(c); thaw != nil {
+		<-thaw
+	}
+}
+
+// reset ends the connection by an RST.
+func (c *accepted) reset() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
 }

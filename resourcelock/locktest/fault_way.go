@@ -1,0 +1,77 @@
+package locktest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// ways are what becomes of the way to the server.
+func ways() []Fault {
+	return []Fault{
+		{Name: "proxy-silent-http", plays: []played{in(Everyone)}, way: throughProxy("http")},
+		{Name: "proxy-silent-socks5", plays: []played{in(Everyone)}, way: throughProxy("socks5")},
+		{Name: "frozen", plays: []played{in(Old), in(Everyone)}, way: (*stage).freezing},
+		{
+			// A Dial of the user's own resolves the name. Its connections end, and from
+			// now on the name has another address before the server's, which is dead.
+			Name: "name-with-a-dead-address", plays: []played{in(Old)},
+			bears: func(string) bool { return true },
+			way:   byName,
+		},
+	}
+}
+
+// throughProxy has the clients go through a proxy, which ends its connections and
+// says nothing to those who come.
+func throughProxy(scheme string) func(s *stage) (begin, end func()) {
+	return func(s *stage) (begin, end func()) {
+		p := newProxy(s.t)
+		s.config.Proxy = http.ProxyURL(&url.URL{Scheme: scheme, Host: p.listener.Addr().String()})
+		return p.silence, p.mend
+	}
+}
+
+// freezing has the server's process stand still: the kernel accepts and acknowledges
+// for it.
+func (s *stage) freezing() (begin, end func()) {
+	return func() { s.freeze(make(chan struct{})) }, func() { s.freeze(nil) }
+}
+
+// dialUntilTheEnd is the dialer's dial, of which nothing is left when the test has
+// ended: net/http waits for what it dials though nobody else does.
+func dialUntilTheEnd(t *testing.T, d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+	over, end := context.WithCancel(context.Background())
+	var dials sync.WaitGroup
+	t.Cleanup(func() {
+		end()
+		dials.Wait()
+	})
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(over, cancel)()
+		dials.Add(1)
+		defer dials.Done()
+		return d.DialContext(ctx, network, address)
+	}
+}
+
+// byName has the clients dial a name.
+func byName(s *stage) (begin, end func()) {
+	port := s.server.Listener.Addr().(*net.TCPAddr).Port
+	dead := deadAddress(s.t, port)
+	n := &names{name: "api.locktest.invalid."}
+	n.set("127.0.0.1")
+	s.config.Host = "https://" + net.JoinHostPort("api.locktest.invalid", strconv.Itoa(port))
+	s.config.ServerName = "example.com" // what the server's certificate is good for
+	s.config.Dial = dialUntilTheEnd(s.t, &net.Dialer{Resolver: n.resolver()})
+	return func() {
+		n.set(dead, "127.0.0.1")
+		s.server.CloseClientConnections()
+	}, func() { n.set("127.0.0.1") }
+}
