@@ -148,9 +148,6 @@ func answerBound(w Weather, b dialer.Budget) time.Duration {
 	if w.New == NoHandshake || w.Late > 0 {
 		pace = b.Hedge
 	}
-	if w.Dial > 0 { // by itself, once
-		return b.Hedge + w.Dial
-	}
 	return b.Hedge + time.Duration(w.tries())*pace
 }
 

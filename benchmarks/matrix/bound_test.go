@@ -126,7 +126,6 @@ func TestBoundsAreTheSumOfTheirParts(t *testing.T) {
 	asking.RetryAfter = time.Second
 	unanswered := Weather{Victims: 1, Late: 6 * time.Second, Lasts: 6 * time.Second}
 	goingAway := Weather{Everyone: true, Answered: true, Lasts: 3 * time.Second, HTTP2: true}
-	own := Weather{Victims: 1, Turns: true, Dial: 500 * ms, New: NoSYN, Silent: true}
 	turns := Weather{Victims: 1, Turns: true, New: NoSYN, Silent: true}
 	for name, c := range map[string]struct {
 		role    Role
@@ -148,8 +147,6 @@ func TestBoundsAreTheSumOfTheirParts(t *testing.T) {
 		"writer, late":                         {Writer, Weather{Victims: 1, Late: 3 * time.Second}, Bounds{Write: 3*time.Second + machine, WriteAgain: 6*time.Second + writePause + machine}},
 		"writer, asked to wait":                {Writer, asking, Bounds{Write: 4*time.Second + machine, WriteAgain: 4*time.Second + 2*writePause + machine}},
 		"watch, two siblings":                  {Watch, turns, Bounds{Unseen: 625*ms + 100*ms + 2*50*ms + machine}},
-		"watch, a dial of the user's own":      {Watch, own, Bounds{Unseen: 625*ms + 100*ms + 500*ms + machine}},
-		"informer, a dial of the user's own":   {Informer, own, Bounds{Unseen: pingBound(2*time.Second) + 1600*ms + 500*ms + machine}},
 		"candidate, two siblings":              {Candidate, turns, Bounds{Takeover: 125*ms + 200*ms + 10*ms + 200*ms + machine}},
 		"informer, ping, pause and a sibling":  {Informer, turns, Bounds{Unseen: pingBound(2*time.Second) + 1600*ms + 500*ms + machine}},
 		"leader, answers that do not end":      {Leader, unanswered, Bounds{RenewalLate: 2 * time.Second}},

@@ -22,8 +22,6 @@ func reconnectBound(w Weather, within time.Duration) (took time.Duration, failur
 	n := w.tries()
 	pace := min(trafficDialHedge, within/4)
 	switch {
-	case w.Dial > 0:
-		return w.Dial, 0
 	case n == 0 || w.New == Fine:
 		return 0, 0
 	case w.New == NoHandshake:

@@ -1,12 +1,5 @@
 package matrix
 
-import (
-	"fmt"
-	"time"
-
-	"github.com/holdfast-go/holdfast/benchmarks/contender"
-)
-
 // The bearer tokens of the columns.
 const (
 	oldToken = "old-token"
@@ -41,16 +34,16 @@ func accesses() []Fault {
 				return nil
 			},
 		},
-		oneDeadAddress("names-one-dead", "the server goes silent, and its name in DNS has that address and, after it, another server's", byNames, 0),
-		oneDeadAddress("names-one-dead-own-dial", fmt.Sprintf("the same for clients with a Dial function of the user's own, which tries each address for %v", contender.OwnDialEach), byNamesOwnDial, contender.OwnDialEach),
+		oneDeadAddress("names-one-dead", "the server goes silent, and its name in DNS has that address and, after it, another server's", byNames),
+		oneDeadAddress("names-one-dead-own-dial", "the same for clients with a Dial function of the user's own, that of a net.Dialer", byNamesOwnDial),
 	}
 }
 
 // oneDeadAddress is a name of two addresses, the first of which is dead.
-func oneDeadAddress(name, text string, by road, dial time.Duration) Fault {
+func oneDeadAddress(name, text string, by road) Fault {
 	return Fault{
 		Name: name, Text: text, by: by,
-		Weather: Weather{Victims: 1, Turns: true, Dial: dial, New: NoSYN, Silent: true},
+		Weather: Weather{Victims: 1, Turns: true, New: NoSYN, Silent: true},
 		inflict: func(p *play) error {
 			if err := p.lose(p.both(0)...); err != nil {
 				return err

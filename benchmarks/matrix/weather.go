@@ -27,8 +27,6 @@ type Weather struct {
 	// Turns is that new connections take turns among the backends instead of being
 	// drawn, as they do among the addresses of a name.
 	Turns bool
-	// Dial is how long a dial of the user's own tries a victim before it goes on.
-	Dial time.Duration
 	// Named is how long it goes on naming them; zero is for good.
 	Named time.Duration
 	// New is what new connections to a victim meet.
