@@ -56,7 +56,8 @@ func (n *names) set(addresses ...string) {
 
 func (n *names) resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", n.conn.LocalAddr().String())
+		// A resolver of its own: a lookup that nobody waits for may outlast becomeDefault.
+		return (&net.Dialer{Resolver: new(net.Resolver)}).DialContext(ctx, "udp", n.conn.LocalAddr().String())
 	}}
 }
 
