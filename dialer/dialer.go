@@ -108,7 +108,9 @@ type Dialer struct {
 // DialContext connects to address, for example "192.0.2.1:443". The first dial
 // or sibling to connect wins and the rest are closed, also those that connect
 // later. When a dial fails the next one starts at once, the ones after that
-// keep the pace of Hedge; four failures with nothing left under way end it. The
+// keep the pace of Hedge; four failures with nothing left under way end it. An error of
+// Dial or Control that is none of the network (no net.Error, no syscall.Errno, no end of
+// a connection) is a refusal, and no other dial is started. The
 // error is an *Error that wraps each distinct cause. Networks that are not TCP
 // are dialled once, within Connect, without socket options.
 //
@@ -168,11 +170,11 @@ func (d *Dialer) hardened(silence time.Duration) dialFunc {
 		switch {
 		case err != nil && !missing(conn):
 			_ = conn.Close() // nobody else would
-			return nil, err
+			return nil, decline(err)
 		case err != nil:
-			return nil, err
+			return nil, decline(err)
 		case missing(conn):
-			return nil, errors.New("the user's own dial returned neither a connection nor an error")
+			return nil, decline(errors.New("the user's own dial returned neither a connection nor an error"))
 		}
 		if isTCP(network) {
 			harden(ctx, conn, silence)
@@ -386,7 +388,8 @@ func (r *race) remember(err error) {
 }
 
 // pointless reports whether a dial failed for a reason that a sibling would
-// meet as well: an address that does not parse or a name that does not exist.
+// meet as well: an address that does not parse, a name that does not exist, or code of
+// the user's that refuses.
 func pointless(err error) bool {
 	var (
 		address *net.AddrError
@@ -397,5 +400,5 @@ func pointless(err error) bool {
 	if errors.As(err, &name) {
 		return name.IsNotFound
 	}
-	return errors.As(err, &address) || errors.As(err, &parse) || errors.As(err, &network)
+	return declines(err) || errors.As(err, &address) || errors.As(err, &parse) || errors.As(err, &network)
 }

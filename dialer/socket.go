@@ -25,15 +25,21 @@ func isTCP(network string) bool { return strings.HasPrefix(network, "tcp") }
 // They are plain TCP even where GODEBUG has multipathtcp=1: a socket of multipath
 // TCP takes no user timeout.
 func (d *Dialer) system(silence time.Duration) dialFunc {
+	control := d.Control
+	if control != nil {
+		control = func(ctx context.Context, network, remote string, raw syscall.RawConn) error {
+			return decline(d.Control(ctx, network, remote, raw))
+		}
+	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialer := net.Dialer{LocalAddr: d.LocalAddr, Resolver: d.Resolver, ControlContext: d.Control}
+		dialer := net.Dialer{LocalAddr: d.LocalAddr, Resolver: d.Resolver, ControlContext: control}
 		if silence < 0 || !isTCP(network) {
 			return dialer.DialContext(ctx, network, address)
 		}
 		dialer.SetMultipathTCP(false)
 		dialer.ControlContext = func(ctx context.Context, network, remote string, raw syscall.RawConn) error {
-			if d.Control != nil {
-				if err := d.Control(ctx, network, remote, raw); err != nil {
+			if control != nil {
+				if err := control(ctx, network, remote, raw); err != nil {
 					return err
 				}
 			}

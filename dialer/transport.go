@@ -30,9 +30,11 @@ const defaultIdle = 90 * time.Second
 // sent, because no connection was made for it.
 //
 // What another attempt cannot change is returned at once: a request that
-// net/http cannot send, a round tripper below that refuses it, an answer beyond
-// Budget.MaxBody. Where one side does not trust the other's certificate two more
-// connections are tried, since another server may stand behind the same address.
+// net/http cannot send, a round tripper, Proxy, Dial or Control below that refuses it
+// (by an error that is none of the network), an answer beyond Budget.MaxBody or with
+// headers beyond the limit of net/http. Where one side does not trust the other's
+// certificate, or a proxy refuses, two more connections are tried, since another server
+// may stand behind the same address.
 // What was sent before and is still under way has Budget.Connect more to be answered.
 //
 // An answer that refuses (429, 502, 503, 504) is not the last word: if the

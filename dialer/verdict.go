@@ -1,14 +1,16 @@
 package dialer
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
-	"syscall"
 )
 
 // verdict says what the failure of an attempt means for the next one.
@@ -36,7 +38,7 @@ type failure struct {
 // judge tells failures that another attempt may mend from those that it cannot.
 func (f failure) judge() verdict {
 	switch {
-	case f.upload || errors.Is(f.err, ErrTooLarge):
+	case f.upload || errors.Is(f.err, ErrTooLarge) || headersTooLong(f.err) || declines(f.err):
 		return permanent
 	case refusesTrust(f.err):
 		return stubborn
@@ -53,15 +55,58 @@ func (f failure) judge() verdict {
 	return transient
 }
 
-// ofTheNetwork reports whether an error is one of a connection or a dial.
+// ofTheNetwork reports whether an error is one of a connection or a dial: whether the
+// operating system, a name server, the end of a connection or a timeout is in it. What
+// net, net/url and this package wrap any error in (net.OpError, url.Error, Error) is a
+// net.Error too, and says nothing by itself.
 func ofTheNetwork(err error) bool {
-	var (
-		network net.Error
-		number  syscall.Errno
-	)
-	return errors.As(err, &network) || errors.As(err, &number) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	switch e := err.(type) {
+	case nil, *net.AddrError, *net.ParseError, net.UnknownNetworkError:
+		return false
+	case *net.OpError:
+		// crypto/tls reports alerts so, those apart that refusesTrust knows.
+		return e.Op == "remote error" || e.Op == "local error" || ofTheNetwork(e.Err)
+	case *url.Error:
+		return ofTheNetwork(e.Err)
+	case *Error:
+		return ofTheNetwork(e.Err)
+	case net.Error: // syscall.Errno and what has timed out among them
+		return true
+	case interface{ Unwrap() error }:
+		return ofTheNetwork(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), ofTheNetwork)
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// declined is an error by which a Dial or a Control of the user's refuses an address.
+type declined struct{ error }
+
+// Unwrap returns what the user's code said.
+func (d *declined) Unwrap() error { return d.error }
+
+// decline returns the error of a Dial or a Control of the user's, marked if it is none
+// of the network: the next dial would get the same.
+func decline(err error) error {
+	if err == nil || ofTheNetwork(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &declined{err}
+}
+
+func declines(err error) bool {
+	var d *declined
+	return errors.As(err, &d)
+}
+
+// headersTooLong reports whether net/http has refused an answer whose headers are longer
+// than Transport.MaxResponseHeaderBytes. It has no type for that.
+func headersTooLong(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "server response headers exceeded") ||
+		strings.Contains(text, "response header list larger than advertised limit")
 }
 
 // ofNetHTTP reports whether an error without a type is net/http's word for what
@@ -79,7 +124,7 @@ func ofNetHTTP(err error) bool {
 // refusesTrust reports whether an attempt failed because one side does not trust
 // the other, or because they have no protocol in common: a certificate that does
 // not verify, a peer that refuses ours, a file that should hold it, a peer that
-// speaks no TLS, a proxy that wants credentials.
+// speaks no TLS, a proxy that wants credentials or forbids the way.
 func refusesTrust(err error) bool {
 	var (
 		certificate *tls.CertificateVerificationError
@@ -94,6 +139,9 @@ func refusesTrust(err error) bool {
 		return true
 	case errors.As(err, &remote) && remote.Op == "remote error":
 		return remote.Err != nil && refusals[remote.Err.Error()]
+	}
+	if socksRefuses(err) {
+		return true
 	}
 	root := rootOf(err).Error()
 	return strings.HasPrefix(root, "tls: ") || strings.HasPrefix(root, "x509: ") || proxyRefuses[root]
@@ -149,4 +197,25 @@ var proxyRefuses = map[string]bool{
 	http.StatusText(http.StatusForbidden):         true,
 	http.StatusText(http.StatusMethodNotAllowed):  true,
 	http.StatusText(http.StatusProxyAuthRequired): true,
+}
+
+// socksRefuses reports whether a SOCKS proxy has refused what it was asked for: the
+// client, the way or the request. It is not so where the proxy tells of the network
+// behind it. net/http makes errors of one Op of it all, which differ in words.
+func socksRefuses(err error) bool {
+	var socks *net.OpError
+	if !errors.As(err, &socks) || !strings.HasPrefix(socks.Op, "socks ") || ofTheNetwork(socks.Err) {
+		return false
+	}
+	return !slices.Contains(socksUnreachable, rootOf(socks).Error())
+}
+
+// socksUnreachable are the replies of a SOCKS proxy (RFC 1928, section 6) that another
+// attempt may change, in net/http's words.
+var socksUnreachable = []string{
+	"unknown error general SOCKS server failure",
+	"unknown error network unreachable",
+	"unknown error host unreachable",
+	"unknown error connection refused",
+	"unknown error TTL expired",
 }

@@ -4,16 +4,23 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 )
 
 var errPolicy = errors.New("not by our policy")
@@ -114,6 +121,120 @@ func TestWhatAnotherAttemptCannotChangeIsReturnedAtOnce(t *testing.T) {
 	}
 }
 
+// Package net, net/url and net/http wrap any error in types that are net.Errors. What
+// is within says whether the network has failed.
+func TestARefusalInTheGuiseOfTheNetworkIsReturnedAtOnce(t *testing.T) {
+	socks := func(answers ...[]byte) func(*testing.T) (*rest.Config, *atomic.Int32) {
+		return func(t *testing.T) (*rest.Config, *atomic.Int32) {
+			var asked atomic.Int32
+			proxy := newPeer(t, func(conn net.Conn) {
+				asked.Add(1)
+				for _, answer := range answers {
+					_, _ = conn.Read(make([]byte, 256))
+					_, _ = conn.Write(answer)
+				}
+				_, _ = conn.Read(make([]byte, 256))
+			})
+			return &rest.Config{Proxy: http.ProxyURL(&url.URL{Scheme: "socks5", Host: proxy})}, &asked
+		}
+	}
+	dial := func(conn net.Conn, err error) func(*testing.T) (*rest.Config, *atomic.Int32) {
+		return func(*testing.T) (*rest.Config, *atomic.Int32) {
+			var asked atomic.Int32
+			return &rest.Config{Dial: func(context.Context, string, string) (net.Conn, error) {
+				asked.Add(1)
+				return conn, err
+			}}, &asked
+		}
+	}
+	for name, c := range map[string]struct {
+		config func(*testing.T) (*rest.Config, *atomic.Int32)
+		want   string
+		asked  int // how often what refuses is asked
+	}{
+		"SOCKS, no credentials": {config: socks([]byte{5, 0xff}), want: "no acceptable authentication", asked: 1 + atOnce},
+		"SOCKS, a rule":         {config: socks([]byte{5, 0}, []byte{5, 2, 0, 1, 0, 0, 0, 0, 0, 0}), want: "not allowed by ruleset", asked: 1 + atOnce},
+		"a Proxy function": {config: func(*testing.T) (*rest.Config, *atomic.Int32) {
+			var asked atomic.Int32
+			return &rest.Config{Proxy: func(*http.Request) (*url.URL, error) {
+				asked.Add(1)
+				return nil, &url.Error{Op: "parse", URL: "x", Err: errPolicy}
+			}}, &asked
+		}, want: errPolicy.Error(), asked: 1},
+		"a round tripper": {config: func(*testing.T) (*rest.Config, *atomic.Int32) {
+			var asked atomic.Int32
+			return &rest.Config{WrapTransport: func(http.RoundTripper) http.RoundTripper {
+				return roundTripFunc(func(*http.Request) (*http.Response, error) {
+					asked.Add(1)
+					return nil, &url.Error{Op: "Post", URL: "x", Err: errPolicy}
+				})
+			}}, &asked
+		}, want: errPolicy.Error(), asked: 1},
+		"headers beyond the limit": {config: func(t *testing.T) (*rest.Config, *atomic.Int32) {
+			var asked atomic.Int32
+			server, _ := newServer(t, false, func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				w.Header().Set("X", strings.Repeat("x", 1<<20))
+			})
+			certain := server.Client().Transport.(*http.Transport).Clone()
+			certain.MaxResponseHeaderBytes = 1 << 10
+			return &rest.Config{Host: server.URL, Transport: certain}, &asked
+		}, want: "headers exceeded", asked: 1},
+		"a Dial's plain error":     {config: dial(nil, errPolicy), want: errPolicy.Error(), asked: 1},
+		"a Dial's wrapped error":   {config: dial(nil, &net.OpError{Op: "dial", Net: "tcp", Err: errPolicy}), want: errPolicy.Error(), asked: 1},
+		"a Dial without an answer": {config: dial((*net.TCPConn)(nil), nil), want: "neither a connection nor an error", asked: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, asked := c.config(t)
+			if config.Host == "" {
+				config.Host = "http://192.0.2.1"
+			}
+			hardened, err := Harden(config, Budget{Answer: 20 * time.Second})
+			require.NoError(t, err)
+			start := time.Now()
+			_, err = clientFor(t, hardened).Get(config.Host)
+			require.ErrorContains(t, err, c.want)
+			assert.Less(t, time.Since(start), 10*time.Second)
+			assert.EqualValues(t, c.asked, asked.Load())
+		})
+	}
+}
+
+func TestAControlThatRefusesIsAskedOnce(t *testing.T) {
+	for _, silence := range []time.Duration{0, -1} {
+		var asked atomic.Int32
+		d := &Dialer{Silence: silence, Control: func(context.Context, string, string, syscall.RawConn) error {
+			asked.Add(1)
+			return errPolicy
+		}}
+		_, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:1")
+		require.ErrorIs(t, err, errPolicy)
+		assert.EqualValues(t, 1, asked.Load())
+	}
+}
+
+func TestWhatTellsOfTheNetworkIsTransient(t *testing.T) {
+	socks := func(err error) error { return &net.OpError{Op: "socks connect", Net: "tcp", Err: err} }
+	for _, err := range []error{
+		socks(errors.New("unknown error host unreachable")), socks(errors.New("unknown error general SOCKS server failure")),
+		socks(io.EOF), socks(syscall.ECONNRESET),
+	} {
+		assert.Equal(t, transient, failure{err: err, asked: true}.judge(), err)
+	}
+	for _, err := range []error{
+		&url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}},
+		&url.Error{Op: "Post", Err: io.EOF}, &url.Error{Op: "Post", Err: context.DeadlineExceeded},
+		&net.DNSError{Err: "server misbehaving", IsTemporary: true}, fmt.Errorf("%w: %w", errPolicy, syscall.EPIPE),
+		&net.OpError{Op: "read", Err: net.ErrClosed}, &Error{Err: os.ErrDeadlineExceeded},
+		&net.OpError{Op: "remote error", Err: errors.New("tls: internal error")},
+	} {
+		assert.Equal(t, transient, failure{err: err}.judge(), err)
+		assert.False(t, declines(decline(err)), err)
+	}
+	require.NoError(t, decline(nil))
+	assert.False(t, declines(decline(context.Canceled)), "of one that had to make room")
+}
+
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errPolicy }
@@ -145,4 +266,29 @@ func TestWhatBecameOfAConnectionIsTransient(t *testing.T) {
 		assert.Equal(t, stubborn, failure{err: errors.New(text), asked: true}.judge(), text)
 	}
 	assert.Equal(t, transient, failure{err: errors.New("Bad Gateway"), asked: true}.judge(), "a proxy's word for its network")
+}
+
+// newPeer serves each connection by a function, and closes it then.
+func newPeer(t *testing.T, serve func(net.Conn)) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer func() { _ = conn.Close() }()
+				serve(conn)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		all.Wait()
+	})
+	return listener.Addr().String()
 }
