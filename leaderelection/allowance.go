@@ -31,14 +31,14 @@ func (t timing) pace() time.Duration {
 }
 
 // spend takes a call from the bucket. One that cannot wait may overdraw it, but no
-// further than what a few calls take to refill.
+// further than what one more call takes to refill.
 func (a *allowance) spend(now instant, t timing) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.debt = min(a.left(now)+t.pace(), (burst+3)*t.pace())
+	a.debt = min(a.left(now)+t.pace(), (burst+1)*t.pace())
 	a.at = now
 }
 

@@ -202,7 +202,7 @@ func (a *attempt) fail(ctx context.Context, got answer) {
 	}
 	asked := retryAfter(got.err)
 	if got.call.write && a.failures == 1 && asked == 0 {
-		a.soon(ctx, next, 0)
+		a.do(ctx, next) // without regard to the allowance: another may lead
 		return
 	}
 	a.soon(ctx, next, a.timing.pause(max(1, a.failures-1), a.random(), asked))
