@@ -1,0 +1,41 @@
+package podlabel
+
+import (
+	"encoding/json"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// metadata is what a patch says of a Pod. Its UID and ResourceVersion are
+// conditions: the API server refuses the patch as a conflict where the Pod has
+// others.
+type metadata struct {
+	UID             types.UID          `json:"uid,omitempty"`
+	ResourceVersion string             `json:"resourceVersion,omitempty"`
+	Labels          map[string]*string `json:"labels"`
+}
+
+// patch returns a merge patch (RFC 7396).
+func patch(m metadata) []byte {
+	document, err := json.Marshal(map[string]metadata{"metadata": m})
+	if err != nil {
+		panic(err) // strings and maps of strings are always encoded
+	}
+	return document
+}
+
+// putOn is the patch of the own Pod while it leads.
+func (c Config) putOn() []byte {
+	return patch(metadata{UID: c.UID, Labels: map[string]*string{c.Key: &c.Value}})
+}
+
+// takeOff is the patch of the own Pod when it does not lead any more.
+func (c Config) takeOff() []byte {
+	return patch(metadata{UID: c.UID, Labels: map[string]*string{c.Key: nil}})
+}
+
+// takeFrom is the patch of another Pod as it was listed. If it has changed since, it
+// may lead again and is left to the next look.
+func (c Config) takeFrom(uid types.UID, resourceVersion string) []byte {
+	return patch(metadata{UID: uid, ResourceVersion: resourceVersion, Labels: map[string]*string{c.Key: nil}})
+}
