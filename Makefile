@@ -13,7 +13,7 @@ CROSS = linux/amd64 linux/arm64 linux/386 linux/arm darwin/arm64 windows/amd64 \
 	freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64
 
 # What has heavy dependencies has a module of its own, benchmarks apart.
-MODULES = internal/dropin leaderelection/prometheus leaderelection/prometheus/scrape leaderelection/controllerruntime examples/controller-runtime examples/failover/browsertest
+MODULES = internal/dropin leaderelection/prometheus leaderelection/prometheus/scrape leaderelection/controllerruntime examples/controller-runtime examples/elect examples/failover/browsertest
 
 # The library, and what is released with it: .golangci.yml has vet and staticcheck
 # too. The rest has these two alone.
@@ -64,6 +64,7 @@ modules:
 	cd leaderelection/prometheus/scrape && go test -count=1 ./...
 	cd leaderelection/controllerruntime && go test -race ./...
 	cd examples/controller-runtime && go test . ./ways
+	cd examples/elect && go test -race ./...
 	cd examples/failover/browsertest && go test -count=1 ./...
 
 # fleet: a thousand leases in one process, over eight connections.

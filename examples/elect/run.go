@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/klog/v2"
+
+	"github.com/holdfast-go/holdfast/leaderelection"
+)
+
+// outlived is how long something of a program may outlive its lease before /healthz
+// fails, so that the kubelet restarts the container. It does not happen unless the
+// kernel cannot kill it.
+const outlived = 5 * time.Second
+
+// The first pause before it contends again, and the longest. Each is twice the one
+// before, unless the program, or the term, had lasted longer than the longest.
+const (
+	firstPause   = time.Second
+	longestPause = time.Minute
+)
+
+var (
+	// errEnded is the cause of the end of an election whose program has ended.
+	errEnded = errors.New("the program has ended by itself")
+	// errLost is the error of a term that was lost.
+	errLost = errors.New("leadership was lost")
+)
+
+// run is the command: it contends, and runs the program while it leads, until a signal
+// asks it to end, the program has ended or a term was lost. It returns the exit code.
+func run(o options) (code int, err error) {
+	path := ""
+	if len(o.command) > 0 {
+		// Before anything else: who cannot run it must not lead.
+		if path, err = exec.LookPath(o.command[0]); err != nil {
+			return codeOfStart(err), err
+		}
+	}
+	to, err := connect(o)
+	if err != nil {
+		return exitFailed, err
+	}
+	children, err := newChildren()
+	if err != nil {
+		return exitFailed, err
+	}
+	defer children.stop()
+	registry := prometheus.NewRegistry()
+	p := &program{
+		path: path, argv: o.command, lease: o.lease(), grace: o.grace, workStop: to.election.Tolerance().WorkStop,
+		children: children, count: newCounts(registry, func() float64 { return float64(children.orphans.Load()) }),
+	}
+	running, end := context.WithCancelCause(context.Background())
+	defer end(nil)
+	hurry, deafen := listen(end, p.pass)
+	defer deafen()
+	p.hurry = hurry
+
+	e := &engagement{program: p}
+	to.election.Callbacks = leaderelection.LeaderCallbacks{
+		OnStartedLeading: e.work, OnStoppedLeading: func() {},
+		OnNewLeader: func(holder string) {
+			klog.Background().Info("Leader seen", "holder", holder, "self", holder == to.identity)
+		},
+	}
+	if to.label != nil {
+		to.election.Callbacks.OnStartedLeading = to.label.Around(e.work)
+	}
+	served := metrics(registry, to)
+	if e.elector, err = leaderelection.NewLeaderElector(to.election); err != nil {
+		return exitFailed, err
+	}
+	alive, knows := leaderelection.NewLeaderHealthzAdaptor(outlived), leaderelection.NewLeaderReadyzAdaptor()
+	alive.SetLeaderElection(e.elector)
+	knows.SetLeaderElection(e.elector)
+	stopServing, err := serve(o.address, answers{
+		lease: o.lease(), self: to.identity, elector: e.elector, alive: alive.Check, ready: knows.Check, metrics: served,
+	}.handler(), end)
+	if err != nil {
+		return exitFailed, err
+	}
+	defer stopServing()
+
+	klog.Background().Info("Starting", "identity", to.identity, "lease", o.lease(), "command", o.command, "again", o.again, "grace", o.grace,
+		"leaseDuration", to.election.LeaseDuration, "renewDeadline", to.election.RenewDeadline, "retryPeriod", to.election.RetryPeriod, "address", o.address)
+	if to.label != nil {
+		if err := to.label.Drop(running); err != nil {
+			klog.Background().Error(err, "Could not drop the label of an earlier process; the next leader takes it")
+		}
+	}
+	return e.contend(running, o.again)
+}
+
+// engagement is the elector with the program as its work.
+type engagement struct {
+	elector *leaderelection.LeaderElector
+	program *program
+	// campaign ends the present Run, and last is what became of the program in it. Both
+	// are set before Run and read after it and its work.
+	campaign context.CancelCauseFunc
+	last     *outcome
+	worked   chan struct{}
+}
+
+// work is what the term guards. When the program ends by itself the lease is given up.
+func (e *engagement) work(ctx context.Context) {
+	defer close(e.worked)
+	if e.program.path == "" {
+		<-ctx.Done() // who leads is all that is asked
+		return
+	}
+	term, _ := leaderelection.TermFromContext(ctx)
+	result := e.program.run(ctx, term)
+	e.last = &result
+	if result.byItself {
+		e.campaign(errEnded)
+	}
+}
+
+// contend contends until ctx ends, and without again until the program has ended or a
+// term was lost. It returns the exit code.
+func (e *engagement) contend(ctx context.Context, again bool) (code int, err error) {
+	for pause := firstPause; ; {
+		began := time.Now()
+		code, err = e.once(ctx)
+		if ctx.Err() != nil || !again {
+			return code, err
+		}
+		if time.Since(began) > longestPause {
+			pause = firstPause
+		}
+		klog.Background().Info("Contending again", "after", pause, "code", code, "err", err)
+		select {
+		case <-ctx.Done():
+			return e.ended(ctx, 0)
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// once contends and leads once.
+func (e *engagement) once(ctx context.Context) (code int, err error) {
+	campaign, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	e.campaign, e.last, e.worked = cancel, nil, make(chan struct{})
+	before := e.elector.Term()
+	e.elector.Run(campaign)
+	term := e.elector.Term()
+	if term == nil || term == before {
+		return e.ended(ctx, 0) // it did not lead
+	}
+	e.awaitWork()
+	switch {
+	case e.last != nil && e.last.byItself:
+		return e.last.code, e.last.err
+	case ctx.Err() != nil && e.last != nil:
+		return e.ended(ctx, e.last.code)
+	case ctx.Err() != nil:
+		return e.ended(ctx, 0)
+	}
+	return exitFailed, fmt.Errorf("%w: %w", errLost, term.Err())
+}
+
+// awaitWork waits for the work of the term that has ended. It is over soon, since the
+// program is killed; it may not have begun either.
+func (e *engagement) awaitWork() {
+	unbegun := time.NewTimer(time.Second)
+	defer unbegun.Stop()
+	for {
+		select {
+		case <-e.worked:
+			return
+		case <-unbegun.C:
+			if e.program.running.Load() == nil {
+				return
+			}
+			unbegun.Reset(time.Second)
+		}
+	}
+}
+
+// ended returns the exit code of a process that ctx has ended: that of the program
+// where a signal has asked for it.
+func (e *engagement) ended(ctx context.Context, code int) (int, error) {
+	if cause := context.Cause(ctx); !errors.Is(cause, errAsked) {
+		return exitFailed, cause
+	}
+	return code, nil
+}
