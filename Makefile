@@ -111,6 +111,7 @@ lab:
 	cd benchmarks && go test -v -timeout 15m ./scenario
 	cd benchmarks && go test -v -timeout 10m ./versions
 	cd benchmarks && go test -v -timeout 10m ./fenced
+	cd benchmarks && go test -v -timeout 5m ./podlabel
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
 
 # matrix: faults in every role and mode, the part that spans them;

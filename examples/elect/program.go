@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
@@ -32,7 +32,8 @@ type program struct {
 	hurry <-chan struct{}
 	count *counts
 
-	running atomic.Pointer[child]
+	mu      sync.Mutex // held while it is being started, so that no signal is lost then
+	running *child
 }
 
 // outcome is what became of one run of the program.
@@ -50,12 +51,11 @@ type outcome struct {
 func (p *program) run(ctx context.Context, term *leaderelection.Term) outcome {
 	logger := klog.FromContext(ctx)
 	began := time.Now()
-	child, err := p.children.start(p.path, p.argv, environment(os.Environ(), p.lease, term.Holder(), term.AcquireTime(), term.FencingToken()))
+	child, err := p.start(environment(os.Environ(), p.lease, term.Holder(), term.AcquireTime(), term.FencingToken()))
 	if err != nil {
 		return outcome{code: codeOfStart(err), byItself: true, err: err}
 	}
 	p.count.began()
-	p.running.Store(child)
 	logger.Info("The program runs", "pid", child.pid, "command", p.argv)
 
 	result := outcome{}
@@ -68,11 +68,28 @@ func (p *program) run(ctx context.Context, term *leaderelection.Term) outcome {
 	}
 	killed := p.stop(ctx, child, term)
 	<-child.ended
-	p.running.Store(nil)
+	p.mu.Lock()
+	p.running = nil
+	p.mu.Unlock()
 	result.code = codeOf(child.status)
 	p.count.ended(result.byItself, killed)
 	logger.Info("Nothing is left of the program", "code", result.code, "killed", killed, "after", time.Since(began).Round(time.Millisecond))
 	return result
+}
+
+func (p *program) start(environment []string) (child *child, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	child, err = p.children.start(p.path, p.argv, environment)
+	p.running = child
+	return child, err
+}
+
+// runs reports whether it, or something of it, runs.
+func (p *program) runs() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running != nil
 }
 
 // stop tells the program and all that descends from it to stop, kills what has not in
@@ -134,8 +151,10 @@ func (p *program) left(child *child) bool {
 
 // pass sends a signal to the program itself, if it runs.
 func (p *program) pass(s syscall.Signal) {
-	if child := p.running.Load(); child != nil {
-		p.children.signal(child, s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running != nil {
+		p.children.signal(p.running, s)
 	}
 }
 

@@ -178,7 +178,7 @@ func (e *engagement) awaitWork() {
 		case <-e.worked:
 			return
 		case <-unbegun.C:
-			if e.program.running.Load() == nil {
+			if !e.program.runs() {
 				return
 			}
 			unbegun.Reset(time.Second)

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 )
@@ -79,7 +80,11 @@ func (p *pods) patch(action clienttesting.Action) (bool, runtime.Object, error) 
 	var document struct{ Metadata metadata }
 	require.NoError(p.t, json.Unmarshal(of.GetPatch(), &document))
 	said := document.Metadata
-	if said.UID != "" && said.UID != pod.UID || said.ResourceVersion != "" && said.ResourceVersion != pod.ResourceVersion {
+	if said.UID != "" && said.UID != pod.UID {
+		return true, nil, apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, pod.Name,
+			field.ErrorList{field.Invalid(field.NewPath("metadata", "uid"), said.UID, "field is immutable")})
+	}
+	if said.ResourceVersion != "" && said.ResourceVersion != pod.ResourceVersion {
 		return true, nil, apierrors.NewConflict(podResource, pod.Name, fmt.Errorf("precondition"))
 	}
 	for key, value := range said.Labels {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
@@ -63,10 +61,7 @@ func (l *Label) Start(ctx context.Context) error {
 func (l *Label) Drop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Bound, fmt.Errorf("no answer within %v", l.config.Bound))
 	defer cancel()
-	switch err := l.patch(ctx, l.config.Pod, l.config.takeOff()); {
-	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // it is not this Pod any more
-		return nil
-	case err != nil:
+	if err := l.patch(ctx, l.config.Pod, l.config.takeOff()); err != nil && !isAnother(err) {
 		return fmt.Errorf("podlabel: taking the label %s off the Pod %s: %w", l.config.label(), l.config.Pod, err)
 	}
 	return nil

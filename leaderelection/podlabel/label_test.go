@@ -14,7 +14,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	clienttesting "k8s.io/client-go/testing"
 )
@@ -252,6 +254,8 @@ func TestWhoIsRestartedDropsTheLabelBeforeItContends(t *testing.T) {
 	require.NoError(t, api.label("a").Drop(t.Context()))
 	assert.Equal(t, "b", api.bearers())
 	require.NoError(t, api.label("gone").Drop(t.Context()), "a Pod that is gone")
+	invalid := apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "a", field.ErrorList{field.Invalid(field.NewPath("metadata", "labels"), "", "no")})
+	assert.False(t, isAnother(invalid), "another field")
 	api.client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(podResource, "b", errors.New("no right"))
 	})

@@ -2,13 +2,17 @@ package podlabel
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
 // metadata is what a patch says of a Pod. Its UID and ResourceVersion are
-// conditions: the API server refuses the patch as a conflict where the Pod has
-// others.
+// conditions: the API server refuses the patch where the Pod has others, the
+// ResourceVersion as a conflict and the UID as a field that cannot be changed.
 type metadata struct {
 	UID             types.UID          `json:"uid,omitempty"`
 	ResourceVersion string             `json:"resourceVersion,omitempty"`
@@ -38,4 +42,17 @@ func (c Config) takeOff() []byte {
 // may lead again and is left to the next look.
 func (c Config) takeFrom(uid types.UID, resourceVersion string) []byte {
 	return patch(metadata{UID: uid, ResourceVersion: resourceVersion, Labels: map[string]*string{c.Key: nil}})
+}
+
+// isAnother reports whether a patch without a ResourceVersion was refused because the
+// Pod that it was for is gone, be there another of its name or none.
+func isAnother(err error) bool {
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return true
+	}
+	var status apierrors.APIStatus
+	if !apierrors.IsInvalid(err) || !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
 }
