@@ -103,14 +103,16 @@ func (p *program) stop(ctx context.Context, child *child, term *leaderelection.T
 	for hurry := p.hurry; p.left(child); {
 		// The work's context ends before the term says why.
 		taken := takenAway(context.Cause(ctx)) || takenAway(term.Err())
-		if hurry == nil || !time.Now().Before(killAt(asked, p.grace, taken, term.End(), p.workStop)) {
+		rest := time.Until(killAt(asked, p.grace, taken, term.End(), p.workStop))
+		if hurry == nil || rest <= 0 {
 			if !killed {
 				killed = true
 				logger.Info("Killing the program", "asked", time.Since(asked).Round(time.Millisecond), "leaseTaken", taken)
 			}
 			p.tell(logger, child, syscall.SIGKILL)
+			rest = lookAgain
 		}
-		timer.Reset(lookAgain)
+		timer.Reset(min(rest, lookAgain))
 		select {
 		case <-p.children.changed:
 		case <-timer.C:

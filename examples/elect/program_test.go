@@ -241,3 +241,46 @@ func TestTheFirstProcessOfANamespaceReapsOrphans(t *testing.T) {
 	assert.Equal(t, 6, e.exits())
 	e.says("Killing the program")
 }
+
+// Nothing can be told any more by an elect that was killed, so the kernel does it.
+func TestAProgramDoesNotOutliveItsElect(t *testing.T) {
+	t.Run("a child", func(t *testing.T) {
+		s := newStage(t)
+		e := s.elect(script(stubborn)...)
+		pid := number(t, e.says(`^pid=(\d+)$`))
+		e.signal(syscall.SIGKILL)
+		require.Eventually(t, func() bool { return !lives(pid) }, soon, often)
+	})
+	t.Run("all that descends from the first process", func(t *testing.T) {
+		s := newStage(t)
+		e := s.electAs(asFirst, script(daemons+"wait")...)
+		pids(t, e, 3)
+		family := descendantsOf(t, e.command.Process.Pid)
+		require.GreaterOrEqual(t, len(family), 4)
+		e.signal(syscall.SIGKILL)
+		require.Eventually(t, func() bool {
+			for _, pid := range family {
+				if lives(pid) {
+					return false
+				}
+			}
+			return true
+		}, soon, often)
+	})
+}
+
+// The API of the tests has no Pods: the label fails, and delays nothing.
+func TestALabelThatCannotBePutOnKeepsNothingUp(t *testing.T) {
+	s := newStage(t)
+	assert.Equal(t, 1, s.elect("-pod-label=carts", "--", "true").exits(), "without POD_NAME nobody knows the Pod")
+	assert.Zero(t, s.lastRenewal())
+
+	t.Setenv("POD_NAME", "carts-0")
+	t.Setenv("POD_NAMESPACE", "shop")
+	e := s.elect(with([]string{"-pod-label=carts"}, script(`trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done`))...)
+	e.says("^ready$")
+	e.says("The label is not where it belongs")
+	e.signal(syscall.SIGTERM)
+	assert.Zero(t, e.exits())
+	assert.Empty(t, *s.lease().Spec.HolderIdentity, "released")
+}
