@@ -2,9 +2,10 @@ package dialer
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/apipath"
 )
 
 // IsStream reports whether the answer to a request is a stream by the
@@ -21,7 +22,7 @@ import (
 // default of Transport.Stream.
 func IsStream(request *http.Request) bool {
 	return switches(request) || asks(request, "watch") || asks(request, "follow") ||
-		request.URL != nil && streamPath(request.URL.Path)
+		request.URL != nil && (apipath.IsWatch(request.URL.Path) || apipath.Connects(request.URL.Path))
 }
 
 // asks reports whether a parameter of the request's query is true.
@@ -39,55 +40,8 @@ func watches(request *http.Request) bool {
 	if asks(request, "watch") {
 		return true
 	}
-	if request.URL == nil {
-		return false
-	}
-	watch, _ := special(request.URL.Path)
-	return watch
+	return request.URL != nil && apipath.IsWatch(request.URL.Path)
 }
-
-// streamPath reports whether a path of the Kubernetes API is that of a deprecated
-// watch, or of a subresource that is a stream.
-func streamPath(path string) bool {
-	watch, subresource := special(path)
-	return watch || subresource != ""
-}
-
-// special returns whether a path of the Kubernetes API is that of a deprecated
-// watch, and which subresource it is of that is a stream. The API may stand below a
-// prefix.
-func special(path string) (watch bool, subresource string) {
-	if !strings.Contains(path, "/watch/") && !slices.ContainsFunc(streamSubresources, func(name string) bool {
-		return strings.Contains(path, "/"+name)
-	}) {
-		return false, "" // most paths, and these need not be split
-	}
-	parts := strings.Split(path, "/")
-	root := slices.IndexFunc(parts, func(part string) bool { return part == "api" || part == "apis" })
-	if root < 0 {
-		return false, ""
-	}
-	after := 2 // api and the version
-	if parts[root] == "apis" {
-		after = 3 // and the group
-	}
-	if parts = parts[min(root+after, len(parts)):]; len(parts) < 2 {
-		return false, ""
-	}
-	if parts[0] == "watch" {
-		return true, ""
-	}
-	if parts[0] == "namespaces" && len(parts) > 3 {
-		parts = parts[2:]
-	}
-	if len(parts) > 2 && slices.Contains(streamSubresources, parts[2]) {
-		return false, parts[2]
-	}
-	return false, ""
-}
-
-// streamSubresources are those whose answers need not end by themselves.
-var streamSubresources = []string{"exec", "attach", "portforward", "proxy"}
 
 // switches reports whether a request asks for another protocol on its connection.
 func switches(request *http.Request) bool {
@@ -100,7 +54,7 @@ func switches(request *http.Request) bool {
 // is one that runs a command in a Pod, for which client-go asks by GET and below this
 // round tripper.
 func idempotent(request *http.Request) bool {
-	if switches(request) || commands(request) {
+	if switches(request) || request.URL != nil && apipath.IntoPod(request.URL.Path) {
 		return false
 	}
 	switch request.Method {
@@ -134,13 +88,4 @@ func spanOf(request *http.Request) (span, bool) {
 // for the same call.
 func redirects(response *http.Response) bool {
 	return response.StatusCode/100 == 3 && response.Header.Get("Location") != ""
-}
-
-// commands reports whether a request opens a way into a Pod.
-func commands(request *http.Request) bool {
-	if request.URL == nil {
-		return false
-	}
-	_, subresource := special(request.URL.Path)
-	return subresource == "exec" || subresource == "attach" || subresource == "portforward"
 }

@@ -182,7 +182,6 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 // begin makes the term that was won the current one.
 func (le *LeaderElector) begin(won *won) *Term {
 	term := &Term{
-		elector:  le,
 		lock:     le.lock.Describe(),
 		holder:   le.lock.Identity(),
 		acquired: won.state.Record.AcquireTime.Time,

@@ -5,21 +5,23 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
+
+	"github.com/holdfast-go/holdfast/internal/apipath"
 )
 
 // Guard returns a copy of config for the guarded work's requests. One that
 // changes something is refused with an error that wraps ErrNotLeader unless
 // this elector leads, and may take no longer than the rest of the term as it
-// stands when it is sent, by the fastest of the machine's clocks. One that only reads (GET, HEAD, OPTIONS) passes.
+// stands when it is sent, by the fastest of the machine's clocks. One that only reads
+// (GET, HEAD, OPTIONS) passes; exec, attach and portforward change something by any
+// method.
 //
-// A request whose context belongs to a term (TermFromContext) is held to that
-// very term, so that work left over from an earlier one changes nothing.
+// A request whose context belongs to a term of this elector is held to that very
+// term, so that work left over from an earlier one changes nothing.
 //
 // A change that the fence of this election refuses (package fence) is told to the
 // term and sent again for up to a second, as FenceWrapper says: an API server may not
@@ -79,9 +81,9 @@ func (g *guard) send(req *http.Request, term *Term) (*http.Response, error) {
 }
 
 // termOf returns the term of this elector that a context belongs to, or the current
-// one: within the work of another election, that one's term is what it tells.
+// one.
 func (le *LeaderElector) termOf(ctx context.Context) *Term {
-	if term, ok := TermFromContext(ctx); ok && term.elector == le {
+	if term, ok := ctx.Value(termOfKey{le}).(*Term); ok {
 		return term
 	}
 	return le.Term()
@@ -100,20 +102,9 @@ func standing(term *Term) error {
 func readsOnly(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions:
-		return !intoPod(req.URL.Path)
+		return !apipath.IntoPod(req.URL.Path)
 	}
 	return false
-}
-
-// intoPod reports whether a path is that of a Pod's subresource through which what
-// runs in it may be changed: …/pods/NAME/exec.
-func intoPod(path string) bool {
-	parts := strings.Split(path, "/")
-	n := len(parts)
-	if n < 3 || parts[n-3] != "pods" {
-		return false
-	}
-	return slices.Contains([]string{"exec", "attach", "portforward"}, parts[n-1])
 }
 
 // boundedBody ends the bound of a request when its answer has been read.

@@ -276,7 +276,8 @@ func TestAGuardRefusesAWayIntoAPodOutsideOfTheTerm(t *testing.T) {
 			"/api/v1/namespaces/n/pods/p/log":            false,
 			"/api/v1/namespaces/n/pods/exec":             false,
 			"/api/v1/namespaces/n/configmaps/attach":     false,
-			"/apis/example.com/v1/namespaces/n/x/a/exec": false,
+			"/apis/example.com/v1/namespaces/n/x/a/exec": true, // of an extension, which runs something too
+			"/api/v1/namespaces/n/pods/p/proxy/":         false,
 		} {
 			r := request(t, t.Context(), http.MethodGet)
 			r.URL.Path = path

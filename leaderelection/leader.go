@@ -78,7 +78,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	l.goal.own.HolderIdentity = le.lock.Identity()
 	l.attempt = l.newAttempt()
 	l.renewCtx, l.stopRenewing = context.WithCancel(bounded.Unawaited(klog.NewContext(context.WithoutCancel(ctx), logger)))
-	workCtx, stopWork := workContext(ctx, term)
+	workCtx, stopWork := workContext(ctx, le, term)
 	l.stopWork = stopWork
 	// Whatever happens here, also a panic, no work goes on uncancelled.
 	panicked := true

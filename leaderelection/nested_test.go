@@ -41,7 +41,8 @@ func TestAGuardAsksItsOwnElectorWhateverTermTheContextBelongsTo(t *testing.T) {
 		})}
 		transport, err := rest.TransportFor(b.Guard(api))
 		require.NoError(t, err)
-		ctx := context.WithValue(t.Context(), termKey{}, a.Term()) // as in a's OnStartedLeading
+		ctx, cancel := workContext(t.Context(), a.LeaderElector, a.Term())
+		defer cancel(nil)
 		request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://api/x", http.NoBody)
 		require.NoError(t, err)
 		_, err = transport.RoundTrip(request)
@@ -144,5 +145,36 @@ func TestAClaimThatTimedOutAndLandsIsReleased(t *testing.T) {
 		c.cancel()
 		sleep(5 * s)
 		assert.Empty(t, m.now().Record.HolderIdentity, "nobody leads, and the record is held")
+	})
+}
+
+// The work of an inner election may resign the outer one: it does not wait for a release
+// that waits for itself.
+func TestTheWorkOfAnInnerElectionMayResignTheOuterOne(t *testing.T) {
+	within(t, func(t *testing.T) {
+		outerLease, innerLease := newMemory(), newMemory()
+		var outer *contender
+		took := time.Duration(-1)
+		outer = contend(t, outerLease.lock("a"), func(c *LeaderElectionConfig) {
+			c.StopTimeout = time.Minute
+			c.Callbacks.OnStartedLeading = func(ctx context.Context) {
+				cfg := config(innerLease.lock("a"))
+				cfg.ReleaseOnCancel = true
+				cfg.Callbacks = LeaderCallbacks{OnStoppedLeading: func() {}, OnStartedLeading: func(inner context.Context) {
+					sleep(s)
+					began := time.Now()
+					assert.NoError(t, outer.Resign(inner))
+					took = time.Since(began)
+				}}
+				le, err := NewLeaderElector(cfg)
+				if assert.NoError(t, err) {
+					le.Run(ctx)
+				}
+			}
+		})
+		sleep(10 * s)
+		assert.GreaterOrEqual(t, took, time.Duration(0), "Resign has not returned")
+		assert.Less(t, took, s)
+		outer.cancel()
 	})
 }

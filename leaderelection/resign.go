@@ -52,7 +52,7 @@ func (le *LeaderElector) Resign(ctx context.Context) error {
 
 // calledByWorkOf reports whether the caller is the work of term.
 func (le *LeaderElector) calledByWorkOf(ctx context.Context, term *Term) bool {
-	if of, ok := TermFromContext(ctx); ok && of == term {
+	if ctx.Value(termOfKey{le}) == term {
 		return true
 	}
 	le.mu.Lock()

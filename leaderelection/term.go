@@ -10,7 +10,6 @@ import (
 // Term is one leader's time in office. Its methods may be called from several
 // goroutines at once, also after its end.
 type Term struct {
-	elector  *LeaderElector
 	lock     string
 	holder   string
 	acquired time.Time
@@ -34,8 +33,13 @@ type Term struct {
 
 type termKey struct{}
 
+// termOfKey is the key of the term of one elector: the work of an election may take
+// part in another, whose term then hides its own.
+type termOfKey struct{ elector *LeaderElector }
+
 // TermFromContext returns the term that the context of OnStartedLeading, or one
-// derived from it, belongs to.
+// derived from it, belongs to: the innermost, where the work of an election takes
+// part in another.
 func TermFromContext(ctx context.Context) (*Term, bool) {
 	term, ok := ctx.Value(termKey{}).(*Term)
 	return term, ok
