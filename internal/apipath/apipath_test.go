@@ -10,8 +10,8 @@ import (
 
 func TestWhatAPathLeadsTo(t *testing.T) {
 	for path, want := range map[string][3]bool{ // a watch, a connection, into a Pod
-		"/api/v1/pods":                                        {},
-		"/api/v1/watch/pods":                                  {true, false, false},
+		"/api/v1/pods":       {},
+		"/api/v1/watch/pods": {true, false, false},
 		"/prefix/apis/apps/v1/watch/namespaces/n/deployments": {true, false, false},
 		"/api/v1/namespaces/n/pods/p/exec":                    {false, true, true},
 		"/prefix/api/v1/namespaces/n/pods/p/attach":           {false, true, true},

@@ -195,8 +195,11 @@ func Panicked(recovered any) *Panic {
 
 func (p *Panic) Error() string { return fmt.Sprintf("the call panicked: %v", p.Value) }
 
+// Stack returns the stack of the call, which its error does not tell.
+func (p *Panic) Stack() string { return string(p.stack) }
+
 func (p *Panic) log(ctx context.Context) {
-	klog.FromContext(ctx).Error(nil, "A call of the lock panicked", "panic", p.Value, "stack", string(p.stack))
+	klog.FromContext(ctx).Error(nil, "A call of the lock panicked", "panic", p.Value, "stack", p.Stack())
 }
 
 // Raise panics with what a call has panicked with, if err is a *Panic, so that

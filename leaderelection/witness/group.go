@@ -38,7 +38,7 @@ func NewGroup(witnesses ...Witness) (*Group, error) {
 			return nil, fmt.Errorf("two witnesses have the name %q, by which a testimony finds its witness", name)
 		}
 		names = append(names, name)
-		g.members = append(g.members, newMember(name, w))
+		g.members = append(g.members, &member{name: name, witness: w})
 	}
 	return g, nil
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/holdfast-go/holdfast/internal/podtoken"
 )
 
 // host is what this process sees of where it runs. The zero value is the real one.
@@ -65,23 +67,26 @@ func (h host) identify(given instance) (instance, error) {
 		if err != nil {
 			return i, fmt.Errorf("namespace, name and UID of the Pod are not all given, and there is no token: %w", err)
 		}
-		bound, err := parseToken(string(token))
+		bound, err := podtoken.Parse(string(token))
+		if err == nil && bound.Namespace == "" {
+			err = errors.New("it names no namespace")
+		}
 		if err != nil {
-			return i, fmt.Errorf("%s: %w", tokenFile, err)
+			return i, fmt.Errorf("%s: the token: %w", tokenFile, err)
 		}
 		for _, part := range []struct {
 			what         string
 			given, bound string
 		}{
-			{"namespace", i.namespace, bound.namespace},
-			{"Pod", i.pod, bound.pod},
-			{"UID", string(i.uid), string(bound.uid)},
+			{"namespace", i.namespace, bound.Namespace},
+			{"Pod", i.pod, bound.Name},
+			{"UID", string(i.uid), string(bound.UID)},
 		} {
 			if part.given != "" && part.given != part.bound {
 				return i, fmt.Errorf("the %s is given as %q, and the token is bound to %q", part.what, part.given, part.bound)
 			}
 		}
-		i.namespace, i.pod, i.uid = bound.namespace, bound.pod, bound.uid
+		i.namespace, i.pod, i.uid = bound.Namespace, bound.Name, bound.UID
 	}
 	if i.container != "" && i.log != "" {
 		return i, nil

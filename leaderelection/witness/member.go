@@ -4,23 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"unicode/utf8"
+
+	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
 // member is a witness of a group, and what keeps the group from its faults.
 type member struct {
 	name    string
 	witness Witness
-	calls   chan struct{} // one for each call that has not returned
-}
-
-// mostCalls is how many calls of one witness may be under way. An elector makes one
-// at a time; more are there only where a witness goes on after its context has ended.
-const mostCalls = 8
-
-func newMember(name string, w Witness) *member {
-	return &member{name: name, witness: w, calls: make(chan struct{}, mostCalls)}
+	calls   bounded.Calls
 }
 
 func (m *member) leave(ctx context.Context) (string, error) {
@@ -61,41 +54,13 @@ func (m *member) await(ctx context.Context, testimony string) (Proof, error) {
 // guard calls f for a witness. It returns when ctx has ended, whatever f does, and
 // what f panics with is an error.
 func guard[T any](ctx context.Context, m *member, what string, f func(context.Context) (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
+	value, err := bounded.Do(ctx, ctx, &m.calls, f)
+	var panicked *bounded.Panic
+	switch {
+	case errors.As(err, &panicked):
+		err = fmt.Errorf("witness %q: %s: %w\n%s", m.name, what, err, panicked.Stack())
+	case err != nil:
+		err = fmt.Errorf("witness %q: %s: %w", m.name, what, err)
 	}
-	var none T
-	ended := func() error {
-		return fmt.Errorf("witness %q: %s has not returned: %w", m.name, what, context.Cause(ctx))
-	}
-	if ctx.Err() != nil {
-		return none, ended()
-	}
-	select {
-	case m.calls <- struct{}{}:
-	case <-ctx.Done():
-		return none, ended()
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		o := outcome{err: errors.New("it ended its goroutine")}
-		defer func() {
-			if p := recover(); p != nil {
-				o = outcome{err: fmt.Errorf("it panicked: %v\n%s", p, debug.Stack())}
-			}
-			if o.err != nil {
-				o.err = fmt.Errorf("witness %q: %s: %w", m.name, what, o.err)
-			}
-			<-m.calls
-			done <- o
-		}()
-		o.value, o.err = f(ctx)
-	}()
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-		return none, ended()
-	}
+	return value, err
 }

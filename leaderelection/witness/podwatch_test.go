@@ -92,7 +92,7 @@ func serve(t *testing.T, scripts ...[]any) (*watches, *Pod) {
 	return s, &Pod{Client: client}
 }
 
-func bounded(t *testing.T) context.Context {
+func bound(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
@@ -112,7 +112,7 @@ func TestAWatchOfThePodTellsOfTheDeath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, p := serve(t, script)
 			testimony := aTestimony().String()
-			proof, err := p.Await(bounded(t), testimony)
+			proof, err := p.Await(bound(t), testimony)
 			require.NoError(t, err)
 			assert.Contains(t, proof.Evidence, "has terminated")
 			require.NoError(t, proof.Check(t.Context(), testimony))
@@ -133,7 +133,7 @@ func TestAPodThatIsDeletedWithoutAWordIsNoProof(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, p := serve(t, []any{event(watch.Added, "1", aPod(nil, nil)), event(watch.Deleted, "2", last)})
-			_, err := p.Await(bounded(t), aTestimony().String())
+			_, err := p.Await(bound(t), aTestimony().String())
 			require.ErrorIs(t, err, ErrNoProof)
 			require.ErrorContains(t, err, "the Pod was deleted")
 		})
@@ -145,7 +145,7 @@ func TestAnAPIServerThatKnowsNoMoreIsAskedAnew(t *testing.T) {
 		[]any{event(watch.Added, "1", aPod(nil, nil)), event(watch.Error, "", status(410, metav1.StatusReasonExpired))},
 		[]any{event(watch.Added, "2", aPod(ended(137, line), nil))},
 	)
-	_, err := p.Await(bounded(t), aTestimony().String())
+	_, err := p.Await(bound(t), aTestimony().String())
 	require.NoError(t, err)
 	for range 2 {
 		assert.Empty(t, (<-s.asked).Get("resourceVersion"))
