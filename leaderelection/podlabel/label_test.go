@@ -63,6 +63,29 @@ func TestALeaderThatCannotTakeTheLabelDoesNotBearItBesideAnother(t *testing.T) {
 	})
 }
 
+// A proxy without a backend answers 404 and has asked nobody: neither Pod is gone.
+func TestA404OfAProxyIsNoWordOnAPod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newPods(t, pod("old", true), pod("new", false))
+		var broken atomic.Bool
+		api.client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return broken.Load(), nil, apierrors.NewGenericServerResponse(404, "patch", podResource, "it", "404 page not found", 0, true)
+		})
+		broken.Store(true)
+		end := started(t, api.label("new"))
+		time.Sleep(DefaultEvery)
+		assert.Equal(t, "old", api.bearers(), "the label is not put on beside the old leader's")
+		broken.Store(false)
+		time.Sleep(DefaultEvery)
+		synctest.Wait()
+		assert.Equal(t, "new", api.bearers())
+		broken.Store(true)
+		time.AfterFunc(DefaultBound/2, func() { broken.Store(false) })
+		end()
+		assert.Empty(t, api.bearers(), "it is tried again")
+	})
+}
+
 func TestWhatBecomesOfTheLabelIsMended(t *testing.T) {
 	for name, change := range map[string]func(*pods){
 		"taken off by hand": func(p *pods) { p.edit("a", func(pod *corev1.Pod) { delete(pod.Labels, DefaultKey) }) },

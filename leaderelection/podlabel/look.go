@@ -7,13 +7,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
 	"github.com/holdfast-go/holdfast/internal/bounded"
+	"github.com/holdfast-go/holdfast/internal/status"
 	"github.com/holdfast-go/holdfast/leaderelection"
 )
 
@@ -62,7 +62,7 @@ func (l *Label) settle(term, calling context.Context) error {
 		if err := mayWrite(term); err != nil {
 			return err
 		}
-		if err := l.patch(calling, pod.Name, l.config.takeFrom(pod.UID, pod.ResourceVersion)); err != nil && !apierrors.IsNotFound(err) {
+		if err := l.patch(calling, pod.Name, l.config.takeFrom(pod.UID, pod.ResourceVersion)); err != nil && !status.Absent(err) {
 			return fmt.Errorf("taking it from the Pod %s: %w", pod.Name, err)
 		}
 		l.logger(term).Info("Took the label from another Pod", "from", pod.Name)

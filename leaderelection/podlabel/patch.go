@@ -8,6 +8,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/holdfast-go/holdfast/internal/status"
 )
 
 // metadata is what a patch says of a Pod. Its UID and ResourceVersion are
@@ -47,12 +49,12 @@ func (c Config) takeFrom(uid types.UID, resourceVersion string) []byte {
 // isAnother reports whether a patch without a ResourceVersion was refused because the
 // Pod that it was for is gone, be there another of its name or none.
 func isAnother(err error) bool {
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+	if status.Absent(err) || apierrors.IsConflict(err) {
 		return true
 	}
-	var status apierrors.APIStatus
-	if !apierrors.IsInvalid(err) || !errors.As(err, &status) || status.Status().Details == nil {
+	var answer apierrors.APIStatus
+	if !apierrors.IsInvalid(err) || !errors.As(err, &answer) || answer.Status().Details == nil {
 		return false
 	}
-	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
+	return slices.ContainsFunc(answer.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
 }
