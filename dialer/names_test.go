@@ -4,12 +4,12 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/holdfast-go/holdfast/internal/dnsname"
 )
 
 // apiName is the host name of the tests' servers. httptest's certificate is
@@ -21,16 +21,14 @@ type names struct {
 	conn    net.PacketConn
 	queries atomic.Int32
 	lose    atomic.Int32 // queries to come that are lost
-
-	mu        sync.Mutex
-	addresses []netip.Addr
+	*dnsname.Name
 }
 
 func newNames(t *testing.T, addresses ...string) *names {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	n := &names{conn: conn}
+	n := &names{conn: conn, Name: dnsname.New(apiName)}
 	n.set(addresses...)
 	done := make(chan struct{})
 	go func() {
@@ -46,12 +44,11 @@ func newNames(t *testing.T, addresses ...string) *names {
 
 // set changes what the name stands for.
 func (n *names) set(addresses ...string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.addresses = nil
+	var all []netip.Addr
 	for _, a := range addresses {
-		n.addresses = append(n.addresses, netip.MustParseAddr(a))
+		all = append(all, netip.MustParseAddr(a))
 	}
+	n.Set(all...)
 }
 
 func (n *names) resolver() *net.Resolver {
@@ -79,43 +76,8 @@ func (n *names) serve() {
 		if n.lose.Add(-1) >= 0 {
 			continue
 		}
-		if reply, err := n.reply(packet[:size]); err == nil {
+		if reply, err := n.Answer(packet[:size]); err == nil {
 			_, _ = n.conn.WriteTo(reply, from)
 		}
 	}
-}
-
-func (n *names) reply(query []byte) ([]byte, error) {
-	var parser dnsmessage.Parser
-	header, err := parser.Start(query)
-	if err != nil {
-		return nil, err
-	}
-	question, err := parser.Question()
-	if err != nil {
-		return nil, err
-	}
-	reply := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: header.ID, Response: true, Authoritative: true},
-		Questions: []dnsmessage.Question{question},
-	}
-	if question.Name.String() != apiName+"." {
-		reply.RCode = dnsmessage.RCodeNameError
-		return reply.Pack()
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, a := range n.addresses {
-		resource := dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: question.Name, Class: dnsmessage.ClassINET}}
-		switch {
-		case a.Is4() && question.Type == dnsmessage.TypeA:
-			resource.Body = &dnsmessage.AResource{A: a.As4()}
-		case a.Is6() && question.Type == dnsmessage.TypeAAAA:
-			resource.Body = &dnsmessage.AAAAResource{AAAA: a.As16()}
-		default:
-			continue
-		}
-		reply.Answers = append(reply.Answers, resource)
-	}
-	return reply.Pack()
 }

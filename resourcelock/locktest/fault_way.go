@@ -4,10 +4,13 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/dnsname"
 )
 
 // ways are what becomes of the way to the server.
@@ -65,13 +68,13 @@ func dialUntilTheEnd(t *testing.T, d *net.Dialer) func(ctx context.Context, netw
 func byName(s *stage) (begin, end func()) {
 	port := s.server.Listener.Addr().(*net.TCPAddr).Port
 	dead := deadAddress(s.t, port)
-	n := &names{name: "api.locktest.invalid."}
-	n.set("127.0.0.1")
+	name, alive := dnsname.New("api.locktest.invalid"), netip.MustParseAddr("127.0.0.1")
+	name.Set(alive)
 	s.config.Host = "https://" + net.JoinHostPort("api.locktest.invalid", strconv.Itoa(port))
 	s.config.ServerName = "example.com" // what the server's certificate is good for
-	s.config.Dial = dialUntilTheEnd(s.t, &net.Dialer{Resolver: n.resolver()})
+	s.config.Dial = dialUntilTheEnd(s.t, &net.Dialer{Resolver: resolverOf(name)})
 	return func() {
-		n.set(dead, "127.0.0.1")
+		name.Set(netip.MustParseAddr(dead), alive)
 		s.server.CloseClientConnections()
-	}, func() { n.set("127.0.0.1") }
+	}, func() { name.Set(alive) }
 }
