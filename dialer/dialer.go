@@ -68,18 +68,18 @@ type Dialer struct {
 	Control func(ctx context.Context, network, address string, c syscall.RawConn) error
 
 	// Dial is the dial underneath, for example through a tunnel or a proxy. It
-	// gets the name as given, see below, must be safe for concurrent use and should return
-	// when its context ends: while 16 have not, only one at a time is dialled. The socket options are set on what it returns if that
-	// is a *net.TCPConn, or gives way to one through NetConn. Nil is net.Dialer,
-	// which also sets them before connect; LocalAddr and Control are its fields, so
-	// that they need no Dial.
+	// gets the name as given (see below), must be safe for concurrent use and should
+	// return when its context ends: while 16 have not, only one at a time is dialled.
+	// The socket options are set on what it returns if that is a *net.TCPConn, or gives
+	// way to one through NetConn. Nil is net.Dialer, which also sets them before connect;
+	// LocalAddr and Control are its fields, so that they need no Dial.
 	//
 	// A net.Dialer behind a Dial tries the addresses of a name one after the other and
-	// gives each at least two seconds. Where a Dial is seen to do that (net/http/httptrace
-	// tells of the lookup of this very name, of no other name, and of a connect to one of several
-	// addresses found), siblings get those addresses, one each and literally, so that
-	// a dead one costs one Hedge. The first dial of each DialContext has the name
-	// all the same, and a Dial that is not seen to look it up has it every time.
+	// gives each at least two seconds. If net/http/httptrace shows that the Dial does so
+	// (it looks up this name and no other, finds several addresses and connects to one of
+	// them), each sibling gets one of these addresses in place of the name, so that a dead
+	// one costs one Hedge. The first dial of each DialContext always gets the name, and
+	// so does every dial of a Dial that is not seen to look it up.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Resolver finds the addresses of a host name, anew for each DialContext.
@@ -109,10 +109,10 @@ type Dialer struct {
 // or sibling to connect wins and the rest are closed, also those that connect
 // later. When a dial fails the next one starts at once, the ones after that
 // keep the pace of Hedge; four failures with nothing left under way end it. An error of
-// Dial or Control that is none of the network (no net.Error, no syscall.Errno, no end of
-// a connection) is a refusal, and no other dial is started. The
-// error is an *Error that wraps each distinct cause. Networks that are not TCP
-// are dialled once, within Connect, without socket options.
+// Dial or Control that does not come from the network (no net.Error, no syscall.Errno, no
+// end of a connection) is a refusal, after which no other dial is started. The error is
+// an *Error that wraps each distinct cause. Networks that are not TCP are dialled once,
+// within Connect, without socket options.
 //
 // The addresses of a host name are looked up within Connect, at most three times
 // at the pace of Hedge, and IPv4 and IPv6 alternate. A dial that nobody answers

@@ -30,9 +30,9 @@
 // A host name with several addresses is resolved for each dial. Siblings go to
 // different addresses, and so does the next dial. So an address that is silent costs
 // one DialHedge, and one that connects and then freezes costs one Hedge. The same holds
-// of a Dial of the user's own that is seen to try the addresses of the name, see
-// Dialer.Dial. A name server that is silent costs one DialHedge with Go's own resolver: the next one in
-// resolv.conf is asked too.
+// for a Dial of the user's own that tries the addresses of the name itself, as far as
+// that can be seen (Dialer.Dial). A name server that is silent costs one DialHedge with
+// Go's own resolver: the next one in resolv.conf is asked too.
 //
 // A connection is ready when every proxy on its way has answered and every TLS
 // handshake is done. One bound covers the time from the dial to that moment, or to

@@ -70,10 +70,10 @@ const defaultIdle = 90 * time.Second
 type Transport struct {
 	// Base sends the attempts. It should speak HTTP/1.1: over HTTP/2 a second
 	// attempt shares the connection of the first, and a cancelled attempt leaves
-	// it open. What an HTTP/2 server says it has not executed (GOAWAY) an
-	// http.Transport sends again by itself, for as long as it goes on: that is put off
-	// between one new connection and the next, by pauses that the attempts share. Nil is a transport of our own: hardened sockets, HTTP/1.1, the
-	// environment's proxy.
+	// it open. Where an HTTP/2 server sends requests away unexecuted (GOAWAY), an
+	// http.Transport sends them again by itself, without end. It then waits between one
+	// new connection and the next; all attempts of a call share these pauses. Nil is a
+	// transport of our own: hardened sockets, HTTP/1.1, the environment's proxy.
 	Base http.RoundTripper
 
 	// Budget holds the bounds. Answer is required; RoundTrip fails with what

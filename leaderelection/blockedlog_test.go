@@ -49,6 +49,11 @@ func TestALogThatBlocksDoesNotMakeTheWorkOutliveItsTerm(t *testing.T) {
 		sleep(time.Minute)
 		assert.False(t, le.IsLeader())
 		assert.WithinDuration(t, cut.Add(12*s), <-work, 2*s+ms)
+		select {
+		case <-ended:
+			assert.Fail(t, "the log has blocked nothing")
+		default:
+		}
 		close(blocked)
 		<-ended
 	})

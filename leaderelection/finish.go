@@ -21,7 +21,7 @@ func (l *leadership) finish(ctx context.Context) {
 		}
 		l.tell(l.kept)
 	default:
-		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold && !l.unwatched {
+		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold && !l.returnedEarly {
 			l.releaseLost(ctx)
 		}
 		l.tell(ended)
@@ -29,9 +29,9 @@ func (l *leadership) finish(ctx context.Context) {
 }
 
 // releaseLost releases the lease after a term that was lost, if its work has
-// returned and the record is still ours. It waits for the work no longer than a
-// quarter of the time that work has to stop, nor than StopTimeout, and is over
-// before the lease is.
+// returned when it was told to and the record is still ours. It waits for the work no
+// longer than a quarter of the time that work has to stop, nor than StopTimeout, and is
+// over before the lease is.
 func (l *leadership) releaseLost(ctx context.Context) {
 	timing, patience := l.le.timing, l.le.stopTimeout()
 	if l.stopping != nil {

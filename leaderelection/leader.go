@@ -35,9 +35,9 @@ type leadership struct {
 	stopped  instant
 	release  bool
 	kept     error // why it is not released after all
-	// unwatched is that OnStartedLeading had returned before it was told to: what it
-	// started may run on, and nobody knows for how long.
-	unwatched bool
+	// returnedEarly says that OnStartedLeading had returned before it was told to: what
+	// it has started may run on, and nobody knows for how long.
+	returnedEarly bool
 	resigned  []resignation
 
 	// renewals receives the outcome of the attempt to renew that is under way,
@@ -214,7 +214,7 @@ func (l *leadership) over(ended *TermEndedError) {
 	if !l.term.lasts() {
 		return
 	}
-	l.unwatched = l.stopping == nil && l.work != nil && l.work.returned()
+	l.returnedEarly = l.stopping == nil && l.work != nil && l.work.returned()
 	l.stopWork(l.because(ended))
 	if l.work != nil {
 		l.work.prevent()

@@ -10,9 +10,9 @@
 //
 // # Promise
 //
-// No request waits for a dead connection or server beyond its bound. A lock made by [NewFromKubeconfig] or
-// [NewFromKubeconfigWithOptions] has a transport of its own (package dialer):
-// each call returns one answer or one error within its bound, a request that
+// No request waits for a dead connection or server beyond its bound. A lock made by
+// [NewFromKubeconfig] or [NewFromKubeconfigWithOptions] has a transport of its own
+// (package dialer): each call returns one answer or one error within its bound, a request that
 // is slow is repeated on a new connection before it fails, and a connection that
 // failed is not used again. The bound is that of the whole call (the wait for other
 // locks' requests, every redirect and retry, the whole answer). It holds for every

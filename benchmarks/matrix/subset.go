@@ -3,9 +3,9 @@ package matrix
 import "slices"
 
 // Subset is the part of the matrix that spans it: every fault, every role and
-// every mode, each fault in four columns, or those of them that it can be done to. A leader is in every fault, its modes
-// in turns, and one of client-go's elector in the other mode; a candidate and a writer are in one, a watch and an informer in the
-// next.
+// every mode, each fault in four columns, or those of them that it can be done to. A
+// leader is in every fault, its modes in turns, and one of client-go's elector in the
+// other mode; a candidate and a writer are in one, a watch and an informer in the next.
 func Subset(faults []Fault) [][]Column {
 	modes := [...]string{userTimeout, fresh}
 	var chosen [][]Column
