@@ -38,7 +38,7 @@ type leadership struct {
 	// returnedEarly says that OnStartedLeading had returned before it was told to: what
 	// it has started may run on, and nobody knows for how long.
 	returnedEarly bool
-	resigned  []resignation
+	resigned      []resignation
 
 	// renewals receives the outcome of the attempt to renew that is under way,
 	// while trying says that one is; hurry tells it that connections may have died.

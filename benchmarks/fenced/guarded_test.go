@@ -77,12 +77,10 @@ func (s *stage) gives(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// An elector loses the lease and wins it again, while its work writes through every
-// API server by the transport of its Guard: the refusals of the fence end its term,
-// and the work of a new term does not notice those that it meets.
-func TestAGuardAndItsFence(t *testing.T) {
-	s := newStage(t, "", "", "")
-	pod := s.pods[0]
+// fencedAndFree makes an object for the writes through each API server, it-0 and so on,
+// and installs the fence. Nobody holds the lease then.
+func (s *stage) fencedAndFree(t *testing.T) {
+	t.Helper()
 	for i := range s.admin {
 		it := configMap(fmt.Sprintf("it-%d", i))
 		it.Data = map[string]string{"n": ""}
@@ -92,6 +90,15 @@ func TestAGuardAndItsFence(t *testing.T) {
 	s.holds(t, s.pods[1].identity, 0)
 	s.install(t, s.fence(t, "configmaps"))
 	s.gives(t)
+}
+
+// An elector loses the lease and wins it again, while its work writes through every
+// API server by the transport of its Guard: the refusals of the fence end its term,
+// and the work of a new term does not notice those that it meets.
+func TestAGuardAndItsFence(t *testing.T) {
+	s := newStage(t, "", "", "")
+	pod := s.pods[0]
+	s.fencedAndFree(t)
 
 	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, s.lease.Namespace, s.lease.Name,
 		resourcelock.ResourceLockConfig{Identity: pod.identity}, pod.configs[0], 10*time.Second)

@@ -119,15 +119,7 @@ func (r *replica) stopped() writtenTerm {
 // on: the standby takes over when the lease has ended, through three API servers.
 func TestTakeovers(t *testing.T) {
 	s := newStage(t, "", "", "")
-	for i := range s.admin {
-		it := configMap(fmt.Sprintf("it-%d", i))
-		it.Data = map[string]string{"n": ""}
-		_, err := s.admin[0].CoreV1().ConfigMaps(namespace).Create(t.Context(), it, metav1.CreateOptions{})
-		require.NoError(t, err)
-	}
-	s.holds(t, s.pods[0].identity, 0)
-	s.install(t, s.fence(t, "configmaps"))
-	s.gives(t)
+	s.fencedAndFree(t)
 	leader, standby := s.newReplica(t, s.pods[0]), s.newReplica(t, s.pods[1])
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

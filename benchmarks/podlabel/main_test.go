@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -17,11 +16,11 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/internal/manifests"
 	"github.com/holdfast-go/holdfast/leaderelection/podlabel"
 )
 
@@ -66,17 +65,9 @@ func admin(t *testing.T) (kubernetes.Interface, *rest.Config) {
 
 // rights are those of the manifests of examples/elect.
 func rights(t *testing.T) []rbacv1.PolicyRule {
-	content, err := os.ReadFile(filepath.Join("../../examples/elect/deploy", "rbac.yaml"))
+	role, err := manifests.The[*rbacv1.Role]("../../examples/elect/deploy/rbac.yaml")
 	require.NoError(t, err)
-	for document := range bytes.SplitSeq(content, []byte("\n---\n")) {
-		object, _, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
-		require.NoError(t, err)
-		if role, is := object.(*rbacv1.Role); is {
-			return role.Rules
-		}
-	}
-	require.Fail(t, "no Role")
-	return nil
+	return role.Rules
 }
 
 // scene is a namespace with an account that has some rights, and two Pods, of which old

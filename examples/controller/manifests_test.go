@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,44 +16,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
+	"github.com/holdfast-go/holdfast/internal/manifests"
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
 
-// manifests returns the objects of deploy/, parsed so that a field which does
-// not exist is an error.
-func manifests(t *testing.T) []runtime.Object {
-	paths, err := filepath.Glob("deploy/*.yaml")
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
-	var objects []runtime.Object
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for document := range bytes.SplitSeq(content, []byte("\n---\n")) {
-			var kind runtime.TypeMeta
-			require.NoError(t, yaml.Unmarshal(document, &kind), path)
-			object, err := scheme.Scheme.New(kind.GroupVersionKind())
-			require.NoError(t, err, path)
-			require.NoError(t, yaml.UnmarshalStrict(document, object), path)
-			objects = append(objects, object)
-		}
-	}
-	return objects
-}
-
-// the returns the only manifest of type T.
+// the returns the only manifest of type T, parsed so that a field which does not exist
+// is an error.
 func the[T runtime.Object](t *testing.T) T {
-	var found []T
-	for _, object := range manifests(t) {
-		if typed, ok := object.(T); ok {
-			found = append(found, typed)
-		}
-	}
-	require.Len(t, found, 1)
-	return found[0]
+	found, err := manifests.The[T]("deploy/*.yaml")
+	require.NoError(t, err)
+	return found
 }
 
 func deployed(t *testing.T) (*appsv1.Deployment, corev1.Container, options) {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,34 +12,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
-	"sigs.k8s.io/yaml"
 
+	"github.com/holdfast-go/holdfast/internal/manifests"
 	"github.com/holdfast-go/holdfast/leaderelection/podlabel"
 )
 
-// the returns the only manifest of type T in deploy/, parsed so that a field which does
-// not exist is an error.
+// the returns the only manifest of type T, parsed so that a field which does not exist
+// is an error.
 func the[T runtime.Object](t *testing.T) T {
-	paths, err := filepath.Glob("deploy/*.yaml")
+	found, err := manifests.The[T]("deploy/*.yaml")
 	require.NoError(t, err)
-	var found []T
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for document := range bytes.SplitSeq(content, []byte("\n---\n")) {
-			var kind runtime.TypeMeta
-			require.NoError(t, yaml.Unmarshal(document, &kind), path)
-			object, err := scheme.Scheme.New(kind.GroupVersionKind())
-			require.NoError(t, err, path)
-			require.NoError(t, yaml.UnmarshalStrict(document, object), path)
-			if typed, ok := object.(T); ok {
-				found = append(found, typed)
-			}
-		}
-	}
-	require.Len(t, found, 1)
-	return found[0]
+	return found
 }
 
 func deployed(t *testing.T) (*appsv1.Deployment, corev1.Container, options) {

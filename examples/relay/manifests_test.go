@@ -3,21 +3,19 @@ package main
 import (
 	"io"
 	"net"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
+
+	"github.com/holdfast-go/holdfast/internal/manifests"
 )
 
 func TestTheProgramIsLedToTheRelay(t *testing.T) {
-	content, err := os.ReadFile("deploy/deployment.yaml")
+	deployment, err := manifests.The[*appsv1.Deployment]("deploy/deployment.yaml")
 	require.NoError(t, err)
-	var deployment appsv1.Deployment
-	require.NoError(t, yaml.UnmarshalStrict(content, &deployment))
 	pod := deployment.Spec.Template.Spec
 	require.Len(t, pod.InitContainers, 1)
 	require.Len(t, pod.Containers, 1)
