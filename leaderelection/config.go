@@ -108,7 +108,8 @@ type LeaderElectionConfig struct {
 	//
 	// Nil is DefaultWitnesses: the kernel's word on Linux, which takes no right and no
 	// request. A slice that is not nil is taken as it is, so an empty one is no witness.
-	// Each must have a name of its own. A witness that fails, hangs or panics costs
+	// Leave witness.Process out where the work is done by programs that this process has
+	// started: they may outlive it. Each must have a name of its own. A witness that fails, hangs or panics costs
 	// nothing: the lease decides, as it does for every holder that has left nothing, such
 	// as client-go's elector. With Coordinated, and for a lock that is no more than an
 	// Interface, no witness is asked.

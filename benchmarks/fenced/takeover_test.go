@@ -176,6 +176,7 @@ func TestTakeovers(t *testing.T) {
 	t.Logf("figure: fence: %d takeovers through %d API servers, the old leader cut off and its work deaf: its last accepted write was sent %v (median), %v (max) after the new leader's work had begun; the new leader's first was answered %v (median), %v (max) after that; %d writes were accepted, %d of a leader were not answered within the rest of the term, and %d failed",
 		*handovers, len(s.admin), lastOld[n/2].Round(time.Millisecond), lastOld[n-1].Round(time.Millisecond), firstNew[n/2].Round(time.Millisecond), firstNew[n-1].Round(time.Millisecond), written, unanswered, len(failed))
 	assert.Empty(t, failed, "the fence refuses no leader for longer than its Guard bears")
+	assert.LessOrEqual(t, unanswered*1000, written)
 	assert.GreaterOrEqual(t, firstNew[0], time.Duration(0), "every leader has written through every API server")
 	assert.Less(t, lastOld[n-1], time.Second)
 }

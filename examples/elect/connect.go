@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -15,6 +16,7 @@ import (
 	"github.com/holdfast-go/holdfast/leaderelection"
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 	"github.com/holdfast-go/holdfast/leaderelection/podlabel"
+	"github.com/holdfast-go/holdfast/leaderelection/witness"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -52,6 +54,13 @@ func connect(o options) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
+	witnesses, err := o.election.Witnesses(config)
+	if err != nil {
+		return nil, err
+	}
+	// What works is the program, and the kernel ends that only after elect. So the
+	// kernel's word on elect proves nothing; a container that has ended leaves nothing.
+	c.election.Witnesses = slices.DeleteFunc(witnesses, func(w witness.Witness) bool { return w.Name() == witness.Process{}.Name() })
 	if o.labelValue == "" {
 		return c, nil
 	}

@@ -269,6 +269,23 @@ func TestAProgramDoesNotOutliveItsElect(t *testing.T) {
 	})
 }
 
+// What an elect that was killed has started may run for a moment longer than it, so its
+// death is no proof: the other waits for the lease, also on the same host.
+func TestAnElectThatIsKilledIsWaitedFor(t *testing.T) {
+	s := newStage(t)
+	first := s.elect(script(stubborn)...)
+	first.says(`^pid=(\d+)$`)
+	second := s.elect(script(`echo at=$(date +%s.%N); trap "exit 0" TERM; while :; do sleep 0.02; done`)...)
+	second.says("Leader seen")
+	first.signal(syscall.SIGKILL)
+	<-first.ended
+	renewed := s.lastRenewal()
+	at, err := strconv.ParseFloat(second.says(`^at=([\d.]+)$`), 64)
+	require.NoError(t, err)
+	began := time.UnixMicro(int64(at * 1e6))
+	assert.GreaterOrEqual(t, began.Sub(renewed), lease)
+}
+
 // The API of the tests has no Pods: the label fails, and delays nothing.
 func TestALabelThatCannotBePutOnKeepsNothingUp(t *testing.T) {
 	s := newStage(t)

@@ -187,8 +187,9 @@ func (o Options) nameProfile(err error) error {
 	return fmt.Errorf("%w; the profile %q stands for what is not set: set %s too, or choose another --leader-elect-profile", err, profile, strings.Join(unset, " and "))
 }
 
-// Election returns the configuration of the election without Lock and
-// Callbacks, the durations of the profile filled in. Its Name is that of the
+// Election returns the configuration of the election without Lock, Witnesses and
+// Callbacks, the durations of the profile filled in. Who makes the lock himself sets
+// Witnesses to those that Witnesses returns. Its Name is that of the
 // Lease. The only error is that of an unknown profile: what cannot be used
 // together is for Validate to say.
 func (o Options) Election() (leaderelection.LeaderElectionConfig, error) {
@@ -254,12 +255,10 @@ func (o Options) Config(kubeconfig *rest.Config, contender resourcelock.Resource
 	if err != nil {
 		return fail(err)
 	}
-	if o.WitnessPod {
-		pod, err := podWitness(kubeconfig, config.RenewDeadline)
-		if err != nil {
+	if o.WitnessPod { // else nil stands for the same
+		if config.Witnesses, err = o.Witnesses(kubeconfig); err != nil {
 			return fail(err)
 		}
-		config.Witnesses = append(leaderelection.DefaultWitnesses(), pod)
 	}
 	return config, nil
 }

@@ -12,6 +12,11 @@ package witness
 // process is dead. A candidate that was there before it died has a connection to
 // the socket, whose end tells it when to try.
 //
+// It tells of this process and of no other. Programs that the process has started may
+// run on after it, if only for a moment, as where the kernel ends them (PDEATHSIG, or
+// with the first process of a PID namespace). Where they are what the lease guards, do
+// not use Process.
+//
 // The socket lasts as long as the process: it is not closed when an elector has
 // ended. It costs one file descriptor and no goroutine, and nothing ever reads from
 // it.
