@@ -51,18 +51,31 @@ func (n *names) set(addresses ...string) {
 	n.Set(all...)
 }
 
-func (n *names) resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		// A resolver of its own: a lookup that nobody waits for may outlast becomeDefault.
-		return (&net.Dialer{Resolver: new(net.Resolver)}).DialContext(ctx, "udp", n.conn.LocalAddr().String())
+// dial leads to the server, whatever name server is asked for.
+func (n *names) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return (&net.Dialer{Resolver: new(net.Resolver)}).DialContext(ctx, "udp", n.conn.LocalAddr().String())
+}
+
+func (n *names) resolver() *net.Resolver { return &net.Resolver{PreferGo: true, Dial: n.dial} }
+
+// defaultNames is the server that net.DefaultResolver asks, nil for those of the
+// machine. The resolver itself stays what it is: a lookup that nobody waits for any
+// more may outlast its test.
+var defaultNames atomic.Pointer[names]
+
+func init() {
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if n := defaultNames.Load(); n != nil {
+			return n.dial(ctx, network, address)
+		}
+		return (&net.Dialer{Resolver: new(net.Resolver)}).DialContext(ctx, network, address)
 	}}
 }
 
 // becomeDefault makes the server that of net.DefaultResolver during the test.
 func (n *names) becomeDefault(t *testing.T) {
-	before := net.DefaultResolver
-	net.DefaultResolver = n.resolver()
-	t.Cleanup(func() { net.DefaultResolver = before })
+	before := defaultNames.Swap(n)
+	t.Cleanup(func() { defaultNames.Store(before) })
 }
 
 func (n *names) serve() {

@@ -19,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	clienttesting "k8s.io/client-go/testing"
+
+	_ "github.com/holdfast-go/holdfast/internal/onecpu"
 )
 
 func TestAPodBearsTheLabelWhileItLeads(t *testing.T) {
