@@ -380,6 +380,8 @@ func TestAPanicOfRunLeavesNoWorkUncancelled(t *testing.T) {
 			OnStoppedLeading: func() {},
 		}
 		cfg.Clock = panicking{realClock{}, boom, new(sync.Once)}
+		ended := make(chan Reason, 1)
+		cfg.Trace = &Trace{TermEnded: func(_ *Term, why *TermEndedError) { ended <- why.Reason }}
 		le, err := NewLeaderElector(cfg)
 		require.NoError(t, err)
 		done := make(chan any)
@@ -395,6 +397,7 @@ func TestAPanicOfRunLeavesNoWorkUncancelled(t *testing.T) {
 		assert.ErrorIs(t, cause, ErrNotLeader)
 		assert.ErrorIs(t, le.Term().Err(), ErrNotLeader)
 		assert.ErrorIs(t, le.Resign(t.Context()), ErrNotLeader)
+		assert.Equal(t, ReasonCancelled, <-ended, "the trace hears of it")
 	})
 }
 

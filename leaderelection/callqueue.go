@@ -61,18 +61,19 @@ func (q *callQueue) next() func() {
 	return f
 }
 
-// flush waits until everything has run that was added, for at most bound.
-func (q *callQueue) flush(clock timepiece, bound time.Duration) {
+// flush waits until everything has run that was added, for at most bound. It is the
+// world's time that passes meanwhile, not an elector's: a fake clock may stand still.
+func (q *callQueue) flush(bound time.Duration) {
 	q.mu.Lock()
 	idle := q.idle
 	q.mu.Unlock()
 	if idle == nil {
 		return
 	}
-	patience := clock.NewTimer(bound)
+	patience := time.NewTimer(bound)
 	defer patience.Stop()
 	select {
 	case <-idle:
-	case <-patience.C():
+	case <-patience.C:
 	}
 }

@@ -247,7 +247,7 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 		}
 		return nil
 	}
-	if c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
+	if c.last != nil && unchanged(c.last.on, seen.snapshot) {
 		ours = false // it is what the last claim was based on, however alike
 	}
 	if ours && c.mayLead(seen.snapshot, sent, now) {
@@ -289,7 +289,7 @@ func (c *candidacy) looked(ctx context.Context, err error) {
 		c.sayUnreadable(err)
 	case l != nil && l.asked && !l.read:
 		l.read = true
-		if c.observed().snapshot.ResourceVersion == l.on.ResourceVersion {
+		if unchanged(c.observed().snapshot, l.on) {
 			c.failClaim(l.err) // nobody was faster: the API refuses
 			c.sayUntakeable(l.err)
 		}

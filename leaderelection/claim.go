@@ -92,7 +92,7 @@ func (c *candidacy) answered(got claimAnswer) *won {
 // based on is gone when the record is at another version.
 func (c *candidacy) settle(seen observation) {
 	l := c.last
-	if l == nil || seen.snapshot.ResourceVersion == l.on.ResourceVersion {
+	if l == nil || unchanged(seen.snapshot, l.on) {
 		return
 	}
 	if _, ours := c.writes.find(seen.snapshot); ours {
@@ -107,7 +107,7 @@ func (c *candidacy) settle(seen observation) {
 // supersede sees to it that nothing which this elector has sent counts any more
 // once another's write is seen that it has not claimed the lease on.
 func (c *candidacy) supersede(seen observation) {
-	if !seen.known || c.last != nil && c.last.on.ResourceVersion == seen.snapshot.ResourceVersion {
+	if !seen.known || c.last != nil && unchanged(c.last.on, seen.snapshot) {
 		return
 	}
 	if verdict, _ := c.writes.judge(seen.snapshot); verdict == others || verdict == imposters {

@@ -61,7 +61,7 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 			if _, ours = c.writes.find(state); ours {
 				return state, true, nil
 			}
-			if !late || state.ResourceVersion != c.last.on.ResourceVersion {
+			if !late || !unchanged(state, c.last.on) {
 				return state, false, nil
 			}
 		}

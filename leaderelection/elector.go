@@ -76,7 +76,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		random:  rand.Float64,
 		metrics: newLeaderMetrics(),
 		writes:  newLedger(config.Lock.Identity()),
-		trace:   newTracer(config.Trace, timepiece{clk}),
+		trace:   newTracer(config.Trace),
 
 		allowance: new(allowance),
 		witnesses: testifying{group: witnesses, clock: timepiece{clk}},
@@ -155,7 +155,6 @@ func (le *LeaderElector) Run(ctx context.Context) {
 // leadAndTell leads, and says before and after what all the world may know. What
 // others may lead after, the release, comes last.
 func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEndedError {
-	le.metrics.leaderOn(le.config.Name)
 	logger = klog.LoggerWithValues(logger, "term", le.token(won.state))
 	if won.witness != "" {
 		logger.Info("Leading", "after", won.how, "witness", won.witness)
@@ -163,11 +162,9 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 		logger.Info("Leading", "after", won.how)
 	}
 	le.recordEvent(logger, "became leader")
-	l := le.lead(ctx, logger, won)
+	l := le.leadAndCount(ctx, logger, won)
 	le.seenLast = observation{snapshot: l.state, seen: le.clock.now(), lease: le.timing.lease}
 	ended := l.term.ending()
-	le.metrics.leaderOff(le.config.Name)
-	le.trace.termEnded(l.term, ended)
 	if ended.Reason.ending().alarming {
 		logger.Error(ended, "Stopped leading", "reason", ended.Reason, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls)
 	} else {
@@ -175,8 +172,20 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	}
 	le.recordEvent(logger, "stopped leading: "+string(ended.Reason))
 	l.finish(ctx)
-	le.events.flush(le.clock, flushEvents)
+	le.events.flush(flushEvents)
 	return ended
+}
+
+// leadAndCount leads. Metrics and trace hear of the end of the term, be it by a panic.
+func (le *LeaderElector) leadAndCount(ctx context.Context, logger klog.Logger, won *won) *leadership {
+	le.metrics.leaderOn(le.config.Name)
+	defer func() {
+		le.metrics.leaderOff(le.config.Name)
+		if term := le.Term(); term != nil && term.ending() != nil {
+			le.trace.termEnded(term, term.ending())
+		}
+	}()
+	return le.lead(ctx, logger, won)
 }
 
 // begin makes the term that was won the current one.

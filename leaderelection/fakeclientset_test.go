@@ -1,8 +1,10 @@
 package leaderelection
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,6 +79,35 @@ func TestAFakeClientsetIsTakenOverWhenTheLeaseHasRunOut(t *testing.T) {
 		sleep(30 * s)
 		require.True(t, b.IsLeader())
 		assert.WithinRange(t, b.runs()[0].from, a.runs()[0].cancelled.Add(13*s), a.runs()[0].cancelled.Add(15*s+soon), "a renewed at most 2s before")
+	})
+}
+
+// outrunLease is a lock that another is faster than at its first write.
+type outrunLease struct {
+	*rl.LeaseLock
+	outrun *sync.Once
+	faster *rl.LeaseLock
+}
+
+func (l outrunLease) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	l.outrun.Do(func() {
+		_, _ = l.faster.Write(ctx, base, rl.Entry{Record: claim("faster", base, 15*s, time.Now(), 0), Duration: 15 * s, Mark: fmt.Sprint("faster.", time.Now().Unix())})
+	})
+	return l.LeaseLock.Write(ctx, base, next)
+}
+
+func TestWhoeverWasSlowerWithAFakeClientsetDoesNotComplain(t *testing.T) {
+	withFakes(t, func(t *testing.T, lock func(string) rl.Interface) {
+		slower := outrunLease{lock("slower").(*rl.LeaseLock), new(sync.Once), lock("faster").(*rl.LeaseLock)}
+		said, le := listen(t, slower, 10*s)
+		assert.Nil(t, le.Term())
+		assert.Equal(t, "faster", le.GetLeader())
+		assert.NotContains(t, said, "Could not")
+
+		slower.outrun = new(sync.Once)
+		said, le = listen(t, slower, 20*s) // faster has died
+		assert.Nil(t, le.Term())
+		assert.NotContains(t, said, "Could not")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -36,6 +37,25 @@ func TestARecorderThatBlocksHoldsUpNothing(t *testing.T) {
 		assert.False(t, a.runs()[0].cancelled.IsZero(), "cancel is heard")
 		assert.Empty(t, m.now().Record.HolderIdentity, "and the lease released")
 		sleep(flushEvents)
+		assert.False(t, a.stoppedAt().IsZero(), "Run returns")
+	})
+}
+
+// client-go's FakeRecorder blocks when its buffer is full, and a test's clock moves
+// only when the test steps it.
+func TestARecorderThatBlocksDoesNotHoldUpRunOnAClockThatStands(t *testing.T) {
+	within(t, func(t *testing.T) {
+		stuck := make(chan struct{})
+		t.Cleanup(func() { close(stuck) })
+		lock := recorderLock{newMemory().lock("a"), func(string) { <-stuck }}
+		a := contend(t, lock, func(c *LeaderElectionConfig) {
+			c.Clock = clocktesting.NewFakeClock(epoch)
+			c.Trace = &Trace{TermBegan: func(*Term, Succession) { <-stuck }}
+		})
+		sleep(s)
+		require.True(t, a.IsLeader())
+		a.cancel()
+		sleep(s)
 		assert.False(t, a.stoppedAt().IsZero(), "Run returns")
 	})
 }

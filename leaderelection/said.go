@@ -6,7 +6,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 )
 
@@ -51,18 +50,29 @@ type complaints struct {
 	failures int
 }
 
-// complaint is a kind of failure: what could not be done, and why, as the API
-// server names it; no answer has no name.
+// complaint is a kind of failure: what could not be done, and the HTTP status code
+// that says why, zero where there was no answer. The reason that a server gives in
+// words may be another each time; of codes there are few.
 type complaint struct {
-	what   string
-	reason metav1.StatusReason
+	what string
+	code int32
+}
+
+// statusCode returns the HTTP status code of an API server's refusal, zero where err
+// is none.
+func statusCode(err error) int32 {
+	var refusal apierrors.APIStatus
+	if !errors.As(err, &refusal) {
+		return 0
+	}
+	return refusal.Status().Code
 }
 
 // due reports whether a failure is to be said now, and how many were not said
 // since the last that was, this one included.
 func (c *complaints) due(now instant, what string, err error) (failures int, due bool) {
 	c.failures++
-	kind := complaint{what, apierrors.ReasonForError(err)}
+	kind := complaint{what, statusCode(err)}
 	if at, said := c.said[kind]; said && now.steady(at) < sayAgain {
 		return 0, false
 	}

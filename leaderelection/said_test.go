@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
 
@@ -160,6 +161,21 @@ func TestThatALeaseMayNotBeCreatedIsSaidAtOnceAndThenOnceAMinute(t *testing.T) {
 		assert.Contains(t, said, "failures=1", "the first")
 		assert.Regexp(t, `failures=\d\d`, said, "a later one stands for those before it")
 	})
+}
+
+// A server may give another reason in words each time. What is remembered of them
+// does not grow.
+func TestReasonsThatAServerMakesUpAreNotRemembered(t *testing.T) {
+	var c complaints
+	said := 0
+	for i := range 10000 {
+		err := &apierrors.StatusError{ErrStatus: metav1.Status{Code: 500, Reason: metav1.StatusReason(fmt.Sprint("Reason", i))}}
+		if _, due := c.due(after(time.Duration(i)*ms), "take", err); due {
+			said++
+		}
+	}
+	assert.Len(t, c.said, 1)
+	assert.Equal(t, 1, said, "in ten seconds")
 }
 
 func TestWhoeverWasSlowerDoesNotComplain(t *testing.T) {

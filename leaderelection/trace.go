@@ -71,11 +71,10 @@ func (t *Trace) made(elector *LeaderElector) {
 type tracer struct {
 	Trace
 	calls callQueue
-	clock timepiece
 }
 
-func newTracer(trace *Trace, clock timepiece) *tracer {
-	t := &tracer{clock: clock}
+func newTracer(trace *Trace) *tracer {
+	t := new(tracer)
 	if trace != nil {
 		t.Trace = *trace
 	}
@@ -87,7 +86,7 @@ const tracePatience = 100 * time.Millisecond
 
 func (t *tracer) call(f func()) {
 	t.calls.add(f)
-	t.calls.flush(t.clock, tracePatience)
+	t.calls.flush(tracePatience)
 }
 
 func (t *tracer) termBegan(term *Term, how Succession) {

@@ -116,11 +116,14 @@ func (s sentWrite) sameTimes(stored rl.LeaderElectionRecord) bool {
 		sameTime(s.record.RenewTime, stored.RenewTime)
 }
 
-// sameTime compares a time as sent with one as stored, which may have been cut
-// to whole seconds (metav1.Time in JSON) or microseconds (metav1.MicroTime).
+// sameTime compares a time as sent with one as stored, which may have been cut or
+// rounded to whole seconds (metav1.Time in JSON), milliseconds (a database's) or
+// microseconds (metav1.MicroTime).
 func sameTime(sent, stored metav1.Time) bool {
-	if stored.Nanosecond() == 0 {
-		return sent.Truncate(time.Second).Equal(stored.Time)
+	for _, unit := range []time.Duration{time.Second, time.Millisecond} {
+		if stored.Truncate(unit).Equal(stored.Time) {
+			return sent.Truncate(unit).Equal(stored.Time) || sent.Round(unit).Equal(stored.Time)
+		}
 	}
 	return sent.Truncate(time.Microsecond).Equal(stored.Truncate(time.Microsecond))
 }

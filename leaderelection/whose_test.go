@@ -47,6 +47,13 @@ func cutTo(unit time.Duration) func(*rl.LeaderElectionRecord) {
 	}
 }
 
+func roundedTo(unit time.Duration) func(*rl.LeaderElectionRecord) {
+	return func(r *rl.LeaderElectionRecord) {
+		r.AcquireTime = metav1.NewTime(r.AcquireTime.Round(unit))
+		r.RenewTime = metav1.NewTime(r.RenewTime.Round(unit))
+	}
+}
+
 // stateOf returns the state that an entry leaves behind.
 func stateOf(entry rl.Entry) rl.Snapshot {
 	return rl.Snapshot{Record: entry.Record, Duration: entry.Duration, Stated: entry.Statement(), ResourceVersion: "7"}
@@ -113,6 +120,10 @@ func TestWhoseWriteAStateIs(t *testing.T) {
 		{"no mark, known", unmarked(known), ours, s},
 		{"no mark, pending", unmarked(pending), ours, 2 * s},
 		{"no mark, cut to microseconds", unmarked(edited(pending, cutTo(time.Microsecond))), ours, 2 * s},
+		{"no mark, cut to milliseconds", unmarked(edited(pending, cutTo(ms))), ours, 2 * s},
+		{"no mark, rounded to milliseconds", unmarked(edited(pending, roundedTo(ms))), ours, 2 * s},
+		{"no mark, rounded to seconds", unmarked(edited(pending, roundedTo(s))), ours, 2 * s},
+		{"no mark, in milliseconds, another renew time", unmarked(edited(pending, renewed(5*ms), cutTo(ms))), imposters, 0},
 		{"no mark, another duration", unmarked(edited(pending, duration(60))), ours, 2 * s},
 		{"no mark, other transitions", unmarked(edited(pending, transitions(77))), ours, 2 * s},
 		{"no mark, another acquire time", unmarked(edited(pending, acquired(ms))), imposters, 0},
