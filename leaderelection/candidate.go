@@ -34,6 +34,11 @@ type candidacy struct {
 	// one is. watched receives that of the watches.
 	reading           bool
 	readings, watched chan error
+	// justRead says that nothing has been waited for since the last read. A claim
+	// through a lock that remembers by itself what an Update is based on comes right
+	// after one: whoever else reads with that lock, such as a health check of the
+	// user's, has it base the claim on a state that this candidate has not seen.
+	justRead bool
 
 	// last is the last claim, until it is known what has become of it; nil if that
 	// is known of all.
@@ -118,6 +123,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 // pause waits for d, or until something was learned: that a claim has won, which
 // it returns, or anything else.
 func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
+	c.justRead = false
 	began, timer := c.clock.now(), c.clock.NewTimer(d)
 	defer timer.Stop()
 	var answers <-chan claimAnswer
@@ -168,7 +174,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 			opens, due = pause, never // each claim that fails is looked into
 		}
 		opens = max(opens, c.allowance.due(now, c.timing))
-		if opens <= 0 && c.blind(now) {
+		if opens <= 0 && (c.blind(now) || c.le.lock.takesTurns() && !c.justRead) {
 			opens, due = never, c.readPause(now)
 		}
 		if opens <= 0 && c.left != nil {
@@ -281,6 +287,7 @@ func (c *candidacy) ask(ctx context.Context) {
 func (c *candidacy) looked(ctx context.Context, err error) {
 	bounded.Raise(ctx, err)
 	c.reading = false
+	c.justRead = err == nil
 	l := c.last
 	switch {
 	case ctx.Err() != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,6 +104,56 @@ func TestAPlainLockElectsAndTakesOver(t *testing.T) {
 		require.Len(t, b.runs(), 1)
 		assert.False(t, b.runs()[0].from.Before(a.runs()[0].to))
 		sleep(time.Minute) // the last call comes back
+	})
+}
+
+// A wrapper around a LeaseLock remembers one state for whoever uses it: the elector,
+// and a page of the program's own.
+func TestAPlainLockThatSomebodyElseReadsWithIsNotLedByTwo(t *testing.T) {
+	within(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		lock := func(identity string) rl.Interface {
+			return onlyInterface{&rl.LeaseLock{
+				LeaseMeta: metav1.ObjectMeta{Namespace: "default", Name: "it"}, Client: client.CoordinationV1(),
+				LockConfig: rl.ResourceLockConfig{Identity: identity},
+			}}
+		}
+		first := lock("a")
+		a := contend(t, first)
+		sleep(s)
+		var all []*contender
+		var reader sync.WaitGroup
+		over := make(chan struct{})
+		t.Cleanup(reader.Wait)
+		t.Cleanup(func() { close(over) })
+		for i := range 5 {
+			sleep(300 * ms) // else they poll, and claim, in one moment
+			shared := lock(fmt.Sprint(i))
+			all = append(all, contend(t, shared))
+			reader.Go(func() {
+				for {
+					select {
+					case <-over:
+						return
+					case <-time.After(50 * ms):
+						_, _, _ = shared.Get(t.Context())
+					}
+				}
+			})
+		}
+		sleep(10 * s)
+		a.cancel()
+		for range 40 {
+			sleep(s)
+			leading := 0
+			for _, c := range all {
+				if c.IsLeader() {
+					leading++
+				}
+			}
+			require.LessOrEqual(t, leading, 1)
+		}
+		assert.True(t, slices.ContainsFunc(all, func(c *contender) bool { return c.IsLeader() }))
 	})
 }
 
