@@ -41,11 +41,9 @@ type LeaseLock struct {
 	// factory is what made the lock and shares its watches; nil for none.
 	factory *Factory
 
-	// What client has made, once: leases is the Client's part for the Lease's
-	// namespace, caller makes the calls to it, and watches are the factory's or the
-	// lock's own.
+	// What prepare has made, once: caller makes the calls, and watches are the
+	// factory's or the lock's own.
 	once    sync.Once
-	leases  coordinationv1client.LeaseInterface
 	caller  caller
 	watches *watches
 
@@ -166,7 +164,7 @@ func (l *LeaseLock) Write(ctx context.Context, base Snapshot, next Entry) (Snaps
 
 // inTime makes a call to the API within the lock's bound.
 func inTime[T any](ctx context.Context, l *LeaseLock, call func(context.Context) (T, error)) (T, error) {
-	l.client()
+	l.prepare()
 	value, err := within(ctx, &l.caller, call)
 	if errors.Is(err, ErrDeaf) {
 		err = fmt.Errorf("lease %s: %w", l.Describe(), err)
@@ -269,10 +267,15 @@ func (l *LeaseLock) Describe() string { return l.LeaseMeta.Namespace + "/" + l.L
 // Identity returns the identity that this lock holds the lease under.
 func (l *LeaseLock) Identity() string { return l.LockConfig.Identity }
 
-// client returns the Client's part for the Lease's namespace, made once.
+// client returns the Client's part for the Lease's namespace. The Client is asked each
+// time, as by client-go's lock: what stands behind it may change, such as a token.
 func (l *LeaseLock) client() coordinationv1client.LeaseInterface {
+	return l.Client.Leases(l.LeaseMeta.Namespace)
+}
+
+// prepare makes what every call needs.
+func (l *LeaseLock) prepare() {
 	l.once.Do(func() {
-		l.leases = l.Client.Leases(l.LeaseMeta.Namespace)
 		if l.factory != nil {
 			l.caller.bound, l.caller.heeds = l.factory.bound, l.factory.heeds
 			l.watches = l.factory.watches
@@ -282,7 +285,6 @@ func (l *LeaseLock) client() coordinationv1client.LeaseInterface {
 		l.caller.bound = budget.Answer
 		l.watches = newWatches(l.Client, budget, false)
 	})
-	return l.leases
 }
 
 // remember makes snapshot what the next Update is based on.

@@ -14,6 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/dialer"
@@ -275,4 +277,28 @@ func TestBadInputIsNamed(t *testing.T) {
 	}
 	_, err := New(LeasesResourceLock, "default", "it", nil, nil, ResourceLockConfig{Identity: "me"})
 	assert.NoError(t, err)
+}
+
+// switching is a client of the user's that leads to another one at times, as one that
+// is made anew with each token.
+type switching struct {
+	coordinationv1client.LeasesGetter
+	asked int
+}
+
+func (s *switching) Leases(namespace string) coordinationv1client.LeaseInterface {
+	s.asked++
+	return s.LeasesGetter.Leases(namespace)
+}
+
+func TestTheClientIsAskedForEachCall(t *testing.T) {
+	first, second := fake.NewClientset(), fake.NewClientset()
+	client := &switching{LeasesGetter: first.CoordinationV1()}
+	l := &LeaseLock{LeaseMeta: metav1.ObjectMeta{Namespace: "default", Name: "it"}, Client: client, LockConfig: ResourceLockConfig{Identity: "me"}}
+	require.NoError(t, l.Create(t.Context(), recordOf("me", time.Second)))
+	client.LeasesGetter = second.CoordinationV1()
+	_, _, err := l.Get(t.Context())
+	assert.True(t, apierrors.IsNotFound(err), "%v: the second has no Lease", err)
+	require.NoError(t, l.Create(t.Context(), recordOf("me", time.Second)))
+	assert.Equal(t, 3, client.asked)
 }

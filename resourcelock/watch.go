@@ -24,7 +24,7 @@ func (l *LeaseLock) Watch(ctx context.Context, from Snapshot, seen func(Snapshot
 }
 
 func (l *LeaseLock) watch(ctx context.Context, from Snapshot, seen func(Snapshot)) error {
-	l.client()
+	l.prepare()
 	whole, alone := scope{namespace: l.LeaseMeta.Namespace}, scope{l.LeaseMeta.Namespace, l.LeaseMeta.Name}
 	// For a single Lease, a watch that selects it by name costs the API less than
 	// one on the whole namespace, which may be full of Leases of others.
