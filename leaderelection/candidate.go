@@ -271,7 +271,8 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 // that state shows.
 func (c *candidacy) mayLead(state rl.Snapshot, sent, now instant) bool {
 	preferred := c.le.config.Coordinated && state.Record.PreferredHolder != ""
-	return now.fastest(sent) < c.timing.term() && !preferred
+	stored := c.timing.storedAs(c.timing.heldFor(state))
+	return now.fastest(sent) < stored.term() && !preferred
 }
 
 // ask reads the record in the background.

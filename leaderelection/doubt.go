@@ -31,7 +31,7 @@ func (l *leadership) compareTimes() {
 	case !l.inDoubt:
 		l.doubt.Stop()
 	}
-	if l.inDoubt || now.fastest(l.term.lastSent()) >= l.le.timing.next(l.took) {
+	if l.inDoubt || now.fastest(l.term.lastSent()) >= l.timing.next(l.took) {
 		l.renew()
 	}
 }

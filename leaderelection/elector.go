@@ -190,18 +190,20 @@ func (le *LeaderElector) leadAndCount(ctx context.Context, logger klog.Logger, w
 
 // begin makes the term that was won the current one.
 func (le *LeaderElector) begin(won *won) *Term {
+	timing := le.timing.storedAs(le.timing.heldFor(won.state))
 	term := &Term{
 		lock:     le.lock.Describe(),
 		holder:   le.lock.Identity(),
 		acquired: won.state.Record.AcquireTime.Time,
 		token:    le.token(won.state),
-		length:   le.timing.term(),
 		clock:    le.clock,
 		doubted:  make(chan struct{}, 1),
 		refused:  make(chan error, 1),
 		resign:   make(chan resignation),
 		done:     make(chan struct{}),
 		sent:     won.sent,
+		length:   timing.term(),
+		holds:    timing.lease,
 	}
 	le.mu.Lock()
 	le.term = term

@@ -59,6 +59,18 @@ func TestAFakeClockThatATestStepsDrivesTheElector(t *testing.T) {
 	})
 }
 
+func TestWhatAFakeClockCallsMayUseTheClock(t *testing.T) {
+	within(t, func(t *testing.T) {
+		fake := clocktesting.NewFakeClock(epoch)
+		clk := timepiece{fake}
+		timer := clk.NewTimer(time.Minute)
+		stopped := make(chan struct{})
+		clk.AfterFunc(s, func() { timer.Stop(); close(stopped) })
+		fake.Step(2 * s)
+		<-stopped
+	})
+}
+
 func TestStepsOfAFakeClockThatNobodyWaitsForDoNotLockIt(t *testing.T) {
 	within(t, func(t *testing.T) {
 		clk := timepiece{clocktesting.NewFakeClock(epoch)}

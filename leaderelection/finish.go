@@ -33,7 +33,7 @@ func (l *leadership) finish(ctx context.Context) {
 // longer than a quarter of the time that work has to stop, nor than StopTimeout, and is
 // over before the lease is.
 func (l *leadership) releaseLost(ctx context.Context) {
-	timing, patience := l.le.timing, l.le.stopTimeout()
+	timing, patience := l.timing, l.le.stopTimeout()
 	if l.stopping != nil {
 		patience -= l.le.clock.now().steady(l.stopped)
 	}

@@ -66,7 +66,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send sends a change that may take no longer than the rest of the term.
 func (g *guard) send(req *http.Request, term *Term) (*http.Response, error) {
-	ctx, cancel := term.clock.within(req.Context(), term.left(term.clock.now()))
+	ctx, cancel := term.clock.within(req.Context(), term.fastRest(term.clock.now()))
 	response, err := g.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		defer cancel()

@@ -140,7 +140,7 @@ func TestATermIsInDoubtAfterASuspensionUntilARenewalSettlesIt(t *testing.T) {
 	assert.ErrorIs(t, term.Err(), ErrNotLeader)
 	assert.Len(t, term.doubted, 1, "a renewal is asked for")
 	assert.Equal(t, 11*s, term.rest(timepiece{clk}.now()), "the work goes on meanwhile")
-	term.extend(timepiece{clk}.now())
+	term.extend(timepiece{clk}.now(), timing{15 * s, 10 * s, 2 * s})
 	assert.NoError(t, term.Err())
 	clk.Step(12 * s)
 	assert.ErrorContains(t, term.Err(), "is over")

@@ -99,8 +99,7 @@ func (le *LeaderElector) Check(maxTolerableExpiredLease time.Duration) error {
 	default:
 	}
 	_ = w.term.Err() // asks for a renewal if the term is in doubt
-	outlived := le.clock.now().fastest(w.term.lastSent()) - le.timing.lease
-	if outlived > maxTolerableExpiredLease {
+	if outlived := w.term.outlived(le.clock.now()); outlived > maxTolerableExpiredLease {
 		return workOutlivedLease{lock: le.lock.Describe(), name: le.config.Name, by: outlived}
 	}
 	return nil

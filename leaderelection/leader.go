@@ -46,6 +46,8 @@ type leadership struct {
 	trying   bool
 	hurry    chan struct{}
 	attempt  attempt
+	// timing is the elector's, or shorter where the lease is stored so.
+	timing timing
 	// took is how long the last renewal waited for its answer; zero where that was lost.
 	took         time.Duration
 	goal         renewGoal
@@ -71,9 +73,10 @@ type leadership struct {
 func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won) *leadership {
 	term := le.begin(won)
 	l := &leadership{
-		le: le, logger: logger, runCtx: ctx, term: term, state: won.state,
+		le: le, logger: logger, runCtx: ctx, term: term, state: won.state, timing: le.timing,
 		renewals: make(chan outcome, 1), hurry: make(chan struct{}, 1),
 	}
+	l.follow(won.state)
 	l.goal = renewGoal{le: le, logger: logger, effort: &l.effort, own: won.state.Record}
 	l.goal.own.HolderIdentity = le.lock.Identity()
 	l.attempt = l.newAttempt()
@@ -100,7 +103,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	defer l.end.Stop()
 	// The first renewal comes early, at random, so that the leases of a process
 	// that won many at once are not all renewed in the same moment ever after.
-	first := le.timing.phase(le.random())
+	first := l.timing.phase(le.random())
 	if le.lock.takesTurns() && now.steady(won.sent) < le.timing.retry/4 {
 		// Whoever has written such a lock may not have been the last: one whose Update
 		// compares nothing lets two claims through. It is read soon, before it is renewed,
@@ -263,6 +266,16 @@ func (l *leadership) timeUp() {
 	l.over(&TermEndedError{Reason: reason})
 }
 
+// follow takes the durations of a state that this term's own write has left: what is
+// stored is what others go by.
+func (l *leadership) follow(stored rl.Snapshot) {
+	before := l.timing.lease
+	l.timing = l.le.timing.storedAs(l.le.timing.heldFor(stored))
+	if l.timing.lease < before {
+		sayStoredShorter(l.logger, l.timing.lease, l.le.timing.lease)
+	}
+}
+
 // take takes in the outcome of an attempt to renew.
 func (l *leadership) take(o outcome) {
 	l.trying, l.state, l.attempt.readFirst = false, o.state, false
@@ -278,7 +291,10 @@ func (l *leadership) take(o outcome) {
 			l.took = now.steady(o.sent)
 		}
 		l.effort.begin()
-		l.term.extend(o.sent)
+		if o.settled || !l.le.lock.takesTurns() { // else it only repeats what was written
+			l.follow(o.state)
+		}
+		l.term.extend(o.sent, l.timing)
 		l.end.Reset(max(0, l.term.rest(now)))
 		if l.logger.V(5).Enabled() { // else its values would be made for nobody
 			l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))
@@ -287,6 +303,6 @@ func (l *leadership) take(o outcome) {
 	if l.inDoubt {
 		l.compareTimes()
 	}
-	l.due.Reset(max(0, l.le.timing.next(l.took)-now.steady(l.term.lastSent())))
+	l.due.Reset(max(0, l.timing.next(l.took)-now.steady(l.term.lastSent())))
 	l.settleFence(o)
 }

@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -333,6 +334,57 @@ func TestAdmissionThatRewritesEveryWriteCostsNoTerm(t *testing.T) {
 			})
 		})
 	}
+}
+
+// shortening is admission that stores every lease as shorter, and without annotations.
+type shortening struct {
+	*memoryLock
+	seconds int
+}
+
+func (l shortening) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	if next.Record.HolderIdentity != "" {
+		next.Record.LeaseDurationSeconds, next.Duration = l.seconds, time.Duration(l.seconds)*s
+	}
+	if err := l.meets(ctx); err != nil {
+		return rl.Snapshot{}, err
+	}
+	state, err := l.commit(base, next)
+	if err != nil {
+		return rl.Snapshot{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.Stated, state.Stated = rl.Statement{}, rl.Statement{}
+	return state, nil
+}
+
+// Whoever waits for a lease goes by what is stored, and so must who holds it.
+func TestATermIsAsShortAsTheLeaseThatIsStored(t *testing.T) {
+	for _, seconds := range []int{1, 5, 14} {
+		t.Run(fmt.Sprint(seconds), func(t *testing.T) {
+			within(t, func(t *testing.T) {
+				m := newMemory()
+				lock := shortening{m.lock("a"), seconds}
+				a := contend(t, lock)
+				sleep(s)
+				require.True(t, a.IsLeader())
+				b := contend(t, shortening{m.lock("b"), seconds})
+				sleep(10 * time.Minute)
+				require.Len(t, a.runs(), 1, "it leads on")
+				require.Empty(t, b.runs())
+				lock.with(func(l *memoryLock) { l.cut = true })
+				sleep(20 * s)
+				require.Len(t, b.runs(), 1)
+				assert.False(t, b.runs()[0].from.Before(a.runs()[0].cancelled), "b began %v before the end of a's term", a.runs()[0].cancelled.Sub(b.runs()[0].from))
+				assert.True(t, b.IsLeader())
+			})
+		})
+	}
+	within(t, func(t *testing.T) {
+		said, _ := listen(t, shortening{newMemory().lock("a"), 5}, time.Minute)
+		assert.Equal(t, 1, strings.Count(said, "stored with a shorter duration"), said)
+	})
 }
 
 func TestAPeerOfOurNameThatKeepsAnnotationsIsASecondProcess(t *testing.T) {

@@ -100,7 +100,7 @@ func (l *leadership) renew() {
 	l.effort.begin()
 	l.goal.known, l.goal.said = l.term.lastSent(), false
 	l.attempt.begin(l.state, l.inDoubt)
-	l.attempt.patience = l.le.timing.patience(l.took)
+	l.attempt.timing, l.attempt.patience = l.timing, l.timing.patience(l.took)
 	go l.try(&l.attempt)
 }
 

@@ -29,6 +29,12 @@ func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
 	}
 }
 
+// sayStoredShorter logs that others wait less for this leader than was written.
+func sayStoredShorter(logger klog.Logger, stored, written time.Duration) {
+	logger.Error(nil, "The Lease is stored with a shorter duration than this elector writes, as by an admission webhook. The term is as much shorter, since others go by what is stored",
+		"stored", stored, "written", written)
+}
+
 // sayWatchEnded logs that another watch is needed. One that a read has found
 // silent was spoken of there, and ends as if it was not to go on.
 func sayWatchEnded(logger klog.Logger, err error) {

@@ -30,7 +30,7 @@ func (le *LeaderElector) Status() Status {
 		s.Leading = term.Err() == nil
 		s.InDoubt = !s.Leading && term.lasts()
 		if s.Leading {
-			s.Rest = max(0, term.left(now))
+			s.Rest = max(0, term.fastRest(now))
 		}
 	}
 	if !s.Leading {
@@ -110,6 +110,3 @@ func (t *Term) lasts() bool {
 		return true
 	}
 }
-
-// left returns what is left of the term by the clock that ran fastest.
-func (t *Term) left(now instant) time.Duration { return t.length - now.fastest(t.lastSent()) }

@@ -14,7 +14,6 @@ type Term struct {
 	holder   string
 	acquired time.Time
 	token    string
-	length   time.Duration
 	clock    timepiece
 	// doubted is written when someone finds the term in doubt, so that the
 	// elector renews at once.
@@ -26,9 +25,13 @@ type Term struct {
 
 	done chan struct{}
 
-	mu    sync.Mutex
-	sent  instant
-	ended *TermEndedError
+	mu sync.Mutex
+	// sent is the moment that the term counts from, length what it lasts from then on
+	// and holds for how long others wait.
+	sent   instant
+	length time.Duration
+	holds  time.Duration
+	ended  *TermEndedError
 }
 
 type termKey struct{}
@@ -100,7 +103,10 @@ func (t *Term) doubt() {
 func (t *Term) inDoubt(now instant) bool { return t.fastRest(now) <= 0 }
 
 // fastRest returns what is left of the term by the clock that ran fastest.
-func (t *Term) fastRest(now instant) time.Duration { return t.length - now.fastest(t.lastSent()) }
+func (t *Term) fastRest(now instant) time.Duration {
+	sent, length := t.counts()
+	return length - now.fastest(sent)
+}
 
 // ending returns why the term has ended, nil if it lasts.
 func (t *Term) ending() *TermEndedError {
@@ -109,24 +115,42 @@ func (t *Term) ending() *TermEndedError {
 	return t.ended
 }
 
-// extend moves the end of the term: a write sent at sent has succeeded.
-func (t *Term) extend(sent instant) {
+// extend moves the end of the term: a write sent at sent has succeeded, and is stored
+// with the durations of timing.
+func (t *Term) extend(sent instant, timing timing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if sent.steady(t.sent) > 0 {
-		t.sent = sent
+		t.sent, t.length, t.holds = sent, timing.term(), timing.lease
 	}
+}
+
+// counts returns the moment that the term counts from, and what it lasts from then on.
+func (t *Term) counts() (sent instant, length time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sent, t.length
+}
+
+// outlived returns how long ago others may have begun to lead, by the clock that ran
+// fastest; it is negative as long as they may not.
+func (t *Term) outlived(now instant) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return now.fastest(t.sent) - t.holds
 }
 
 // lastSent is the moment that the term counts from.
 func (t *Term) lastSent() instant {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.sent
+	sent, _ := t.counts()
+	return sent
 }
 
 // rest returns what is left of the term.
-func (t *Term) rest(now instant) time.Duration { return t.length - now.steady(t.lastSent()) }
+func (t *Term) rest(now instant) time.Duration {
+	sent, length := t.counts()
+	return length - now.steady(sent)
+}
 
 // end makes ended why the term is over; the first reason stays.
 func (t *Term) end(ended *TermEndedError) {

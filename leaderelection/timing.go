@@ -39,6 +39,19 @@ func (t timing) term() time.Duration {
 	return max(t.deadline, min(t.deadline+t.retry, t.lease-t.retry))
 }
 
+// storedAs returns the durations of a term whose lease is stored with another duration
+// than was written, as by admission: others go by what is stored. A shorter one makes
+// everything shorter in proportion.
+func (t timing) storedAs(lease time.Duration) timing {
+	if lease <= 0 || lease >= t.lease {
+		return t
+	}
+	part := func(d time.Duration) time.Duration {
+		return time.Duration(float64(d) * float64(lease) / float64(t.lease))
+	}
+	return timing{lease: lease, deadline: part(t.deadline), retry: part(t.retry)}
+}
+
 // takeoverAfter returns how long a candidate must have seen a held record
 // unchanged before it may write: the record's own lease. A record that names no
 // usable duration gets the candidate's, so that a damaged Lease is no reason to

@@ -238,14 +238,24 @@ const (
 	toItsTime
 	toItsDuration
 	toUpper
+	toLess
 	rewritings
 )
 
 func (r rewriting) String() string {
-	return [...]string{"the renew time to whole seconds", "the renew time to its own", "the duration to a longer one", "the identity to upper case"}[r]
+	return [...]string{"the renew time to whole seconds", "the renew time to its own", "the duration to a longer one", "the identity to upper case", "the duration to a shorter one, without annotations"}[r]
 }
 
 func drawRewriting(random *rand.Rand) rewriting { return rewriting(random.IntN(int(rewritings))) }
+
+// stored returns the shortest that a term may be where length is what it is
+// configured to be: a webhook that stores leases as shorter makes it as much shorter.
+func (w *World) stored(length time.Duration) time.Duration {
+	if w.has(Webhook) && w.rewrites == toLess {
+		return length / 2
+	}
+	return length
+}
 
 // mutate is what a webhook does to a write before it is executed.
 func (w *World) mutate(s *state) {
@@ -264,9 +274,14 @@ func (w *World) mutate(s *state) {
 		}
 	case toUpper:
 		r.HolderIdentity = strings.ToUpper(r.HolderIdentity)
+	case toLess:
+		if r.HolderIdentity != "" {
+			r.LeaseDurationSeconds = (2*r.LeaseDurationSeconds + 2) / 3
+		}
+		w.strip(s)
 	}
 	w.restate(s)
-	if r.HolderIdentity != "" && w.rewrites == toItsDuration {
+	if r.HolderIdentity != "" && (w.rewrites == toItsDuration || w.rewrites == toLess) {
 		s.lease = min(s.lease, s.Duration)
 	}
 	if s.object != nil {

@@ -47,7 +47,8 @@ const (
 	// Emptied: the holder is emptied by hand, with and without the renew time.
 	Emptied
 	// Webhook: a mutating webhook rewrites each write: the renew time, the
-	// duration, or the case of the identity.
+	// duration (to a longer one, or to a shorter one that bears no annotations any
+	// more), or the case of the identity.
 	Webhook
 	// Coordinated: the API server chooses who leads, and prefers another at times.
 	Coordinated

@@ -259,13 +259,13 @@ func (p *Process) termEnds(tenure Tenure) {
 	case w.options.Reference:
 	case since > length+exactly && w.now()-p.host.woke > noticed:
 		w.violated("length of a term", p, "led for %v after its last renewal was sent, not %v", since, length)
-	case reason == RenewDeadline && since < length-exactly && !p.host.plain && !p.host.deaf && !p.unsure && !w.has(HTTP) && calm:
+	case reason == RenewDeadline && since < w.stored(length)-exactly && !p.host.plain && !p.host.deaf && !p.unsure && !w.has(HTTP) && calm:
 		// (The calls of a plain lock take turns, and those of a deaf one wait for room:
 		// a write may leave some time after the elector meant to send it, and counts
 		// from then. Over HTTP an answer may come for an attempt that its call has given
 		// up.)
 		w.violated("length of a term", p, "gave up %v after its last renewal was sent, not %v", since, length)
-	case reason == RenewDeadline && p.host.bearable() && !p.host.deaf:
+	case reason == RenewDeadline && p.host.bearable() && !p.host.deaf && w.stored(length) == length:
 		w.violated("the lease is kept", p, "lost it although its requests could have been answered for %v", w.now()-p.host.since)
 	case reason == SameIdentity && !p.mayMistake():
 		w.violated("reason", p, "ended its term for a reason that does not exist here: %s", reason)

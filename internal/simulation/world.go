@@ -156,7 +156,7 @@ func (w *World) populate(random *rand.Rand) {
 	slowest := &Clock{ppm: million - int64(span)}
 	for _, h := range w.hosts {
 		t := h.timing
-		h.slack = max(0, t.Lease-slowest.truly(t.Term())-10*time.Microsecond-3*grain)
+		h.slack = max(0, w.stored(t.Lease-slowest.truly(t.Term()))-10*time.Microsecond-3*grain)
 		if w.options.Reference { // its terms last D+R
 			h.slack = max(0, t.Lease-t.Deadline-t.Retry-8*calm)
 		}
