@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 )
 
 func TestARefusalIsToldFromOthers(t *testing.T) {
@@ -26,9 +27,17 @@ func TestARefusalIsToldFromOthers(t *testing.T) {
 	assert.True(t, Refused(ours, lease))
 	assert.True(t, Refused(fmt.Errorf("update it: %w", ours), lease))
 
+	notFound := apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "it")
+	assert.True(t, Refused(errors.Join(notFound, ours), lease), "behind another answer")
+	assert.True(t, Refused(utilerrors.NewAggregate([]error{notFound, fmt.Errorf("update it: %w", ours)}), lease), "in a list of apimachinery's")
+	assert.False(t, Refused(utilerrors.NewAggregate([]error{notFound, nil, errors.New("x")}), lease))
+
 	ours.ErrStatus.Details = nil // as where a proxy has shortened it
 	assert.True(t, Refused(ours, lease))
 
+	quoting := denied("another")
+	quoting.ErrStatus.Message += ", as ValidatingAdmissionPolicy '" + Policy(lease) + "' with its binding would be forbidden"
+	quoting.ErrStatus.Details.Causes[0].Message = quoting.ErrStatus.Message
 	missing := denied(Policy(lease))
 	missing.ErrStatus.Code = 422 // no parameter
 	for name, err := range map[string]error{
@@ -36,6 +45,7 @@ func TestARefusalIsToldFromOthers(t *testing.T) {
 		"another error":     errors.New(Policy(lease)),
 		"another lease":     denied(Policy(types.NamespacedName{Namespace: "kube-system", Name: "my-controller-2"})),
 		"another policy":    denied("fence-lease.kube-system.my-controller"),
+		"one that quotes":   quoting,
 		"RBAC":              apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "it", errors.New(`User "x" cannot update`)),
 		"no parameter":      missing,
 		"an object of that": apierrors.NewNotFound(schema.GroupResource{Resource: "configmaps"}, Policy(lease)),
