@@ -2,6 +2,7 @@ package fence
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,8 @@ type Fence struct {
 	// Resources are what only the leader may write.
 	Resources []Resource
 	// Namespaces are those in which the resources are fenced. None means all of
-	// them, and what is in no namespace.
+	// them. What is in no namespace is fenced in either case; of Namespaces themselves
+	// those that are named.
 	Namespaces []string
 
 	// ByName has the policy compare the name of the Pod alone, as client-go's
@@ -42,9 +44,9 @@ type Fence struct {
 	// fields (an object that was created without any content has none); not on
 	// delete, connect, scale and binding.
 	NoExpiry bool
-	// ClockSkew is how far the holder's clock may be behind the API server's. The
-	// lease expires later by as much for the fence. 0 takes them to agree; a
-	// fraction of a second counts as a whole one.
+	// ClockSkew is how far the holder's clock may be behind the API server's, at most
+	// a day. The lease expires later by as much for the fence. 0 takes them to agree;
+	// a fraction of a second counts as a whole one.
 	ClockSkew time.Duration
 	// Term stamps the number of the term (the Lease's leaseTransitions) on what is
 	// written, in the annotation TermAnnotation, and refuses a write that would
@@ -55,6 +57,9 @@ type Fence struct {
 	// as it is.
 	Term bool
 }
+
+// mostSkew is the largest ClockSkew.
+const mostSkew = 24 * time.Hour
 
 // TermAnnotation is where Fence.Term stamps the term on an object, in decimal.
 const TermAnnotation = "holdfast-go.github.io/term"
@@ -88,8 +93,8 @@ func (f Fence) Validate() error {
 			wrong = append(wrong, err)
 		}
 	}
-	if f.ClockSkew < 0 {
-		say("clock skew %v: must not be negative", f.ClockSkew)
+	if f.ClockSkew < 0 || f.ClockSkew > mostSkew {
+		say("clock skew %v: must be from 0 to %v; where clocks differ by more, let no lease expire for the fence (no-expiry)", f.ClockSkew, mostSkew)
 	}
 	if f.Term && !f.stamped() {
 		say("the term is stamped on what is created or updated, and none of the resources is: %s", join(f.Resources))
@@ -103,7 +108,16 @@ func (f Fence) Warnings() []string {
 		fmt.Sprintf("only requests as %s are fenced: not those under another identity, by impersonation or with other credentials", f.user()),
 		fmt.Sprintf("what contenders write that do not lead is refused too, as %s, to %s: list nothing that they write, or have them write it as another", f.user(), join(f.Resources)),
 	}
+	if f.ByName {
+		warnings = append(warnings,
+			"by name: a contender is refused whose identity does not begin with the name of its Pod and an underscore, as that of client-go's on the host's network, in a Pod with a hostname of its own, or with a name of more than 63 characters",
+			"by name: a Pod that comes back under the name of its predecessor passes for it")
+	}
+	if len(f.Namespaces) > 0 {
+		warnings = append(warnings, fmt.Sprintf("outside of %s nothing is fenced but what is in no namespace", strings.Join(f.Namespaces, ", ")))
+	}
 	for _, resource := range f.Resources {
+		warnings = append(warnings, f.unlisted(resource)...)
 		switch {
 		case f.NoExpiry:
 		case !resource.timed():
@@ -119,6 +133,28 @@ func (f Fence) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf("the term holds for an object for as long as whoever else writes it keeps the annotation %s", TermAnnotation))
 	}
 	return warnings
+}
+
+// unlisted returns what reaches the same as a resource by another way, and is not
+// listed, and who else writes it.
+func (f Fence) unlisted(r Resource) (warnings []string) {
+	name, _, _ := strings.Cut(r.Name, "/")
+	switch {
+	case r.Group == "" && r.Name == "pods/binding" && !f.lists("bindings"):
+		warnings = append(warnings, "pods/binding: Pods are bound by bindings too: list bindings as well")
+	case r.Group == "" && r.Name == "bindings" && !f.lists("pods/binding"):
+		warnings = append(warnings, "bindings: Pods are bound by pods/binding too: list pods/binding as well")
+	case r.Group == "" && r.Name == "pods" && r.has(Update):
+		warnings = append(warnings, r.String()+": a contender that has lost the lease cannot take the leader's label off its own Pod (package podlabel); its successor does")
+	case strings.Contains(r.Group, ".") && !strings.HasSuffix(r.Group, ".k8s.io"):
+		warnings = append(warnings, fmt.Sprintf("%s: fenced if a CustomResourceDefinition defines %s; where an extension API server serves them, policies are that server's to apply", r, name))
+	}
+	return warnings
+}
+
+// lists reports whether a resource of the core group is among those that are guarded.
+func (f Fence) lists(name string) bool {
+	return slices.ContainsFunc(f.Resources, func(r Resource) bool { return r.Group == "" && r.Name == name })
 }
 
 // account returns the ServiceAccount with its namespace.

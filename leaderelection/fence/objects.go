@@ -28,7 +28,9 @@ const (
 // (https://github.com/kubernetes/kubernetes/issues/130887).
 const Keeper = "fence-keeper.holdfast-go.github.io"
 
-// Policy returns the name of the policy that fences by a lease, and of its binding.
+// Policy returns the name of the policy that fences by a lease, and of its binding. A
+// lease has one fence: another for the same lease, as for a second ServiceAccount, takes
+// its place.
 func Policy(lease types.NamespacedName) string { return name("fence", lease) }
 
 // name makes the name of a cluster-scoped object of a lease. A namespace has no

@@ -1,7 +1,9 @@
 package fence
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,8 +32,9 @@ type Resource struct {
 	// "deployments/scale", "pods/eviction". An object and its subresources are
 	// guarded apart.
 	Name string
-	// Operations are those that are guarded. None means create, update and delete,
-	// for the subresources that one connects to connect.
+	// Operations are those that are guarded. None means all that the resource has:
+	// create, update and delete, for a subresource those that it is written by, such as
+	// connect for exec.
 	Operations []Operation
 }
 
@@ -40,7 +43,7 @@ type Resource struct {
 // "widgets.example.com:create,update".
 func ParseResource(text string) (Resource, error) {
 	var r Resource
-	rest, list, listed := strings.Cut(text, ":")
+	rest, named, listed := strings.Cut(text, ":")
 	rest, subresource, isSubresource := strings.Cut(rest, "/")
 	name, group, grouped := strings.Cut(rest, ".")
 	if grouped && group == "" {
@@ -51,7 +54,7 @@ func ParseResource(text string) (Resource, error) {
 		r.Name += "/" + subresource
 	}
 	if listed {
-		for operation := range strings.SplitSeq(list, ",") {
+		for operation := range strings.SplitSeq(named, ",") {
 			r.Operations = append(r.Operations, Operation(operation))
 		}
 	}
@@ -67,12 +70,8 @@ func (r Resource) String() string {
 	if isSubresource {
 		name += "/" + subresource
 	}
-	var all []string
-	for _, operation := range r.Operations {
-		all = append(all, string(operation))
-	}
-	if len(all) > 0 {
-		name += ":" + strings.Join(all, ",")
+	if len(r.Operations) > 0 {
+		name += ":" + strings.ReplaceAll(list(r.Operations), " ", "")
 	}
 	return name
 }
@@ -81,11 +80,46 @@ func (r Resource) String() string {
 // A resource that is empty stands for all of its group.
 var unguarded = []struct{ group, resource, reason string }{
 	{"coordination.k8s.io", "leases", "contenders that do not lead write Leases too, that of the election before all"},
+	{"coordination.k8s.io", "leasecandidates", "contenders that do not lead write them, in order to be elected"},
 	{"", "events", "contenders that do not lead record events too, and nothing depends on who does"},
 	{"events.k8s.io", "", "contenders that do not lead record events too, and nothing depends on who does"},
 	{"admissionregistration.k8s.io", "", "the API server exempts policies and webhooks from policies"},
 	{"authentication.k8s.io", "", "a review is answered, not kept, so there is nothing to guard"},
 	{"authorization.k8s.io", "", "a review is answered, not kept, so there is nothing to guard"},
+}
+
+// core are the resources of the core group, which will get no more.
+var core = []string{
+	"bindings", "componentstatuses", "configmaps", "endpoints", "events", "limitranges", "namespaces", "nodes",
+	"persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "replicationcontrollers", "resourcequotas",
+	"secrets", "serviceaccounts", "services",
+}
+
+// builtIn are the other groups without a dot: that of a custom resource has one.
+var builtIn = []string{"apps", "autoscaling", "batch", "policy"}
+
+// version is how kubectl writes one before the group.
+var version = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?(\.|$)`)
+
+// subresources are those that Kubernetes has, and the operations that they are written
+// by. Another operation would guard nothing.
+var subresources = map[string][]Operation{
+	"status": {Update}, "scale": {Update}, "ephemeralcontainers": {Update}, "resize": {Update}, "finalize": {Update}, "approval": {Update},
+	"binding": {Create}, "eviction": {Create}, "token": {Create},
+	"exec": {Connect}, "attach": {Connect}, "portforward": {Connect}, "proxy": {Connect},
+	"log": {},
+}
+
+// writtenBy returns the operations that the resource is written by, as far as is known.
+func (r Resource) writtenBy() []Operation {
+	_, subresource, isSubresource := strings.Cut(r.Name, "/")
+	if !isSubresource {
+		return []Operation{Create, Update, Delete}
+	}
+	if known, ok := subresources[subresource]; ok {
+		return known
+	}
+	return operations
 }
 
 func (r Resource) validate() error {
@@ -104,12 +138,46 @@ func (r Resource) validate() error {
 			return fmt.Errorf("resource %q: cannot be fenced: %s", r, u.reason)
 		}
 	}
+	return errors.Join(r.validateGroup(name), r.validateOperations())
+}
+
+// validateGroup refuses what names nothing: a fence of it would guard nothing.
+func (r Resource) validateGroup(name string) error {
+	switch {
+	case r.Group == "" && !slices.Contains(core, name):
+		return fmt.Errorf("resource %q: the core group has no %s: must be NAME.GROUP with a plural name, such as deployments.apps; in the core group are %s", r, name, strings.Join(core, ", "))
+	case version.MatchString(r.Group):
+		return fmt.Errorf("resource %q: group %q begins with a version: must be without, since every version is fenced", r, r.Group)
+	case r.Group == "core":
+		return fmt.Errorf("resource %q: the core group is left out, as in pods", r)
+	case r.Group != "" && !strings.Contains(r.Group, ".") && !slices.Contains(builtIn, r.Group):
+		return fmt.Errorf("resource %q: there is no group %q: must be one with a dot, or one of %s", r, r.Group, strings.Join(builtIn, ", "))
+	}
+	return nil
+}
+
+func (r Resource) validateOperations() error {
+	has := r.writtenBy()
+	if len(has) == 0 {
+		return fmt.Errorf("resource %q: cannot be fenced: it is only read", r)
+	}
 	for _, operation := range r.Operations {
 		if !slices.Contains(operations, operation) {
 			return fmt.Errorf("resource %q: operation %q: must be one of create, update (patch too), delete (of many too), connect", r, operation)
 		}
+		if !slices.Contains(has, operation) {
+			return fmt.Errorf("resource %q: operation %q: would guard nothing, since it is written by %s", r, operation, list(has))
+		}
 	}
 	return nil
+}
+
+func list(all []Operation) string {
+	var names []string
+	for _, operation := range all {
+		names = append(names, string(operation))
+	}
+	return strings.Join(names, ", ")
 }
 
 func ifAny(text string, check func(string) []string) []string {
@@ -119,18 +187,12 @@ func ifAny(text string, check func(string) []string) []string {
 	return check(text)
 }
 
-// connected are the subresources that one connects to.
-var connected = []string{"pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy", "nodes/proxy"}
-
 // guarded returns the operations that are guarded.
 func (r Resource) guarded() []Operation {
-	switch {
-	case len(r.Operations) > 0:
+	if len(r.Operations) > 0 {
 		return r.Operations
-	case r.Group == "" && slices.Contains(connected, r.Name):
-		return []Operation{Connect}
 	}
-	return []Operation{Create, Update, Delete}
+	return r.writtenBy()
 }
 
 func (r Resource) has(operation Operation) bool { return slices.Contains(r.guarded(), operation) }
@@ -141,8 +203,11 @@ func (r Resource) stamped() bool {
 }
 
 // timed reports whether the API server stamps a time on what is written: on whole
-// objects, on their status, and on evictions, which are created.
+// objects, on their status, and on evictions, which are created. A binding is not kept.
 func (r Resource) timed() bool {
+	if r.Group == "" && r.Name == "bindings" {
+		return false
+	}
 	_, subresource, isSubresource := strings.Cut(r.Name, "/")
 	return (!isSubresource || subresource == "status" || subresource == "eviction") && (r.has(Create) || r.has(Update))
 }
