@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
@@ -22,8 +24,10 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, out, log io.Writer) int {
-	f, err := read(args, log)
+	f, flags, err := read(args)
 	if errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(log)
+		flags.Usage()
 		return 0
 	}
 	var manifests []byte
@@ -31,7 +35,7 @@ func run(args []string, out, log io.Writer) int {
 		manifests, err = f.YAML()
 	}
 	if err != nil {
-		fmt.Fprintln(log, "fence:", err)
+		fmt.Fprintf(log, "fence: %v\nfence: -help lists the flags\n", err)
 		return 2
 	}
 	for _, warning := range f.Warnings() {
@@ -45,12 +49,12 @@ func run(args []string, out, log io.Writer) int {
 }
 
 // read makes a fence of the command line.
-func read(args []string, log io.Writer) (f fence.Fence, err error) {
-	flags := flag.NewFlagSet("fence", flag.ContinueOnError)
-	flags.SetOutput(log)
+func read(args []string) (f fence.Fence, flags *flag.FlagSet, err error) {
+	flags = flag.NewFlagSet("fence", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // run prints what it returns
 	flags.Func("lease", "the Lease of the election, `NAMESPACE/NAME`", func(text string) error {
 		var found bool
-		if f.Lease.Namespace, f.Lease.Name, found = strings.Cut(text, "/"); !found {
+		if f.Lease.Namespace, f.Lease.Name, found = strings.Cut(text, "/"); !found || strings.Contains(f.Lease.Name, "/") {
 			return errors.New("must be NAMESPACE/NAME")
 		}
 		return nil
@@ -59,6 +63,9 @@ func read(args []string, log io.Writer) (f fence.Fence, err error) {
 		f.ServiceAccount.Name = text
 		if namespace, name, found := strings.Cut(text, "/"); found {
 			f.ServiceAccount.Namespace, f.ServiceAccount.Name = namespace, name
+			if namespace == "" || strings.Contains(name, "/") {
+				return errors.New("must be NAME or NAMESPACE/NAME")
+			}
 		}
 		return nil
 	})
@@ -71,15 +78,30 @@ func read(args []string, log io.Writer) (f fence.Fence, err error) {
 		f.Namespaces = append(f.Namespaces, text)
 		return nil
 	})
-	flags.BoolVar(&f.ByName, "by-name", false, "compare the name of the Pod alone, while client-go's contenders take part")
-	flags.BoolVar(&f.NoExpiry, "no-expiry", false, "do not refuse a holder whose lease has expired, as long as nobody has taken it")
-	flags.DurationVar(&f.ClockSkew, "clock-skew", 0, "how far a holder's clock may be behind the API server's")
-	flags.BoolVar(&f.Term, "term", false, "stamp the number of the term on what is written; needs Kubernetes 1.37")
+	flags.BoolFunc("by-name", "compare the name of the Pod alone, while client-go's contenders take part", set(&f.ByName))
+	flags.BoolFunc("no-expiry", "do not refuse a holder whose lease has expired, as long as nobody has taken it", set(&f.NoExpiry))
+	flags.Func("clock-skew", "how far a holder's clock may be behind the API server's, a `DURATION` such as 2s (default 0)", func(text string) (err error) {
+		if f.ClockSkew, err = time.ParseDuration(text); err != nil {
+			return errors.New("must be a duration such as 500ms or 2s")
+		}
+		return nil
+	})
+	flags.BoolFunc("term", "stamp the number of the term on what is written; needs Kubernetes 1.37", set(&f.Term))
 	if err := flags.Parse(args); err != nil {
-		return f, err
+		return f, flags, err
 	}
 	if flags.NArg() > 0 {
-		return f, fmt.Errorf("argument %q: there are none beside flags; -help lists them", flags.Arg(0))
+		return f, flags, fmt.Errorf("argument %q: there are none beside flags; -help lists them", flags.Arg(0))
 	}
-	return f, nil
+	return f, flags, nil
+}
+
+// set is the value of a flag that needs none.
+func set(to *bool) func(string) error {
+	return func(text string) (err error) {
+		if *to, err = strconv.ParseBool(text); err != nil {
+			return errors.New("must be true or false")
+		}
+		return nil
+	}
 }

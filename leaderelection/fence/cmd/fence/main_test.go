@@ -32,18 +32,25 @@ func TestTheFlagsMakeTheFence(t *testing.T) {
 
 func TestWhatIsWrongIsSaidAndNothingIsPrinted(t *testing.T) {
 	for args, says := range map[string]string{
-		"":                              "name of the Lease is missing",
-		"-lease it":                     `invalid value "it" for flag -lease: must be NAMESPACE/NAME`,
-		"-lease a/b -serviceaccount c":  "no resources to guard",
-		"-resource events":              "cannot be fenced",
-		"-lease a/b configmaps":         `argument "configmaps"`,
-		"-clock-skew yes":               "-clock-skew",
-		"-lease a/b -serviceaccount c/": "name of the ServiceAccount is missing",
+		"":                             "name of the Lease is missing",
+		"-lease it":                    `invalid value "it" for flag -lease: must be NAMESPACE/NAME`,
+		"-lease a/b -serviceaccount c": "no resources to guard",
+		"-resource events":             "cannot be fenced",
+		"-lease a/b configmaps":        `argument "configmaps"`,
+		"-clock-skew yes":              `invalid value "yes" for flag -clock-skew: must be a duration such as 500ms or 2s`,
+		"-by-name=perhaps":             `invalid boolean value "perhaps" for -by-name: must be true or false`,
+		"-lease a/b/c":                 `invalid value "a/b/c" for flag -lease: must be NAMESPACE/NAME`,
+		"-serviceaccount a/b/c":        `invalid value "a/b/c" for flag -serviceaccount: must be NAME or NAMESPACE/NAME`,
+		"-serviceaccount /b":           `invalid value "/b" for flag -serviceaccount: must be NAME or NAMESPACE/NAME`,
+		"-resource deployments":        `flag -resource: resource "deployments": the core group has no deployments: must be NAME.GROUP`,
+		"-lease a/b -serviceaccount c -resource pods -namespace x,y": `namespace "x,y"`,
+		"-lease a/b -serviceaccount c/":                              "name of the ServiceAccount is missing",
 	} {
 		var out, log bytes.Buffer
 		assert.Equal(t, 2, run(strings.Fields(args), &out, &log), args)
 		assert.Empty(t, out.String(), args)
 		assert.Contains(t, log.String(), says, args)
+		assert.Equal(t, 2, strings.Count(log.String(), "\n"), "the error once, and where to read on: %s", log.String())
 	}
 	var out, log bytes.Buffer
 	assert.Zero(t, run([]string{"-help"}, &out, &log))
