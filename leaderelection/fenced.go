@@ -39,10 +39,11 @@ func (f *fenced) pause(now instant, t timing) time.Duration {
 
 func (f *fenced) pending() bool { return f.err != nil }
 
-// explain returns why a term was lost: where a fence has said so first, that is the
-// reason.
+// explain returns why a term was lost: where another has taken it, and a fence has
+// said so first, that is the reason. Other reasons ask for something to be mended, and
+// stay.
 func (f *fenced) explain(lost *TermEndedError) *TermEndedError {
-	if f.pending() {
+	if f.pending() && lost.Reason == ReasonTaken {
 		lost.Reason, lost.Err = ReasonFenced, f.err
 	}
 	return lost

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
 // refusedBy is what the API server says where the policy of a fence refuses.
@@ -114,6 +115,72 @@ func TestADeposedLeaderThatNobodyTellsButItsFenceStopsAfterARetryPeriod(t *testi
 		assert.WithinDuration(t, began.Add(2*s), a.runs()[0].cancelled, soon)
 		assert.Equal(t, ReasonFenced, a.Term().ending().Reason)
 	})
+}
+
+// staleLock reads what was there before, as from a server that is behind.
+type staleLock struct {
+	*memoryLock
+	before rl.Snapshot
+	behind bool
+}
+
+func (l *staleLock) Read(ctx context.Context) (state rl.Snapshot, err error) {
+	state, err = l.memoryLock.Read(ctx)
+	l.with(func(*memoryLock) {
+		if l.behind {
+			state = l.before
+		}
+	})
+	return state, err
+}
+
+// Whatever becomes of the renewal that is to decide, and of the reads after it, a
+// deposed leader stops.
+func TestADeposedLeaderWhoseAPIFailsOrLiesStopsAfterARetryPeriod(t *testing.T) {
+	for name, goesWrong := range map[string]func(*staleLock){
+		"calls fail":          func(l *staleLock) { l.fail = apierrors.NewInternalError(errors.New("no leader")) },
+		"calls are forbidden": func(l *staleLock) { l.fail = apierrors.NewForbidden(leases, "it", errors.New("x")) },
+		"writes conflict":     func(l *staleLock) { l.fail = apierrors.NewConflict(leases, "it", errors.New("x")) },
+		"reads are stale":     func(l *staleLock) { l.behind = true },
+	} {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			lock := &staleLock{memoryLock: m.lock("a")}
+			lock.deaf = true // else the watch tells the truth
+			a := contend(t, lock)
+			sleep(500 * ms)
+			lock.before = m.now()
+			m.edit(takenBy("b"))
+			lock.with(func(*memoryLock) { goesWrong(lock) })
+			began := time.Now()
+			assert.True(t, a.Term().Fenced(refusedBy(ofTheTest)), name)
+			sleep(20 * s)
+			require.NotEmpty(t, a.runs(), name)
+			assert.LessOrEqual(t, a.runs()[0].cancelled.Sub(began), 2*s+soon, name)
+			assert.Equal(t, ReasonFenced, a.Term().ending().Reason, name)
+		})
+	}
+}
+
+// A fence compares Pods. Where two processes have one identity, it refuses the work of
+// one of them, and that is to be known by its name.
+func TestAFenceDoesNotHideWhatIsToBeMended(t *testing.T) {
+	for want, happens := range map[Reason]func(*memory){
+		ReasonLeaseDeleted: (*memory).remove,
+		ReasonSameIdentity: func(m *memory) {
+			m.edit(func(s *rl.Snapshot) { s.Record.RenewTime = metav1.NewTime(s.Record.RenewTime.Add(time.Second)) })
+		},
+	} {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			a := contend(t, m.lock("a"))
+			sleep(500 * ms)
+			happens(m)
+			assert.True(t, a.Term().Fenced(refusedBy(ofTheTest)))
+			sleep(s)
+			assert.Equal(t, want, a.Term().ending().Reason)
+		})
+	}
 }
 
 // Answers that take longer than a retry period are waited for.
@@ -258,6 +325,82 @@ func TestWhatIsNoRefusalByTheFencePasses(t *testing.T) {
 		assert.True(t, a.IsLeader())
 	})
 }
+
+func forbidden(r *http.Request, body io.Reader) *http.Response {
+	return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Body: io.NopCloser(body), Request: r}
+}
+
+// Where a change cannot be sent again, or its caller has gone, its caller gets what
+// there is, at once.
+func TestARefusedChangeIsSentAgainOnlyWhereThatCanBe(t *testing.T) {
+	within(t, func(t *testing.T) {
+		a := contend(t, newMemory().lock("a"))
+		sleep(s)
+		try := func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			began := time.Now()
+			response, err := guarded(t, a.LeaderElector, next).RoundTrip(r)
+			assert.LessOrEqual(t, time.Since(began), 5*ms)
+			if err == nil {
+				t.Cleanup(func() { assert.NoError(t, response.Body.Close()) })
+			}
+			return response, err
+		}
+
+		broken := request(t, t.Context(), http.MethodPut)
+		broken.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
+		api := &fencing{policy: ofTheTest, until: forever()}
+		response, err := try(broken, api)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusForbidden, response.StatusCode)
+		assert.Equal(t, 1, api.tries(), "a body that cannot be had again")
+
+		ctx, cancel := context.WithCancel(t.Context())
+		reopened, closed := 0, 0
+		ends := request(t, ctx, http.MethodPut)
+		ends.GetBody = func() (io.ReadCloser, error) {
+			reopened++
+			return closer{strings.NewReader("{}"), func() { closed++ }}, nil
+		}
+		api = &fencing{policy: ofTheTest, until: forever()}
+		time.AfterFunc(5*ms, cancel)
+		_, err = try(ends, api)
+		require.ErrorIs(t, err, context.Canceled, "the caller has gone")
+		require.True(t, fence.Refused(err, types.NamespacedName{Namespace: "test", Name: "it"}), "and learns what the answer was: %v", err)
+		assert.NotErrorIs(t, err, ErrNotLeader)
+		assert.Equal(t, 1, api.tries())
+		assert.Equal(t, reopened, closed, "each body is closed")
+
+		text, err := json.Marshal(refusedBy(ofTheTest).ErrStatus)
+		require.NoError(t, err)
+		tries := 0
+		for what, body := range map[string]string{"too long": string(text[:len(text)-1]) + strings.Repeat(" ", longestStatus) + "}", "cut short": string(text[:len(text)-1]), "empty": ""} {
+			response, err = try(request(t, t.Context(), http.MethodPut), answers(func(r *http.Request) *http.Response {
+				tries++
+				return forbidden(r, strings.NewReader(body))
+			}))
+			require.NoError(t, err, what)
+			got, err := io.ReadAll(response.Body)
+			require.NoError(t, err, what)
+			assert.Equal(t, body, string(got), what)
+		}
+		assert.Equal(t, 3, tries)
+
+		reads := request(t, t.Context(), http.MethodGet) // a watch, say
+		api = &fencing{policy: ofTheTest, until: forever()}
+		_, err = try(reads, api)
+		require.NoError(t, err)
+		assert.Equal(t, 1, api.tries())
+		sleep(time.Minute)
+		assert.True(t, a.IsLeader())
+	})
+}
+
+type closer struct {
+	io.Reader
+	close func()
+}
+
+func (c closer) Close() error { c.close(); return nil }
 
 func TestRefusalsThatWereDisprovedAreFollowedUpAtGrowingDistances(t *testing.T) {
 	of := timing{15 * s, 10 * s, 2 * s}

@@ -32,7 +32,8 @@ const (
 // FenceWrapper returns a wrapper (for rest.Config.Wrap) of the transport that the work
 // writes through. elector returns the elector of the work, or nil while there is none.
 // elector itself may be nil if the context of every such request is the work's, or
-// derived from it (TermFromContext).
+// derived from it (TermFromContext). Of elections within each other the innermost is
+// meant then.
 //
 // When the fence of the election (package fence) refuses a change during a term, the
 // wrapper tells the term, as Term.Fenced does. It sends the change again for up to a
