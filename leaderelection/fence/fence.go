@@ -146,6 +146,8 @@ func (f Fence) unlisted(r Resource) (warnings []string) {
 		warnings = append(warnings, "bindings: Pods are bound by pods/binding too: list pods/binding as well")
 	case r.Group == "" && r.Name == "pods" && r.has(Update):
 		warnings = append(warnings, r.String()+": a contender that has lost the lease cannot take the leader's label off its own Pod (package podlabel); its successor does")
+	case builtIn[r.Group] != nil && !slices.Contains(builtIn[r.Group], name):
+		warnings = append(warnings, fmt.Sprintf("%s: nothing is fenced if the group %s has no %s; known are %s", r, r.Group, name, strings.Join(builtIn[r.Group], ", ")))
 	case strings.Contains(r.Group, ".") && !strings.HasSuffix(r.Group, ".k8s.io"):
 		warnings = append(warnings, fmt.Sprintf("%s: fenced if a CustomResourceDefinition defines %s; where an extension API server serves them, policies are that server's to apply", r, name))
 	}

@@ -109,6 +109,8 @@ func TestWhatAFenceDoesNotCoverIsSaid(t *testing.T) {
 	assert.Contains(t, warnings(guarding("bindings")), "bindings: refused after a takeover, but not for the expiry")
 	assert.NotContains(t, warnings(guarding("bindings", "pods/binding")), "as well")
 	assert.Contains(t, warnings(guarding("widgets.example.com/status")), "widgets.example.com/status: fenced if a CustomResourceDefinition defines widgets")
+	assert.Contains(t, warnings(guarding("deployment.apps")), "deployment.apps: nothing is fenced if the group apps has no deployment; known are controllerrevisions,")
+	assert.NotContains(t, warnings(guarding("jobs.batch/status")), "known are")
 	assert.NotContains(t, warnings(guarding("ingresses.networking.k8s.io")), "CustomResourceDefinition")
 
 	scale := guarding("deployments.apps/scale", "configmaps")

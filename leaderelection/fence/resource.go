@@ -3,6 +3,7 @@ package fence
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -95,8 +96,14 @@ var core = []string{
 	"secrets", "serviceaccounts", "services",
 }
 
-// builtIn are the other groups without a dot: that of a custom resource has one.
-var builtIn = []string{"apps", "autoscaling", "batch", "policy"}
+// builtIn are the other groups without a dot, and what is known to be in them: that of a
+// custom resource has a dot.
+var builtIn = map[string][]string{
+	"apps":        {"controllerrevisions", "daemonsets", "deployments", "replicasets", "statefulsets"},
+	"autoscaling": {"horizontalpodautoscalers"},
+	"batch":       {"cronjobs", "jobs"},
+	"policy":      {"poddisruptionbudgets"},
+}
 
 // version is how kubectl writes one before the group.
 var version = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?(\.|$)`)
@@ -150,8 +157,8 @@ func (r Resource) validateGroup(name string) error {
 		return fmt.Errorf("resource %q: group %q begins with a version: must be without, since every version is fenced", r, r.Group)
 	case r.Group == "core":
 		return fmt.Errorf("resource %q: the core group is left out, as in pods", r)
-	case r.Group != "" && !strings.Contains(r.Group, ".") && !slices.Contains(builtIn, r.Group):
-		return fmt.Errorf("resource %q: there is no group %q: must be one with a dot, or one of %s", r, r.Group, strings.Join(builtIn, ", "))
+	case r.Group != "" && !strings.Contains(r.Group, ".") && builtIn[r.Group] == nil:
+		return fmt.Errorf("resource %q: there is no group %q: must be one with a dot, or one of %s", r, r.Group, strings.Join(slices.Sorted(maps.Keys(builtIn)), ", "))
 	}
 	return nil
 }
