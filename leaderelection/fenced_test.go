@@ -1,6 +1,7 @@
 package leaderelection
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
@@ -393,6 +398,33 @@ func TestARefusedChangeIsSentAgainOnlyWhereThatCanBe(t *testing.T) {
 		sleep(time.Minute)
 		assert.True(t, a.IsLeader())
 	})
+}
+
+// The API server refuses in the encoding that the client has asked for.
+func TestARefusalIsReadInEachEncoding(t *testing.T) {
+	known := runtime.NewScheme()
+	metav1.AddToGroupVersion(known, schema.GroupVersion{Version: "v1"})
+	for _, kind := range []string{"application/json", "application/vnd.kubernetes.protobuf", "application/cbor"} {
+		within(t, func(t *testing.T) {
+			a := contend(t, newMemory().lock("a"))
+			sleep(s)
+			info, ok := runtime.SerializerInfoForMediaType(serializer.NewCodecFactory(known, serializer.WithSerializer(cbor.NewSerializerInfo)).SupportedMediaTypes(), kind)
+			require.True(t, ok, kind)
+			var body bytes.Buffer
+			require.NoError(t, info.Serializer.Encode(&refusedBy(ofTheTest).ErrStatus, &body), kind)
+			tries := 0
+			response, err := guarded(t, a.LeaderElector, answers(func(r *http.Request) *http.Response {
+				if tries++; tries > 1 {
+					return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}
+				}
+				return forbidden(r, &body)
+			})).RoundTrip(request(t, t.Context(), http.MethodPut))
+			require.NoError(t, err, kind)
+			require.NoError(t, response.Body.Close())
+			assert.Equal(t, http.StatusOK, response.StatusCode, kind)
+			assert.Equal(t, 2, tries, kind)
+		})
+	}
 }
 
 type closer struct {

@@ -10,8 +10,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/transport"
 
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
@@ -107,6 +110,13 @@ func change(req *http.Request, term *Term, send func(*http.Request) (*http.Respo
 	}
 }
 
+// statuses reads a Status in each encoding that a client may have asked for.
+var statuses = func() runtime.Decoder {
+	known := runtime.NewScheme()
+	metav1.AddToGroupVersion(known, schema.GroupVersion{Version: "v1"})
+	return serializer.NewCodecFactory(known, serializer.WithSerializer(cbor.NewSerializerInfo)).UniversalDeserializer()
+}()
+
 // refusalOf returns the refusal that a response is, if it is one by the fence of the
 // term's election. What it reads of the response can be read again.
 func refusalOf(response *http.Response, term *Term) error {
@@ -120,7 +130,7 @@ func refusalOf(response *http.Response, term *Term) error {
 	if err != nil {
 		return nil // its reader meets the error too
 	}
-	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(read, nil, nil)
+	object, _, err := statuses.Decode(read, nil, nil)
 	if err != nil {
 		return nil
 	}
