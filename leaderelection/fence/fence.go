@@ -144,7 +144,7 @@ func (f Fence) unlisted(r Resource) (warnings []string) {
 		warnings = append(warnings, "pods/binding: Pods are bound by bindings too: list bindings as well")
 	case r.Group == "" && r.Name == "bindings" && !f.lists("pods/binding"):
 		warnings = append(warnings, "bindings: Pods are bound by pods/binding too: list pods/binding as well")
-	case r.Group == "" && r.Name == "pods" && r.has(Update):
+	case r.Group == "" && r.Name == "pods/status":
 		warnings = append(warnings, r.String()+": a contender that has lost the lease cannot take the leader's label off its own Pod (package podlabel); its successor does")
 	case builtIn[r.Group] != nil && !slices.Contains(builtIn[r.Group], name):
 		warnings = append(warnings, fmt.Sprintf("%s: nothing is fenced if the group %s has no %s; known are %s", r, r.Group, name, strings.Join(builtIn[r.Group], ", ")))
