@@ -83,10 +83,14 @@ func NewManager(config *rest.Config, options manager.Options, changes ...Option)
 		return nil, err
 	}
 	if election.Lock == nil {
+		identity, err := identityOf(config, options.LeaderElectionConfig) // first the one that the work writes with
+		if err != nil {
+			return nil, fmt.Errorf("holdfastctrl: %w", err)
+		}
 		if options.LeaderElectionConfig != nil {
 			config = options.LeaderElectionConfig
 		}
-		if election.Lock, err = newLock(config, inner, options, election); err != nil {
+		if election.Lock, err = newLock(config, identity, inner, options, election); err != nil {
 			return nil, fmt.Errorf("holdfastctrl: %w", err)
 		}
 	}
@@ -153,16 +157,12 @@ func stopTimeout(graceful *time.Duration) time.Duration {
 	return math.MaxInt64
 }
 
-func newLock(config *rest.Config, inner manager.Manager, options manager.Options, election leaderelection.LeaderElectionConfig) (resourcelock.Interface, error) {
+func newLock(config *rest.Config, identity string, inner manager.Manager, options manager.Options, election leaderelection.LeaderElectionConfig) (resourcelock.Interface, error) {
 	kind := cmp.Or(options.LeaderElectionResourceLock, resourcelock.LeasesResourceLock)
 	if options.LeaderElectionID == "" {
 		return nil, errors.New("LeaderElectionID is empty: it must name the Lease to contend for")
 	}
 	namespace, err := namespaceOf(options)
-	if err != nil {
-		return nil, err
-	}
-	identity, err := identityOf(config)
 	if err != nil {
 		return nil, err
 	}
@@ -178,13 +178,17 @@ func newLock(config *rest.Config, inner manager.Manager, options manager.Options
 	})
 }
 
-// identityOf is that of the Pod whose token config has, by which package fence knows
-// it, and where there is none controller-runtime's own: the host's name and a random
-// word.
-func identityOf(config *rest.Config) (string, error) {
-	identity, err := fence.IdentityOf(config)
-	if !errors.Is(err, fence.ErrNoPod) {
-		return identity, err
+// identityOf is that of the Pod whose token the first of the configurations has that has
+// one, by which package fence knows it, and where there is none controller-runtime's
+// own: the host's name and a random word.
+func identityOf(configs ...*rest.Config) (string, error) {
+	for _, config := range configs {
+		if config == nil {
+			continue
+		}
+		if identity, err := fence.IdentityOf(config); !errors.Is(err, fence.ErrNoPod) {
+			return identity, err
+		}
 	}
 	host, err := os.Hostname()
 	if err != nil {

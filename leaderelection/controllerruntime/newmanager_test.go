@@ -3,10 +3,12 @@ package holdfastctrl_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -207,4 +209,32 @@ func TestTheManagersClientListensToTheFence(t *testing.T) {
 	assert.Equal(t, http.StatusOK, response.StatusCode)
 	assert.EqualValues(t, 4, tries.Load(), "three refusals, and it is let through")
 	assert.True(t, a.Elector().IsLeader())
+}
+
+// A fence compares the holder with the Pod whose token the work's writes bear.
+func TestTheIdentityIsThatOfThePodWhichWrites(t *testing.T) {
+	of := func(pod string) *rest.Config {
+		config := rest.CopyConfig(nowhere)
+		config.BearerToken = "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"kubernetes.io":{"pod":{"name":"`+pod+`","uid":"u-1"}}}`)) + ".c2ln"
+		return config
+	}
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		work, lock *rest.Config
+		begins     string
+	}{
+		{of("work"), nil, "work_u-1_"},
+		{of("work"), of("lock"), "work_u-1_"},
+		{of("work"), nowhere, "work_u-1_"},
+		{nowhere, of("lock"), "lock_u-1_"},
+		{nowhere, nil, host + "_"},
+	} {
+		o := options()
+		o.LeaderElectionConfig = c.lock
+		identity := ""
+		_, err := holdfastctrl.NewManager(c.work, o, holdfastctrl.WithElection(func(e *leaderelection.LeaderElectionConfig) { identity = e.Lock.Identity() }))
+		require.NoError(t, err)
+		assert.True(t, strings.HasPrefix(identity, c.begins), "%q must begin with %q", identity, c.begins)
+	}
 }
