@@ -6,7 +6,8 @@
 // those of running Pods are, which is all that the fence goes by.
 //
 // The tests need what package lab needs. The flag -handovers says how often the
-// lease changes hands:
+// lease changes hands, and -minor of which minor version the API servers are:
 //
 //	go test ./fenced -v -args -handovers 200
+//	go test ./fenced -v -args -minor 1.36
 package fenced

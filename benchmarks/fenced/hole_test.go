@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
+	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
 
@@ -31,9 +32,11 @@ const lateWrites = 50
 
 // The three kinds of write that a lease cannot prevent, sent by a holder that has
 // been deposed since, through three API servers: without a fence all of them are
-// executed, with it none.
+// executed, with it none. One of the servers is of the oldest minor version, as while a
+// control plane is upgraded.
 func TestTheHole(t *testing.T) {
-	s := newStage(t, "", "", "")
+	minors := lab.Minors()
+	s := newStage(t, "", minors[len(minors)-1], "")
 	for i := range lateWrites {
 		it := configMap(fmt.Sprintf("it-%d", i))
 		it.Data = map[string]string{"n": ""} // an object that was created empty has no time that expiry could go by

@@ -1,6 +1,7 @@
 package fenced
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -31,7 +32,9 @@ import (
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
 
-var handovers = flag.Int("handovers", 20, "how often the lease changes hands in TestHandovers")
+var handovers = flag.Int("handovers", 10, "how often the lease changes hands in TestHandovers, TestTakeovers and TestAGuardAndItsFence")
+
+var minor = flag.String("minor", "", "minor version of the API servers, such as 1.36; empty: the newest, or what a test says")
 
 func TestMain(m *testing.M) {
 	if order, told := os.LookupEnv(orderVariable); told {
@@ -58,12 +61,13 @@ type stage struct {
 
 // contender is a Pod and its ways to write.
 type contender struct {
-	identity string
-	clients  []kubernetes.Interface // one for each API server
-	configs  []*rest.Config
+	name, identity string
+	clients        []kubernetes.Interface // one for each API server
+	configs        []*rest.Config
 }
 
-// newStage starts API servers of these minors, which end with the test.
+// newStage starts API servers of these minors, which end with the test. An empty one is
+// what the flag says.
 func newStage(t *testing.T, minors ...string) *stage {
 	t.Helper()
 	return newStageWith(t, nil, minors...)
@@ -72,6 +76,9 @@ func newStage(t *testing.T, minors ...string) *stage {
 // newStageWith is newStage with further arguments for the API servers.
 func newStageWith(t *testing.T, args []string, minors ...string) *stage {
 	t.Helper()
+	for i := range minors {
+		minors[i] = cmp.Or(minors[i], *minor)
+	}
 	l, err := lab.Start(context.Background(), lab.Options{APIServers: len(minors), APIServerMinors: minors, APIServerArgs: args, Progress: os.Stderr})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, l.Close()) })
@@ -127,7 +134,7 @@ func (s *stage) newContender(t *testing.T, name string) contender {
 	require.NoError(t, err)
 	identity, err := fence.Identity(pod.Name, pod.UID)
 	require.NoError(t, err)
-	c := contender{identity: identity}
+	c := contender{name: pod.Name, identity: identity}
 	bound := &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}
 	c.clients, c.configs = s.clients(t, bound)
 	return c
