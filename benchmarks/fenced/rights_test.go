@@ -23,15 +23,25 @@ var installing = []rbacv1.PolicyRule{
 	{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get"}},
 }
 
+// stamping are those that a fence with the term needs beside them.
+var stamping = []rbacv1.PolicyRule{
+	{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"mutatingadmissionpolicies"}, Verbs: []string{"create"}},
+	{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"mutatingadmissionpolicybindings"}, Verbs: []string{"create"}},
+}
+
 // With these rights a fence is installed, and without any of them it is not.
 func TestTheRightsToInstallAreTheLeast(t *testing.T) {
 	s := newStage(t, "")
 	ctx, api := t.Context(), s.admin[0]
+	f, rights := s.fence(t, "configmaps"), installing
+	if *minor != "1.36" {
+		f.Term, rights = true, slices.Concat(installing, stamping)
+	}
 	const installer = "installer"
 	meta := metav1.ObjectMeta{Name: installer}
 	_, err := api.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	role, err := api.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: installing}, metav1.CreateOptions{})
+	role, err := api.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rights}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	_, err = api.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta,
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: installer},
@@ -44,7 +54,7 @@ func TestTheRightsToInstallAreTheLeast(t *testing.T) {
 	config.BearerToken = token.Status.Token
 	client, err := dynamic.NewForConfig(config)
 	require.NoError(t, err)
-	objects, err := s.fence(t, "configmaps").Objects()
+	objects, err := f.Objects()
 	require.NoError(t, err)
 
 	admin, err := dynamic.NewForConfig(s.config[0])
@@ -67,8 +77,8 @@ func TestTheRightsToInstallAreTheLeast(t *testing.T) {
 		return nil
 	}
 	s.until(t, "the rights", install)
-	for i, missing := range installing {
-		role.Rules = slices.Delete(slices.Clone(installing), i, i+1)
+	for i, missing := range rights {
+		role.Rules = slices.Delete(slices.Clone(rights), i, i+1)
 		role, err = api.RbacV1().ClusterRoles().Update(ctx, role, metav1.UpdateOptions{})
 		require.NoError(t, err)
 		s.until(t, fmt.Sprintf("a refusal without %v on %v", missing.Verbs, missing.Resources), func(ctx context.Context) error {
