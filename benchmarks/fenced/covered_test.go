@@ -181,24 +181,3 @@ func (s *stage) everyWrite(t *testing.T, who string, client kubernetes.Interface
 		}
 	}
 }
-
-// Without its Lease the fence would refuse everyone, so nobody deletes it.
-func TestTheLeaseIsNotDeleted(t *testing.T) {
-	s := newStage(t, "")
-	s.holds(t, s.pods[0].identity, 0)
-	s.install(t, s.fence(t, "configmaps"))
-	leases := s.admin[0].CoordinationV1().Leases(namespace)
-	other := "other"
-	_, err := leases.Create(t.Context(), leaseNamed(other), metav1.CreateOptions{})
-	require.NoError(t, err)
-	err = leases.Delete(t.Context(), s.lease.Name, metav1.DeleteOptions{})
-	require.ErrorContains(t, err, "is what a fence goes by")
-	assert.False(t, fence.Refused(err, s.lease), "it says nothing of who leads")
-	err = leases.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{})
-	require.ErrorContains(t, err, "is what a fence goes by")
-	_, err = leases.Get(t.Context(), s.lease.Name, metav1.GetOptions{})
-	require.NoError(t, err)
-	if err := leases.Delete(t.Context(), other, metav1.DeleteOptions{}); err != nil {
-		require.ErrorContains(t, err, "not found", "it went with the deletion of many, which ends at the first that is refused")
-	}
-}
