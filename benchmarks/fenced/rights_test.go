@@ -33,10 +33,8 @@ var stamping = []rbacv1.PolicyRule{
 func TestTheRightsToInstallAreTheLeast(t *testing.T) {
 	s := newStage(t, "")
 	ctx, api := t.Context(), s.admin[0]
-	f, rights := s.fence(t, "configmaps"), installing
-	if *minor != "1.36" {
-		f.Term, rights = true, slices.Concat(installing, stamping)
-	}
+	f, rights := s.fence(t, "configmaps"), slices.Concat(installing, stamping)
+	f.Term = true
 	const installer = "installer"
 	meta := metav1.ObjectMeta{Name: installer}
 	_, err := api.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})

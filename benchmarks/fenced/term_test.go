@@ -2,7 +2,6 @@ package fenced
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -18,12 +17,6 @@ import (
 func TestTheTermOnAnObject(t *testing.T) {
 	store := newLeaseStore(t)
 	s := newStageWith(t, store.args(), "", "")
-	if *minor == "1.36" {
-		served, err := s.admin[0].Discovery().ServerResourcesForGroupVersion("admissionregistration.k8s.io/v1")
-		require.NoError(t, err)
-		require.NotContains(t, fmt.Sprint(served), "MutatingAdmissionPolicy", "it is served, and can be tested")
-		return
-	}
 	old, next := s.pods[0], s.pods[1]
 	s.objects(t)
 	s.holds(t, old.identity, 0)

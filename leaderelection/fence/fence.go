@@ -52,7 +52,7 @@ type Fence struct {
 	// written, in the annotation TermAnnotation, and refuses a write that would
 	// lower it: once the new leader has touched an object, no server lets the old
 	// one write to it. It needs a MutatingAdmissionPolicy of
-	// admissionregistration.k8s.io/v1, which Kubernetes has from 1.37 on, and does
+	// admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on, and does
 	// not reach subresources. Who else writes these objects must leave the annotation
 	// as it is.
 	Term bool

@@ -86,7 +86,7 @@ func read(args []string) (f fence.Fence, flags *flag.FlagSet, err error) {
 		}
 		return nil
 	})
-	flags.BoolFunc("term", "stamp the number of the term on what is written; needs Kubernetes 1.37", set(&f.Term))
+	flags.BoolFunc("term", "stamp the number of the term on what is written; needs Kubernetes 1.36", set(&f.Term))
 	if err := flags.Parse(args); err != nil {
 		return f, flags, err
 	}
