@@ -1,6 +1,8 @@
 package dialer
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"math"
 	"net/http"
@@ -18,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
 	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 )
@@ -132,6 +135,13 @@ func TestAServerThatAsksToWaitDoesNotHoldUpTheCall(t *testing.T) {
 // and however long it is; and whatever number the server asks to wait for.
 func TestAStatusThatAsksToWaitKeepsItsReasonAndMessage(t *testing.T) {
 	long := strings.Repeat("a long story, ", 400)
+	var known []string
+	for _, spoken := range languages {
+		known = append(known, spoken.media)
+	}
+	for _, info := range scheme.Codecs.SupportedMediaTypes() {
+		assert.Contains(t, known, info.MediaType, "a client of client-go may ask for it")
+	}
 	for _, spoken := range languages {
 		for asked, want := range map[string]int{"7": 7, "4294967296": math.MaxInt32, "-1": 0, "+3": 3} {
 			t.Run(spoken.media+", Retry-After "+asked, func(t *testing.T) {
@@ -188,6 +198,38 @@ func (n negotiator) EncoderForVersion(e runtime.Encoder, _ runtime.GroupVersione
 
 func (n negotiator) DecoderToVersion(d runtime.Decoder, _ runtime.GroupVersioner) runtime.Decoder {
 	return d
+}
+
+// Words in a code that only the caller can read are his to read: nothing of them is
+// changed, and the wish to wait is still told, in a form that client-go does not obey.
+func TestAnEncodedRefusalIsLeftAsItIs(t *testing.T) {
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	require.NoError(t, plain.Encode(&metav1.Status{Status: metav1.StatusFailure, Code: 503, Message: "the words"}, zip))
+	require.NoError(t, zip.Close())
+	var requests atomic.Int32
+	server, _ := newServer(t, false, func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Retry-After", "40")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write(packed.Bytes())
+	})
+	config := newConfig(server)
+	config.DisableCompression = true
+	hardened, err := Harden(config, Budget{Answer: 10 * time.Second, Hedge: -1})
+	require.NoError(t, err)
+	request := newRequestTo(t, http.MethodGet, server.URL)
+	request.Header.Set("Accept-Encoding", "gzip")
+	response, err := clientFor(t, hardened).Do(request)
+	require.NoError(t, err)
+	assert.Equal(t, "gzip", response.Header.Get("Content-Encoding"))
+	assert.Equal(t, packed.String(), bodyOf(t, response))
+	when, err := http.ParseTime(response.Header.Get("Retry-After"))
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now().Add(40*time.Second), when, 20*time.Second)
+	assert.EqualValues(t, 1, requests.Load())
 }
 
 func TestWordsThatAskToWaitReachTheCaller(t *testing.T) {

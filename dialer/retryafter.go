@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -23,7 +24,8 @@ import (
 // A refusal with a Retry-After header makes client-go wait that long and try
 // again, up to ten times (rest.Request.MaxRetries), while a lease runs out. So
 // the wish moves from the header into the Status that is the answer's body, where
-// an API server may put it as well, and the caller decides. See final for errors.
+// an API server may put it as well, and the caller decides. In the header it becomes
+// a date, which client-go does not act upon. See final for errors.
 type unhurried struct{ base http.RoundTripper }
 
 // maxSaid bounds what is kept of what a refusal says in words, as client-go does.
@@ -39,6 +41,11 @@ func (u *unhurried) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !ok {
 		return response, nil
 	}
+	// client-go obeys a number of seconds, and no date.
+	response.Header.Set("Retry-After", time.Now().Add(time.Duration(after)*time.Second).UTC().Format(http.TimeFormat))
+	if code := response.Header.Get("Content-Encoding"); code != "" && code != "identity" {
+		return response, nil // net/http was not to decode it: the caller reads it himself
+	}
 	// The body is no stream, for this is no success: it has been taken in whole.
 	said, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
@@ -50,7 +57,6 @@ func (u *unhurried) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := language.Encode(status, &body); err != nil {
 		return nil, settled(err, request)
 	}
-	response.Header.Del("Retry-After")
 	response.Header.Del("Content-Encoding")
 	response.Header.Del("Content-Length")
 	response.Header.Set("Content-Type", language.media)
@@ -90,6 +96,7 @@ var plain, languages = func() (language, []language) {
 	plain := language{json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{}), runtime.ContentTypeJSON}
 	return plain, []language{
 		plain,
+		{json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true}), runtime.ContentTypeYAML},
 		{protobuf.NewSerializer(scheme, scheme), runtime.ContentTypeProtobuf},
 		{cbor.NewSerializer(scheme, scheme), runtime.ContentTypeCBOR},
 	}
