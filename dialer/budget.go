@@ -140,6 +140,26 @@ func (b Budget) Validate() error {
 	return nil
 }
 
+// within returns the budget with no call longer than most, and what no longer fits
+// into that as the defaults are. Only the body of a stream is not bounded by it. A most
+// that is not positive is none. The budget must be valid, and so is what it returns.
+func (b Budget) within(most time.Duration) Budget {
+	if most <= 0 {
+		return b
+	}
+	b.Answer = min(b.Answer, most)
+	b.Open = min(b.Open, most)
+	b.Upload = min(b.Upload, most-max(b.Answer, b.Open))
+	b.Connect = min(b.Connect, b.Answer)
+	if b.Hedge >= b.Answer {
+		b.Hedge = 0
+	}
+	if connect := b.WithDefaults().Connect; b.DialHedge >= connect {
+		b.DialHedge = 0
+	}
+	return b
+}
+
 func (b Budget) defaultHedge() time.Duration {
 	return min(max(b.Answer/20, minHedge), maxHedge, b.Answer/2)
 }

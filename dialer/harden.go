@@ -54,8 +54,8 @@ var ErrOpaqueTransport = errors.New("the transport hides its sockets, they canno
 // Each request but a stream's tells the server how long it is waited for (the
 // query parameter timeout), as client-go's do for a Timeout, so that what was
 // given up here is not executed much later. Timeout itself becomes zero, because
-// the bounds are kept here and it would end watches; QPS becomes -1 and
-// RateLimiter nil. Where the operating system has no user timeout the mode falls
+// the bounds are kept here and it would end watches; one that is less than a bound
+// of budget takes its place. QPS becomes -1 and RateLimiter nil. Where the operating system has no user timeout the mode falls
 // back to NewConnections. A nil config and a budget that does not Validate are
 // errors. Harden a config only once. StatsOf says what became of a client's
 // connections and requests, see also WithMeter.
@@ -66,7 +66,7 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 	if err := budget.Validate(); err != nil {
 		return nil, err
 	}
-	budget = budget.WithDefaults()
+	budget = budget.within(config.Timeout).WithDefaults()
 	budget.Mode = budget.Mode.kept()
 
 	chosen := choose(opts)

@@ -53,15 +53,16 @@ func TestLocksOfEqualConfigurationsShareTheirTransport(t *testing.T) {
 		options Options
 		same    bool
 	}{
-		"nothing":       {func(*rest.Config) {}, Options{}, true},
-		"labels":        {func(*rest.Config) {}, Options{Labels: map[string]string{"b": "2"}}, true},
-		"rate limits":   {func(c *rest.Config) { c.QPS, c.Burst, c.Timeout = 1, 2, time.Second }, Options{}, true},
-		"deadline":      {func(*rest.Config) {}, Options{RenewDeadline: 9 * time.Second}, false},
-		"meter":         {func(*rest.Config) {}, Options{Meter: new(dialer.Meter)}, false},
-		"host":          {func(c *rest.Config) { c.Host = "https://198.18.0.2" }, Options{}, false},
-		"token":         {func(c *rest.Config) { c.BearerToken = "b" }, Options{}, false},
-		"impersonation": {func(c *rest.Config) { c.Impersonate.Extra["k"] = []string{"w"} }, Options{}, false},
-		"warnings":      {func(c *rest.Config) { c.WarningHandler = nil }, Options{}, false},
+		"nothing":           {func(*rest.Config) {}, Options{}, true},
+		"labels":            {func(*rest.Config) {}, Options{Labels: map[string]string{"b": "2"}}, true},
+		"rate limits":       {func(c *rest.Config) { c.QPS, c.Burst, c.Timeout = 1, 2, time.Hour }, Options{}, true},
+		"a tighter Timeout": {func(c *rest.Config) { c.Timeout = time.Second }, Options{}, false},
+		"deadline":          {func(*rest.Config) {}, Options{RenewDeadline: 9 * time.Second}, false},
+		"meter":             {func(*rest.Config) {}, Options{Meter: new(dialer.Meter)}, false},
+		"host":              {func(c *rest.Config) { c.Host = "https://198.18.0.2" }, Options{}, false},
+		"token":             {func(c *rest.Config) { c.BearerToken = "b" }, Options{}, false},
+		"impersonation":     {func(c *rest.Config) { c.Impersonate.Extra["k"] = []string{"w"} }, Options{}, false},
+		"warnings":          {func(c *rest.Config) { c.WarningHandler = nil }, Options{}, false},
 		"exec": {func(c *rest.Config) {
 			c.ExecProvider = &clientcmdapi.ExecConfig{Command: "x", APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: clientcmdapi.NeverExecInteractiveMode}
 			c.BearerToken, c.BearerTokenFile = "", ""

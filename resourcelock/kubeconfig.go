@@ -60,7 +60,7 @@ func (o Options) Budget() (dialer.Budget, error) {
 // NewFromKubeconfig returns a lock on the Lease ns/name with connections that
 // only locks use, which kubeconfig (not changed) shows the way to. Each call to
 // the lock returns within renewDeadline, whatever becomes of the connection it
-// started on. The lock type must be LeasesResourceLock (ErrLockType otherwise).
+// started on, and sooner if kubeconfig has a Timeout of less. The lock type must be LeasesResourceLock (ErrLockType otherwise).
 //
 // Locks made from configurations of equal content, with the same renewDeadline,
 // share their connections, as locks of one Factory do; see there for what that
@@ -94,9 +94,11 @@ func NewFromKubeconfigWithOptions(lockType string, ns string, name string, rlc R
 
 // timed returns what can be done for a transport that cannot be opened: a
 // request is given up halfway through the renew deadline, so that there is time
-// for another.
+// for another. A Timeout that is tighter stays.
 func timed(kubeconfig *restclient.Config, budget dialer.Budget) *restclient.Config {
 	config := restclient.CopyConfig(kubeconfig)
-	config.Timeout = budget.Answer / 2
+	if half := budget.Answer / 2; config.Timeout <= 0 || config.Timeout > half {
+		config.Timeout = half
+	}
 	return config
 }

@@ -33,8 +33,9 @@ import (
 // exec plugins among all clients and asks for new ones itself, and a process reads
 // the proxies of its environment once.
 //
-// What a hardened client does not take from the configuration (rate limits,
-// Timeout, NextProtos, the group and its codec) does not tell them apart.
+// What a hardened client does not take from the configuration (rate limits, a
+// Timeout beyond its bounds, NextProtos, the group and its codec) does not tell them
+// apart.
 //
 // Factories are held weakly: an entry goes with the last lock.
 type sharing struct {
@@ -65,6 +66,9 @@ func (s *sharing) factoryFor(config *restclient.Config, budget dialer.Budget, me
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	content := contentOf(config)
+	if config.Timeout < max(budget.Answer, budget.Open)+budget.Upload {
+		content.Timeout = config.Timeout // it is a bound of the lock's calls
+	}
 	for _, entry := range s.entries {
 		if entry.files != files || entry.budget != budget || entry.meter != meter || !equalContent(entry.config, content) {
 			continue
