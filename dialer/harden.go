@@ -79,7 +79,7 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 	chosen.apply(d)
 	prepare, err := ownSockets(hardened, d, refit{
 		refuse: func(theirs *http.Transport) error { return limited(theirs, budget) },
-		adopt:  func(clone, _ *http.Transport) { speakHTTP1(clone) },
+		adopt:  func(clone, _ *http.Transport) error { speakHTTP1(clone); return nil },
 		change: func(t *http.Transport) { tune(t, budget) },
 	})
 	if err != nil {

@@ -3,11 +3,15 @@ package dialer
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http2"
 )
 
 // ping makes a transport notice a peer that is silent on an HTTP/2 connection:
@@ -95,15 +99,35 @@ func (p *probe) SetWriteDeadline(time.Time) error { return nil }
 // keepHTTP2 makes the clone of a user's transport negotiate HTTP/2 if the
 // original does. net/http falls back to HTTP/1.1 on a transport that has a dial
 // function unless told otherwise, and a clone whose HTTP/2 was set up from
-// outside would go on using the original's pool and pings.
+// outside would go on using the original's pool and pings. Such a one gets an
+// http2.Transport of its own with the same settings.
 // The original says so in TLSNextProto once it has been cloned.
-func keepHTTP2(clone, theirs *http.Transport) {
-	if _, spoken := theirs.TLSNextProto["h2"]; spoken {
-		conf := http2Config(theirs)
-		clone.HTTP2 = &conf
-		clone.TLSNextProto = nil
-		clone.ForceAttemptHTTP2 = true
+func keepHTTP2(clone, theirs *http.Transport) error {
+	if _, spoken := theirs.TLSNextProto["h2"]; !spoken {
+		return nil
 	}
+	conf := http2Config(theirs)
+	clone.HTTP2 = &conf
+	clone.TLSNextProto = nil
+	clone.ForceAttemptHTTP2 = true
+	outside := outsideHTTP2(theirs)
+	if !outside.IsValid() || !outside.CanConvert(reflect.TypeFor[http2.Transport]()) {
+		return nil // it is net/http's own, which has no settings but those of its transport
+	}
+	if pool := outside.FieldByName("ConnPool").Elem(); pool.IsValid() && !strings.HasSuffix(pool.Type().String(), "oDialClientConnPool") {
+		return fmt.Errorf("the http2.Transport of config.Transport has a ConnPool of its own, a %s, it must have that of http2.ConfigureTransports: %w", pool.Type(), ErrOpaqueTransport)
+	}
+	own, err := http2.ConfigureTransports(clone)
+	if err != nil {
+		return fmt.Errorf("set up HTTP/2 as config.Transport has it: %w", err)
+	}
+	to := reflect.ValueOf(own).Elem()
+	for _, field := range reflect.VisibleFields(to.Type()) {
+		if field.IsExported() && field.Name != "ConnPool" {
+			to.FieldByIndex(field.Index).Set(outside.FieldByName(field.Name))
+		}
+	}
+	return nil
 }
 
 func ignoreContext(dial func(network, address string) (net.Conn, error)) dialFunc {

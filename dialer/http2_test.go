@@ -18,6 +18,12 @@ func TestTrafficKeepsHTTP2AndNoticesAFrozenPeer(t *testing.T) {
 		"transport of the user's": func(c *rest.Config, own *http.Transport) {
 			c.Transport, c.TLSClientConfig = own, rest.TLSClientConfig{}
 		},
+		"the user's, with an http2.Transport of x/net": func(c *rest.Config, own *http.Transport) {
+			c.Transport, c.TLSClientConfig = own, rest.TLSClientConfig{}
+			own.TLSNextProto = nil
+			_, err := http2.ConfigureTransports(own)
+			assert.NoError(t, err)
+		},
 		"the user's, used before it": func(c *rest.Config, own *http.Transport) {
 			c.Transport, c.TLSClientConfig = own, rest.TLSClientConfig{}
 			response, err := (&http.Client{Transport: own}).Get(c.Host)

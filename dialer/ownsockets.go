@@ -3,16 +3,18 @@ package dialer
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"runtime"
+	"strings"
 
 	"k8s.io/client-go/rest"
 )
 
 // refit is what becomes of a transport whose sockets are to be ours.
 type refit struct {
-	refuse func(theirs *http.Transport) error  // what of a user's transport cannot be kept; nil refuses nothing
-	adopt  func(clone, theirs *http.Transport) // sets the protocol of a user's transport
-	change func(transport *http.Transport)     // sets its bounds
+	refuse func(theirs *http.Transport) error        // what of a user's transport cannot be kept; nil refuses nothing
+	adopt  func(clone, theirs *http.Transport) error // sets the protocol of a user's transport
+	change func(transport *http.Transport)           // sets its bounds
 }
 
 // ownSockets gives config d to dial with, on top of the user's own dial if there
@@ -74,7 +76,14 @@ func own(theirs http.RoundTripper, d *Dialer, fit refit) (http.RoundTripper, err
 		return nil, err
 	}
 	clone := original.Clone()
-	fit.adopt(clone, original)
+	for _, scheme := range []string{"https", "http"} {
+		if by := registered(original, scheme); by != "" {
+			return nil, fmt.Errorf("config.Transport has a %s registered for %s (RegisterProtocol), it must send %s itself: %w", by, scheme, scheme, ErrOpaqueTransport)
+		}
+	}
+	if err := fit.adopt(clone, original); err != nil {
+		return nil, err
+	}
 	fit.change(clone)
 	clone.DialContext = d.DialContext
 	if clone.Proxy == nil {
@@ -86,11 +95,34 @@ func own(theirs http.RoundTripper, d *Dialer, fit refit) (http.RoundTripper, err
 	return o, nil
 }
 
+// registered returns the type of what a user has registered with a transport for a
+// scheme, "" if that is nothing. The transport must have been cloned or used before: then
+// it has registered HTTP/2 for https, if it speaks that, which is its own. net/http tells
+// of this to nobody; where it has no such field any more, nothing is found.
+func registered(t *http.Transport, scheme string) string {
+	value := reflect.ValueOf(t).Elem().FieldByName("altProto") // an atomic.Value of a map
+	if !value.IsValid() || value.Kind() != reflect.Struct || value.NumField() == 0 || value.Field(0).Kind() != reflect.Interface {
+		return ""
+	}
+	protocols := value.Field(0).Elem()
+	if !protocols.IsValid() || protocols.Kind() != reflect.Map {
+		return ""
+	}
+	rt := protocols.MapIndex(reflect.ValueOf(scheme))
+	if !rt.IsValid() || rt.IsNil() {
+		return ""
+	}
+	if by := rt.Elem().Type().String(); !strings.HasSuffix(by, "oDialH2RoundTripper") {
+		return by
+	}
+	return ""
+}
+
 // owned stands for a transport of the user's.
 type owned struct{ clone, original *http.Transport }
 
-// RoundTrip implements http.RoundTripper. Schemes other than HTTP's are those that
-// the user has registered with his transport, which a clone does not know.
+// RoundTrip implements http.RoundTripper. Schemes other than HTTP's may be registered
+// with the user's transport, of which a clone knows nothing.
 func (o *owned) RoundTrip(request *http.Request) (*http.Response, error) {
 	if u := request.URL; u != nil && u.Scheme != "https" && u.Scheme != "http" {
 		return o.original.RoundTrip(request)
