@@ -3,7 +3,6 @@ package dialer
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -229,22 +228,53 @@ func (r *race) enough() int { return max(maxRefused, len(r.targets)) }
 // was started before it in vain. A sibling that wins has shown that it was worth
 // what the race has spent.
 func (r *race) settle(n int) {
+	r.winner = n
 	if n > 0 {
 		r.tokens.refund(r.spent)
 	}
+	losers := r.losers(func(number int, dial begun) bool { return number < n || dial.failed })
+	losers = slices.DeleteFunc(losers, func(target string) bool { return target == r.target(n) })
 	if len(r.targets) < 2 || r.target(n) == r.address {
 		return
 	}
-	losers := map[string]bool{}
-	for earlier := range n {
-		losers[r.target(earlier)] = true
+	r.fortunes.won(r.target(n), losers, time.Now())
+}
+
+// forsake notes for the next race who was in this one, which nobody has won: who
+// failed, and who went unanswered for as long as it takes for another to be tried, or
+// was the first and had all the time that there was.
+func (r *race) forsake(now time.Time, timeout bool) {
+	r.fortunes.lost(now, r.losers(func(number int, dial begun) bool {
+		return dial.failed || now.Sub(dial.at) >= r.hedge || number == 0 && timeout
+	})...)
+}
+
+// late notes how a dial has ended after its race. Who connects after a dial that began
+// before it is none the worse for it; who began before the winner has lost, whatever
+// becomes of it; and one that was only told to end has shown nothing.
+func (r *race) late(number int, target string, err error) {
+	switch {
+	case len(r.targets) < 2 || target == r.address:
+	case err == nil && number > r.winner && r.winner >= 0 && target != r.target(r.winner):
+		r.fortunes.connected(target)
+	case err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+		r.fortunes.lost(time.Now(), target)
 	}
-	for _, dial := range r.lost {
-		losers[r.target(dial)] = true
+}
+
+// losers returns the addresses of the dials that are what is asked for, each once. There
+// are none where there is no choice of addresses. What a user's own dial of the name has
+// tried is not known.
+func (r *race) losers(are func(number int, dial begun) bool) (losers []string) {
+	if len(r.targets) < 2 {
+		return nil
 	}
-	delete(losers, r.target(n))
-	delete(losers, r.address) // a user's own dial of the name, which has addresses of its own
-	r.fortunes.won(r.target(n), slices.Collect(maps.Keys(losers)), time.Now())
+	for number, dial := range r.dials {
+		if target := r.target(number); target != r.address && are(number, dial) && !slices.Contains(losers, target) {
+			losers = append(losers, target)
+		}
+	}
+	return losers
 }
 
 // op says what was dialled, for the error: the name and its addresses.

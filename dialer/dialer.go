@@ -145,6 +145,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		address: address,
 		bound:   d.connect(),
 		hedge:   orDefault(d.Hedge, defaultDialHedge),
+		winner:  -1,
 		crowd:   &d.crowd,
 		tokens:  &d.tokens,
 		results: make(chan dialled),
@@ -241,12 +242,18 @@ type race struct {
 
 	targets                        []string // addresses in the order of their trying, never empty once resolved
 	tries, underway, failed, spent int
-	latest                         time.Time // when the newest dial was started
-	lost                           []int     // the dials that failed
+	dials                          []begun // by their number
+	winner                         int     // the number of the dial that has won, -1 if none has
 	causes                         []error
 
 	own     *ownLookup // of a user's own dial; nil where it is not watched
 	learned bool       // targets are what own has seen
+}
+
+// begun is a dial of a race.
+type begun struct {
+	at     time.Time
+	failed bool
 }
 
 type dialled struct {
@@ -265,6 +272,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 	defer cancelWithAttempt(ctx, cancel)()
 
 	fail := func(err error) (net.Conn, error) {
+		r.forsake(time.Now(), errors.Is(ctx.Err(), context.DeadlineExceeded))
 		if u := useOf(caller); u != nil && u.alone && errors.Is(context.Cause(u), error(endedOutrun)) {
 			r.tokens.refund(r.spent) // another attempt was answered: the server is well
 		}
@@ -304,7 +312,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 				continue // another has taken its place
 			}
 			r.failed++
-			r.lost = append(r.lost, result.number)
+			r.dials[result.number].failed = true
 			r.remember(result.err)
 			again := r.hedge >= 0 && !pointless(result.err)
 			switch {
@@ -337,7 +345,7 @@ func (r *race) another(ctx context.Context) bool {
 		return false
 	case r.tokens.spend():
 		r.spent++
-	case r.underway > 0 && time.Since(r.latest) >= seldom*r.hedge:
+	case r.underway > 0 && time.Since(r.dials[r.tries-1].at) >= seldom*r.hedge:
 		// The budget is used up, and the host may be as dead as before.
 	default:
 		return false
@@ -357,7 +365,7 @@ func (r *race) launch(ctx context.Context, patient bool) error {
 	number, target := r.tries, r.target(r.tries)
 	r.tries++
 	r.underway++
-	r.latest = time.Now()
+	r.dials = append(r.dials, begun{at: time.Now()})
 	go func() {
 		defer cancel()
 		dialling := ctx
@@ -369,6 +377,7 @@ func (r *race) launch(ctx context.Context, patient bool) error {
 		select {
 		case r.results <- dialled{number, conn, err, retired}:
 		case <-r.over:
+			r.late(number, target, err)
 			if err == nil {
 				_ = conn.Close()
 			}

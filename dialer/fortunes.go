@@ -57,14 +57,35 @@ func (f *fortunes) order(targets []string, now time.Time) []string {
 
 // won notes who won a race and whom it left behind.
 func (f *fortunes) won(winner string, losers []string, now time.Time) {
+	f.lost(now, losers...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.of == nil || len(f.of) > maxFortunes {
-		f.of = map[string]fortune{}
-	}
+	f.room()
 	f.dials++
+	f.of[winner] = fortune{won: f.dials}
+}
+
+// lost notes who failed, was overtaken or went unanswered.
+func (f *fortunes) lost(now time.Time, losers ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.room()
 	for _, loser := range losers {
 		f.of[loser] = fortune{won: f.of[loser].won, lost: now}
 	}
-	f.of[winner] = fortune{won: f.dials}
+}
+
+// connected notes that an address answered in a race that another had won.
+func (f *fortunes) connected(target string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.room()
+	f.of[target] = fortune{won: f.of[target].won}
+}
+
+// room makes room for one more address. The caller holds the lock.
+func (f *fortunes) room() {
+	if f.of == nil || len(f.of) > maxFortunes {
+		f.of = map[string]fortune{}
+	}
 }
