@@ -23,6 +23,8 @@ type attempt struct {
 	status atomic.Int32          // of the answer that has begun, 0 before that
 	upload atomic.Pointer[error] // what the request's own body failed with
 	state  atomic.Int32          // see leave
+
+	arrived int64 // see progress; of the goroutine that runs the call
 }
 
 // The states of an attempt's goroutine.
@@ -105,6 +107,18 @@ func (a *attempt) begin(caller context.Context, c *call) context.Context {
 func (a *attempt) weighed() bool {
 	_, reached := a.use.reused()
 	return reached || !a.use.waits.Load()
+}
+
+// progress returns how many bytes of the attempt's bodies have arrived, here or at the
+// peer. What the kernel has only taken has not: its buffer takes megabytes for a peer that
+// is dead. Headers and what TLS adds are taken for bytes of the body, which is close enough.
+func (a *attempt) progress() int64 {
+	if moved := a.moved.Load(); moved > a.arrived {
+		if waiting, ok := a.use.unacknowledged(); ok {
+			a.arrived = max(a.arrived, moved-waiting)
+		}
+	}
+	return a.arrived
 }
 
 // shaking reports whether the attempt has no connection yet but has made a
@@ -203,7 +217,7 @@ func (a *attempt) replay(ctx context.Context, request *http.Request) (*http.Requ
 	return clone, nil
 }
 
-// noticed is how many bytes of a body must pass between two looks at an attempt
+// noticed is how many bytes of a body must arrive between two looks at an attempt
 // for it to count as being on its way, and how long a request's body must be for
 // that to be looked at.
 const noticed = 64 << 10

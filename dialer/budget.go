@@ -43,8 +43,10 @@ type Budget struct {
 	// on a new connection. It is the least: where answers are slow, or this process
 	// is short of CPU, hedges wait longer, up to half of the call's bound, so that
 	// they do not add to the shortage. An attempt whose body is on its way, at
-	// 64 KiB or more for each time that Hedge passes, is not hedged. Zero is
-	// Answer/20, at least 50ms and at most 1s (and never more than Answer/2).
+	// 64 KiB or more for each time that Hedge passes, is not hedged. What counts of
+	// an upload is what the peer has acknowledged on Linux, and on other systems what
+	// the kernel has taken, which may be megabytes more. Zero is Answer/20, at
+	// least 50ms and at most 1s (and never more than Answer/2).
 	// Negative: no hedging; attempts that failed are still tried again. Otherwise
 	// it must be less than Answer.
 	Hedge time.Duration

@@ -213,7 +213,7 @@ func (c *call) look(caller context.Context) error {
 	moved := c.moved
 	c.moved = 0
 	for _, a := range c.attempts {
-		c.moved += a.moved.Load()
+		c.moved += a.progress()
 	}
 	switch {
 	case c.underway == 0:

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/dialer/internal/socket"
 )
 
 // use is one request's use of connections: it ties what net/http tells about
@@ -135,6 +137,28 @@ func (u *use) got(info httptrace.GotConnInfo) {
 	if !shared {
 		u.socket = info.Conn
 	}
+}
+
+// unacknowledged returns how many bytes the kernel holds for the peer of the connection
+// that carries the request, 0 where that is not known. It reports false where the
+// connection is gone.
+func (u *use) unacknowledged() (bytes int64, ok bool) {
+	u.mu.Lock()
+	carrier := u.carrier
+	u.mu.Unlock()
+	if carrier == nil {
+		return 0, true
+	}
+	tcp := tcpConn(carrier.Conn)
+	if tcp == nil {
+		return 0, true
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	n, _, err := socket.Unacked(raw)
+	return int64(n), err == nil
 }
 
 // drop closes the connection that has carried the request, so that no other is
