@@ -51,10 +51,10 @@ type Budget struct {
 	// it must be less than Answer.
 	Hedge time.Duration
 
-	// Connect bounds one dial, siblings included. It is also how long a TLS
-	// handshake may take before there is another attempt beside it, whatever the
-	// hedging budget says (longer where hedges wait longer); twice as long for the
-	// one after. Zero is Answer/4, at least 500ms, at most Answer. It must not be
+	// Connect bounds one dial, siblings included. A TLS handshake that takes longer
+	// than that gets another attempt beside it even if there is no token left for
+	// one; for the attempt after that it is twice as long, and so on. Where hedges
+	// wait longer than Connect, so does this. Zero is Answer/4, at least 500ms, at most Answer. It must not be
 	// negative nor more than Answer.
 	Connect time.Duration
 

@@ -31,16 +31,17 @@ const (
 // for 15s. A Dialer is safe for concurrent use while its fields are not changed.
 // It must not be copied after first use.
 //
-// It makes no more load because there is load. Siblings and tries after a failure
-// are paid for from a budget of the Dialer's: ten at first, one more for every
-// ten dials, and what a dial has spent comes back when one of its siblings
-// connects. When it is used up, siblings come at half the pace. The first try at each address of a name is free. At most eight dials
-// of a Dialer are under way at once, unless more than eight callers wait for one.
+// Its load does not grow when nobody answers. Siblings, and tries after a failure, are
+// paid for from a budget of the Dialer's: ten at first, and one more for every ten
+// dials. A dial gets back what it has spent when one of its siblings connects. When the
+// budget is used up, siblings come at half the pace. The first try at each address of a
+// name is free. At most eight dials of a Dialer are under way at once, unless more than
+// eight callers wait for one.
 type Dialer struct {
 	// Connect bounds one DialContext, siblings and the lookup of the name
-	// included. Zero is 10s. Negative is an error. Harden, Transport and
-	// HardenTraffic let a Dial of the user's own take longer, up to their bound of
-	// the whole.
+	// included. Zero is 10s. Negative is an error. For a Dial of the user's own
+	// Harden and HardenTraffic raise it to Budget.Answer, or to their bound: it may
+	// have a tunnel to open.
 	Connect time.Duration
 
 	// Hedge is how long a dial may go unanswered before a sibling is started
@@ -106,25 +107,27 @@ type Dialer struct {
 }
 
 // DialContext connects to address, for example "192.0.2.1:443". The first dial
-// or sibling to connect wins and the rest are closed, also those that connect
-// later. When a dial fails the next one starts at once, the ones after that
-// keep the pace of Hedge; four failures with nothing left under way end it. An error of
-// Dial or Control that does not come from the network (no net.Error, no syscall.Errno, no
-// end of a connection) is a refusal, after which no other dial is started. The error is
+// or sibling to connect wins; the others are closed, whenever they connect. The error is
 // an *Error that wraps each distinct cause. Networks that are not TCP are dialled once,
 // within Connect, without socket options.
 //
-// The addresses of a host name are looked up within Connect, at most three times
-// at the pace of Hedge, and IPv4 and IPv6 alternate. A dial that nobody answers
-// gets a sibling to the next address after Hedge, one that is refused at once;
-// each address is tried before failures end it. Dials begin with different
-// addresses in turn, so that one which connects and then says nothing is not
-// chosen again, and addresses that lately failed come last. With a negative
-// Hedge net.Dialer tries one address after the other.
+// A dial that nobody answers gets a sibling after Hedge. When a dial fails the next
+// one starts at once, the ones after that at the pace of Hedge; four failures with
+// nothing left under way end it. An error of Dial or Control that does not come from
+// the network (no net.Error, no syscall.Errno, no end of a connection) is a refusal,
+// after which no other dial is started.
 //
-// A third dial for one and the same request, whose connections a server has closed or
-// sent it away from (GOAWAY) before it answered, begins after 100ms, each later one
-// after twice as long, at most 2s.
+// A host name is looked up within Connect, at most three times at the pace of Hedge.
+// Siblings go to its addresses in turn, IPv4 and IPv6 alternating, and each address is
+// tried before failures end the dial. Dials begin with different addresses in turn, so
+// that one which connects and then says nothing is not chosen again. For a minute an
+// address comes last that failed, was overtaken or went unanswered, even if its dial
+// ended without a connection. With a negative Hedge net.Dialer tries one address after
+// the other.
+//
+// Dials for one and the same request are paced where a server closes its connections or
+// sends it away from them (GOAWAY) before it answers: the third begins after 100ms, each
+// later one after twice as long, at most 2s.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := d.validate(); err != nil {
 		return nil, err

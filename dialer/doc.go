@@ -74,7 +74,8 @@
 // If a Dial or Control of the user's own has set a tighter value on a socket, that
 // value stays. (On Windows the keepalive settings cannot be read, so ours replace
 // them.) Sockets are plain TCP even with GODEBUG=multipathtcp=1, since multipath TCP
-// has no user timeout.
+// has no user timeout. Where a Dial of the user's own opens such a socket, the log says
+// that the option was refused.
 //
 // Where an option counts whole seconds, the value is rounded up. The kernel checks
 // the user timeout only when one of its timers fires, so it is kept roughly. A

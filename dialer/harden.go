@@ -15,50 +15,57 @@ import (
 // is no *http.Transport, or one that dials TLS itself.
 var ErrOpaqueTransport = errors.New("the transport hides its sockets, they cannot be hardened")
 
-// Harden returns a changed copy of config for one small client, such as that of
-// a lock, whose every call ends within budget.Answer: one call of the client is
-// one call of a Transport, which says what is sent how often and what the bound
-// covers. Each HTTP client made from the copy has a transport of its own that
-// shares no connection and no rate limiter with other clients and speaks
-// HTTP/1.1. config is not changed.
+// Harden returns a changed copy of config for one small client, such as that of a
+// lock, whose every call ends within budget.Answer. A call of the client is a call
+// of a Transport, which says what is sent how often and what the bound covers. Each
+// HTTP client made from the copy has a transport of its own, which speaks HTTP/1.1
+// and shares no connection and no rate limiter with other clients. config is not
+// changed. Harden a config only once.
 //
-// By default only what HTTP calls idempotent is sent more than once; WithHedgeable
-// changes that. Every answer but a stream is taken in whole within the bound, up
-// to budget.MaxBody; a stream is a watch, a log that is followed and an upgraded
-// connection, which WithStreams changes.
+// A nil config, a budget that does not Validate, and whatever below cannot be kept are
+// errors.
 //
-// Whatever else the user has configured goes on working: certificates and their
-// rotation, bearer tokens, exec plugins, impersonation, proxies, a Dial of the
-// user's own (it becomes Dialer.Dial) and WrapTransport (it runs within the
-// bounds, once for each attempt; what it panics with reaches the caller).
-// Credentials that plugins fetch are fetched outside the bounds. A Transport in
-// config is cloned if it is an *http.Transport (clients made from the copy share
-// the clone), otherwise the error wraps ErrOpaqueTransport. Protocols that were
-// registered with it are served by it itself; a MaxConnsPerHost of it stays, and is
-// an error if it leaves no room for the attempts of one round trip. LocalAddr and
-// Control of the sockets need no Dial: see WithLocalAddr and WithControl.
+// # What may be chosen
 //
-// With a client-go before v0.36, which would watch the certificate files of every
-// client for ever, they are followed here as it follows them, and CertData and
-// KeyData of the copy have their contents. A CA file that changes is read again where
-// client-go does that, which is since v0.36.
+// WithHedgeable says what is sent more than once, by default what HTTP calls
+// idempotent. WithStreams says what is a stream; every other answer is taken in whole,
+// up to budget.MaxBody. WithLocalAddr and WithControl are for sockets, so that they
+// need no Dial. WithMeter has connections and requests counted, as StatsOf reads.
 //
-// client-go does not sleep or try again inside of a call. A server that asks to
-// wait (Retry-After) is not obeyed there: the call returns, and its error tells
-// the wait (errors.SuggestsClientDelay of k8s.io/apimachinery/pkg/api/errors). And
-// an error does not look to client-go like one of those after which it would make
-// the call again: errors.Is and errors.As find its causes, a *Error among them,
-// but it says Timeout only if the caller's own deadline has passed, and it holds
-// no syscall.Errno of ECONNRESET for errors.As.
+// # What the user has set
 //
-// Each request but a stream's tells the server how long it is waited for (the
-// query parameter timeout), as client-go's do for a Timeout, so that what was
-// given up here is not executed much later. Timeout itself becomes zero, because
-// the bounds are kept here and it would end watches; one that is less than a bound
-// of budget takes its place. QPS becomes -1 and RateLimiter nil. Where the operating system has no user timeout the mode falls
-// back to NewConnections. A nil config and a budget that does not Validate are
-// errors. Harden a config only once. StatsOf says what became of a client's
-// connections and requests, see also WithMeter.
+// Certificates and their rotation, tokens, exec plugins, impersonation and proxies go
+// on working. Credentials that plugins fetch are fetched outside the bounds. Dial becomes
+// Dialer.Dial. WrapTransport runs within the bounds, once for each attempt, and what it
+// panics with reaches the caller.
+//
+// A Transport in config is cloned if it is an *http.Transport; clients made from the
+// copy share the clone. Protocols that are registered with it are served by it itself,
+// but one registered for http or https hides the sockets. So do DialTLSContext, DialTLS
+// and a Transport of any other type: then the error wraps ErrOpaqueTransport. A
+// MaxConnsPerHost stays, and is an error if it leaves no room for the attempts of a call.
+//
+// Timeout becomes zero, since it would end watches. If it is less than the bound of a
+// call it takes that bound's place. QPS becomes -1 and RateLimiter nil. The mode becomes
+// NewConnections where the operating system has no user timeout.
+//
+// # What client-go does inside of a call
+//
+// It does not sleep or try again. A server that asks to wait (Retry-After) is not
+// obeyed there: the call returns, and its error tells the wait
+// (errors.SuggestsClientDelay of k8s.io/apimachinery/pkg/api/errors); in the answer's
+// header it has become a date. And no error looks to client-go like one of those after
+// which it makes a call again: errors.Is and errors.As find the causes, a *Error among
+// them, but Timeout is true only if the caller's own deadline has passed, and errors.As
+// finds no syscall.Errno of ECONNRESET.
+//
+// Each request but a stream's tells the server how long it is waited for (the query
+// parameter timeout), as client-go's do for a Timeout, so that what was given up here
+// is not executed much later.
+//
+// A client-go before v0.36 would watch the certificate files of every client for ever.
+// There Harden has them followed in its place, and CertData and KeyData of the copy have
+// their contents. A CA file that changes is read again only since v0.36.
 func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, error) {
 	if config == nil {
 		return nil, errors.New("dialer: Harden: config is nil, it must be a *rest.Config")
@@ -103,15 +110,21 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 
 // HardenTraffic returns a changed copy of config for the rest of a controller's
 // traffic (informers, clients), in which a peer that goes silent is noticed and
-// dropped within about the given bound. A connection is ready for requests within
-// the bound from its dial on, proxies and TLS handshake included, or closed. HTTP/2 stays, with its pings scaled to
-// the bound; sockets get it as their user timeout; dials are hedged. Requests
-// are not hedged, and Timeout and rate limits stay as the user set them. Over
-// HTTP/1.1 there are no pings, so a peer that still acknowledges but no longer
-// answers is not noticed. Connections and requests are counted as Harden's
-// are. config is not changed; what Harden says of certificates, Dial,
-// WrapTransport and Transport holds here as well. A nil config and a bound that
-// is not positive are errors.
+// dropped within about the given bound:
+//
+//   - a connection is ready for requests within the bound from its dial on, proxies and
+//     TLS handshake included, or is closed; dials are hedged;
+//   - the bound is each socket's user timeout;
+//   - HTTP/2 stays, with pings that find a silent peer within the bound. Over HTTP/1.1
+//     there are none: a peer that still acknowledges and no longer answers is not noticed.
+//
+// What the user has bounded more tightly stays. Requests are not hedged, and answers
+// are not bounded: Timeout and rate limits are the user's. What Harden
+// says of certificates, Dial, WrapTransport and Transport, and of what may be chosen
+// for sockets and with WithMeter, holds here too, but MaxConnsPerHost may be anything. An
+// http2.Transport that was set up for a Transport keeps its settings; a ConnPool of its
+// own is an error. config is not changed. A nil config and a bound that is not positive
+// are errors.
 func HardenTraffic(config *rest.Config, within time.Duration, opts ...Option) (*rest.Config, error) {
 	if config == nil {
 		return nil, errors.New("dialer: HardenTraffic: config is nil, it must be a *rest.Config")

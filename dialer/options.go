@@ -41,16 +41,17 @@ func (o options) apply(d *Dialer) {
 func WithMeter(m *Meter) Option { return func(o *options) { o.meter = m } }
 
 // WithHedgeable says which requests Harden's clients may send more than once,
-// see Transport.Hedgeable. Without it, or with nil, those that HTTP calls
-// idempotent: a POST (a creation, an event) and a PATCH are sent once. A client
-// that writes nothing but what a second equal write is refused for, such as a
-// lock's, may allow every request. HardenTraffic hedges nothing and ignores it.
+// see Transport.Hedgeable. Without it, or with nil, those are the idempotent ones of
+// HTTP: a POST (a creation, an event) and a PATCH are sent once, a DELETE may be sent
+// twice and then be answered 404 for what its first sending has done. A client
+// whose writes are all such that a second equal one is refused, as a lock's are, may
+// allow every request. HardenTraffic sends nothing twice and ignores it.
 func WithHedgeable(may func(*http.Request) bool) Option {
 	return func(o *options) { o.hedgeable = may }
 }
 
 // WithStreams says which requests of Harden's clients are answered by a stream,
-// see Transport.Stream. Without it, or with nil, it is IsStream that does.
+// see Transport.Stream. Without it, or with nil, IsStream says so.
 // HardenTraffic bounds no answers and ignores it.
 func WithStreams(is func(*http.Request) bool) Option {
 	return func(o *options) { o.stream = is }

@@ -20,49 +20,55 @@ const defaultIdle = 90 * time.Second
 // context. The bound is of the call: redirects that an http.Client follows are
 // part of it.
 //
-// What is sent how often: a request that may be sent twice (Hedgeable, by default
-// those that HTTP calls idempotent) and is not answered soon is hedged. After
-// Budget.Hedge another attempt goes out on a new connection, the first answer
-// wins and the others are cancelled, their connections closed with them. An
-// attempt that fails is made again, twice at once and then at the pace of Hedge.
-// There are at most 2*Answer/Hedge attempts, never more than 24. Any other
-// request is sent once: it is made again only if it is known not to have been
-// sent, because no connection was made for it.
+// # What is sent how often
 //
-// What another attempt cannot change is returned at once: a request that
-// net/http cannot send, a round tripper, Proxy, Dial or Control below that refuses it
-// (by an error that is none of the network), an answer beyond Budget.MaxBody or with
-// headers beyond the limit of net/http. Where one side does not trust the other's
-// certificate, or a proxy refuses, two more connections are tried, since another server
-// may stand behind the same address.
-// What was sent before and is still under way has Budget.Connect more to be answered.
+// Hedgeable says which requests may be sent more than once. Such a request is hedged
+// if it is not answered soon: after Budget.Hedge another attempt goes out on a new
+// connection. The first answer wins; the other attempts are cancelled and their
+// connections closed. An attempt that fails is made again, the first two at once and
+// later ones at the pace of Hedge. A call makes at most 2*Answer/Hedge attempts (but
+// may make four), and never more than 24.
 //
-// An answer that refuses (429, 502, 503, 504) is not the last word: if the
-// request may be sent twice, up to two more attempts go out on new connections,
-// and only if they fare no better is the refusal the answer.
+// Any other request is sent once. It is made again only if no connection was made
+// for it, so that no server can have seen it.
 //
-// A token bucket bounds the load. It holds ten tokens. Each further attempt costs one,
-// unless the attempt before it failed without having reached a server. Ten requests
-// earn one token. Without a token there is no further attempt, with one exception: a
-// TLS handshake that takes longer than Budget.Connect, and an answer that has begun
-// and stops for as long, get another attempt even without a token.
+// # What ends a call early
 //
-// A token is given back for a hedge that never got as far as a TLS handshake, and for
-// one that was still in its handshake when another attempt was answered at once. It is
-// also given back for a hedge which shows that the first attempt's connection had
-// died: that connection was a kept one, and the hedge was answered within Hedge. So
-// dead connections do not use up the tokens, but a server that is slow for everyone
-// does.
+// An error that another attempt cannot change is returned at once: the request cannot
+// be sent; a round tripper, Proxy, Dial or Control below refuses it (by an error that
+// is none of the network); the body of the answer is longer than Budget.MaxBody, or its
+// headers are longer than net/http allows. If an earlier attempt is still under way it
+// has Budget.Connect more to be answered.
 //
-// At most eight connections of a Transport that makes its own sockets are being dialled
-// or are in their TLS handshake at once; one that takes longer than twice
+// Two more connections are tried where one side does not trust the other's certificate
+// or a proxy refuses, since another server may stand behind the same address. Two more
+// are tried after an answer of 429, 502, 503 or 504, if the request may be sent twice.
+// Where they fare no better that answer is the call's.
+//
+// # What bounds the load
+//
+// Further attempts are paid for from a bucket of ten tokens, to which every ten
+// requests add one. An attempt costs one token, unless the one before it failed without
+// having reached a server. Without a token there is no further attempt, but for two
+// cases: a TLS handshake that takes longer than Budget.Connect, and an answer that has
+// begun and stops for as long.
+//
+// A hedge's token is given back if the hedge got no further than its dial; if it was
+// still in its TLS handshake when another attempt was answered at once; and if it shows
+// that a kept connection had died (the first attempt was on such a one, and the hedge was
+// answered within Hedge). So dead connections do not use up the tokens, but a server
+// that is slow for everyone does.
+//
+// A Transport without a Base, or with Harden's, makes at most eight connections at once,
+// from the dial to the end of the TLS handshake. One that takes longer than twice
 // Budget.Connect does not count. A request that waits for a connection takes one that
 // becomes idle.
 //
-// A round tripper below that ignores its context does not delay a call. While 256
-// attempts have not returned although their calls were over, further calls fail at once.
+// # Round trippers below
 //
-// A panic of a round tripper below is raised again in the goroutine that called
+// A round tripper below that ignores its context does not delay a call. While 256
+// attempts have not returned although their calls were over, further calls fail at
+// once. A panic of a round tripper below is raised again in the goroutine that called
 // RoundTrip.
 //
 // A Transport is safe for concurrent use while its fields are not changed. It
@@ -80,13 +86,24 @@ type Transport struct {
 	// Budget.Validate says.
 	Budget Budget
 
-	// Hedgeable says whether a request may be sent more than once. Nil allows
-	// what HTTP calls idempotent (RFC 9110, section 9.2.2: GET, HEAD, OPTIONS,
-	// TRACE, PUT, DELETE), and requests with an Idempotency-Key header, as
-	// net/http does; not those that ask for another protocol. A client whose every
-	// write is conditional may allow more: of two equal writes that carry the same
-	// resourceVersion, the second is refused. Whatever it says, a body that cannot
-	// be replayed (http.Request.GetBody) is sent once.
+	// Hedgeable says whether a request may be sent more than once. Nil allows:
+	//
+	//   - the methods that HTTP calls idempotent (RFC 9110, section 9.2.2): GET, HEAD,
+	//     OPTIONS, TRACE, PUT, DELETE;
+	//   - a request with an Idempotency-Key or X-Idempotency-Key header, as net/http does;
+	//
+	// but neither a request for another protocol (an Upgrade header) nor one that runs a
+	// command in a Pod or opens a port of it.
+	//
+	// Idempotent means that sending a request twice has the effect of sending it once. The
+	// answers may differ: a DELETE that is sent twice may be answered 404, or 409 for its
+	// precondition, because its first sending has deleted the object, and an
+	// unconditional PUT may undo what another client wrote in between. Who must tell these
+	// cases apart returns false for such a request.
+	//
+	// A client whose every write is conditional may allow more: of two equal writes
+	// that carry the same resourceVersion, the second is refused. Whatever Hedgeable
+	// says, a request whose body cannot be replayed (http.Request.GetBody) is sent once.
 	Hedgeable func(*http.Request) bool
 
 	// Stream says whether the answer to a request is a stream, which may go on for
