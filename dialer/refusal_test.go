@@ -156,7 +156,7 @@ func TestAStatusThatAsksToWaitKeepsItsReasonAndMessage(t *testing.T) {
 						Details: &metav1.StatusDetails{Name: "it", Kind: "leases", Causes: []metav1.StatusCause{{Message: "the cause"}}},
 					}, w)
 				})
-				hardened, err := Harden(newConfig(server), Budget{Answer: 10 * time.Second})
+				hardened, err := Harden(newConfig(server), Budget{Answer: 10 * time.Second, Hedge: -1})
 				require.NoError(t, err)
 				client, err := rest.RESTClientForConfigAndClient(speaking(hardened, spoken), clientFor(t, hardened))
 				require.NoError(t, err)
