@@ -216,7 +216,10 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 		return 0 // our own write, too late to lead on: nobody can have led since
 	}
 	lease, proof := c.heldUntil(seen, now)
-	opens := min(lease+c.spread, proof)
+	if c.isSuccessor(seen) {
+		return lease
+	}
+	opens := min(lease+c.spread, proof) + c.yields(seen)
 	if c.aside > 0 {
 		opens = max(opens, c.aside-now.steady(c.joined))
 	}

@@ -1,6 +1,7 @@
 package leaderelection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -115,6 +116,19 @@ type LeaderElectionConfig struct {
 	// Interface, no witness is asked.
 	Witnesses []witness.Witness
 
+	// Successor, where set, names who is to lead next when the lease is released, after
+	// Run's context has ended with ReleaseOnCancel or by Resign: see ResignTo. It is
+	// called when the work has returned, right before the release, and given a quarter of
+	// RetryPeriod, at most a second and half of what is left of the term; ctx ends then.
+	// Where it fails, panics, is not in time or names nobody, the lease is released for
+	// all: nothing else depends on it. Package podsuccessor has one for Pods.
+	Successor func(ctx context.Context) (identity string, err error)
+
+	// SuccessorWait is for how long this contender lets one go first whom a release
+	// names, counted from when it sees the release. It is never more than RetryPeriod.
+	// Zero is 1s.
+	SuccessorWait time.Duration
+
 	// Trace is told what the elector does; nil tells nobody.
 	Trace *Trace
 
@@ -135,6 +149,8 @@ func (c *LeaderElectionConfig) validate() error {
 	switch {
 	case c.StopTimeout < 0:
 		return fmt.Errorf("StopTimeout = %v: must not be negative; zero is RenewDeadline, at least 10s", c.StopTimeout)
+	case c.SuccessorWait < 0:
+		return fmt.Errorf("SuccessorWait = %v: must not be negative; zero is 1s, and it is never more than RetryPeriod", c.SuccessorWait)
 	case c.Callbacks.OnStartedLeading == nil:
 		return errors.New("no Callbacks.OnStartedLeading is set (nil): it is the work to guard")
 	case c.Callbacks.OnStoppedLeading == nil:

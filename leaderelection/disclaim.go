@@ -25,7 +25,7 @@ func (c *candidacy) disclaim(ctx context.Context) {
 	defer cancel()
 	state, ours, err := c.outcome(looking)
 	if ours {
-		err = c.le.giveUp(ctx, state, false, bound-c.clock.now().steady(began))
+		err = c.le.giveUp(ctx, state, false, "", bound-c.clock.now().steady(began))
 	}
 	switch {
 	case err != nil:

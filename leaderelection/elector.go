@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -32,6 +33,8 @@ type LeaderElector struct {
 	allowance *allowance
 	// witnesses know of dead processes, and leave word of this one.
 	witnesses testifying
+	// successors are the calls of Successor.
+	successors bounded.Calls
 	// seenLast is what the last campaign knew in the end. It is Run's alone.
 	seenLast observation
 

@@ -12,9 +12,12 @@ func (l *leadership) finish(ctx context.Context) {
 	ended := l.term.ending()
 	switch {
 	case ended == l.stopping && l.release:
+		began := l.le.clock.now()
+		successor := l.successor(ctx)
 		// The wait for the renewal under way had a tenth of the retry period.
-		bound := min(l.term.rest(l.le.clock.now()), l.le.timing.retry-l.le.timing.retry/10)
-		l.tell(l.released(l.le.giveUp(ctx, l.state, false, bound)))
+		now := l.le.clock.now()
+		bound := min(l.term.rest(now), l.le.timing.retry-l.le.timing.retry/10-now.steady(began))
+		l.tell(l.released(l.le.giveUp(ctx, l.state, false, successor, bound)))
 	case ended == l.stopping:
 		if l.kept != nil {
 			_ = l.released(l.kept)
@@ -46,7 +49,7 @@ func (l *leadership) releaseLost(ctx context.Context) {
 	}
 	rest := timing.lease - l.le.clock.now().steady(l.term.lastSent())
 	if bound := min(rest, timing.retry); bound > 0 {
-		_ = l.released(l.le.giveUp(ctx, l.state, true, bound))
+		_ = l.released(l.le.giveUp(ctx, l.state, true, "", bound))
 	}
 }
 

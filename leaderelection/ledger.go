@@ -64,12 +64,15 @@ func (l *ledger) testified() string {
 	return l.testimony
 }
 
-// release returns the entry that gives held up. It is not a write to settle by:
-// a release that lands leaves nothing that is ours.
-func (l *ledger) release(held rl.LeaderElectionRecord, now instant) rl.Entry {
+// release returns the entry that gives held up, and names a successor unless that is
+// empty. It is not a write to settle by: a release that lands leaves nothing that is
+// ours.
+func (l *ledger) release(held rl.LeaderElectionRecord, successor string, now instant) rl.Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.marked(release(held, now.wall), time.Second)
+	entry := l.marked(release(held, now.wall), time.Second)
+	entry.Successor = successor
+	return entry
 }
 
 func (l *ledger) marked(record rl.LeaderElectionRecord, duration time.Duration) rl.Entry {

@@ -15,12 +15,14 @@ type releaseGoal struct {
 	le *LeaderElector
 	// former judges by what was sent before everything was disowned.
 	former *ledger
+	// successor is whom the release names; empty for nobody.
+	successor string
 }
 
 var _ goal = (*releaseGoal)(nil)
 
 func (r *releaseGoal) entry(base rl.Snapshot, now instant) rl.Entry {
-	return r.le.writes.release(base.Record, now)
+	return r.le.writes.release(base.Record, r.successor, now)
 }
 
 func (r *releaseGoal) written(rl.Snapshot, string, instant) outcome { return outcome{done: true} }
@@ -41,18 +43,18 @@ func (r *releaseGoal) failed(error) {}
 
 // giveUp releases the lease within bound, and returns nil if it is known to be
 // released or to be no longer ours. What was read or written last is from; a
-// stale one is read anew first.
+// stale one is read anew first. The release names successor; empty for nobody.
 //
 // Everything that this elector has sent is disowned before the release leaves: a
 // release that is given up may land at any later time, and whoever had taken up
 // his former term by then would lead a lease that is free for all (rule 10 of
 // the design).
-func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale bool, bound time.Duration) error {
+func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale bool, successor string, bound time.Duration) error {
 	ctx, cancel := le.clock.within(bounded.Unawaited(context.WithoutCancel(ctx)), bound)
 	defer cancel()
 	a := &attempt{
 		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, effort: new(effort),
-		goal: &releaseGoal{le: le, former: le.writes.disown()}, state: from, readFirst: stale,
+		goal: &releaseGoal{le: le, former: le.writes.disown(), successor: successor}, state: from, readFirst: stale,
 		patience: max(bound, le.timing.retry/4) / 4, bound: bound,
 		timer: le.clock.idleTimer(), answers: make(chan answer),
 	}

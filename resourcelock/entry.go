@@ -34,6 +34,10 @@ type Entry struct {
 	// most MaxTestimony bytes. Any other is left out, and so is that of an entry
 	// without a mark. Empty is none.
 	Testimony string
+	// Successor is whom a release names to lead next: valid UTF-8 of at most
+	// MaxSuccessor bytes. Any other is left out, and so is that of an entry which has a
+	// holder or no mark. Empty names nobody.
+	Successor string
 }
 
 // Statement is what the writer of a Lease has stated of its own write. The zero
@@ -50,13 +54,16 @@ type Statement struct {
 	// Testimony is what the writer's process has left of itself. Snapshot.Testimony
 	// tells whether it is the holder's.
 	Testimony string
+	// Successor is whom the writer has named to lead next. Snapshot.Successor tells
+	// whether that still counts.
+	Successor string
 }
 
 // Statement returns what the writer of e states.
 func (e Entry) Statement() Statement {
 	return Statement{
 		Mark: e.Mark, Holder: e.Record.HolderIdentity, RenewTime: e.Record.RenewTime.Time, Duration: e.Duration,
-		Testimony: validTestimony(e.Testimony),
+		Testimony: validTestimony(e.Testimony), Successor: validSuccessor(e.Record.HolderIdentity, e.Successor),
 	}
 }
 
@@ -84,6 +91,7 @@ type statementJSON struct {
 	RenewTime metav1.MicroTime `json:"renewTime"`
 	Duration  string           `json:"duration,omitempty"`
 	Testimony string           `json:"testimony,omitempty"`
+	Successor string           `json:"successor,omitempty"`
 }
 
 // annotate makes the annotations of lease say what its spec cannot.
@@ -94,6 +102,7 @@ func annotate(lease *coordinationv1.Lease, entry Entry) {
 		Holder:    entry.Record.HolderIdentity,
 		RenewTime: metav1.NewMicroTime(entry.Record.RenewTime.Time),
 		Testimony: validTestimony(entry.Testimony),
+		Successor: validSuccessor(entry.Record.HolderIdentity, entry.Successor),
 	}
 	if entry.Duration > 0 {
 		stated.Duration = entry.Duration.String()
@@ -126,7 +135,7 @@ func statementOf(annotations map[string]string) Statement {
 	}
 	return Statement{
 		Mark: s.Mark, Holder: s.Holder, RenewTime: s.RenewTime.Time, Duration: duration,
-		Testimony: validTestimony(s.Testimony),
+		Testimony: validTestimony(s.Testimony), Successor: validSuccessor(s.Holder, s.Successor),
 	}
 }
 
