@@ -52,6 +52,8 @@ type candidacy struct {
 	left <-chan struct{}
 	// inquiry is about whoever holds the lease; nil where nothing is asked.
 	inquiry *inquiry
+	// preference is how much this contender is preferred.
+	preference preference
 }
 
 // won is what a candidate begins its term with.
@@ -70,6 +72,7 @@ const (
 	wait step = iota
 	read
 	check
+	consult
 	write
 )
 
@@ -109,6 +112,8 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 			c.ask(watchCtx)
 		case check:
 			c.inquiry.check(le.timing.retry)
+		case consult:
+			c.consult(watchCtx, seen)
 		case wait:
 			if w := c.pause(ctx, pause); w != nil {
 				return w
@@ -149,6 +154,8 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 		c.heardOf(asked, got)
 	case err := <-asked.checks:
 		c.checkedOf(asked, err)
+	case got := <-c.preference.answers:
+		c.consulted(got)
 	case got := <-answers:
 		bounded.Raise(ctx, got.err)
 		return c.answered(got)
@@ -182,6 +189,8 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 		}
 	}
 	switch {
+	case opens <= 0 && c.unconsulted(seen):
+		return consult, 0
 	case opens <= 0 && c.unchecked(seen, now):
 		if !c.inquiry.checking {
 			return check, 0

@@ -129,6 +129,15 @@ type LeaderElectionConfig struct {
 	// Zero is 1s.
 	SuccessorWait time.Duration
 
+	// Priority, where set, says how much this contender is preferred to lead: from 0,
+	// least, to MaxPriority, most. What is beyond counts as the nearer of the two. It is
+	// asked each time that this contender might take the lease, and lets others go first
+	// for a part of a second: nobody needs to know of the others. The delay is
+	// (MaxPriority − priority) / MaxPriority of a second, or of RetryPeriod if that is
+	// shorter; and the whole of it while Priority has not returned. Nil is MaxPriority: no
+	// delay. With Coordinated it is not asked.
+	Priority func() int
+
 	// Trace is told what the elector does; nil tells nobody.
 	Trace *Trace
 

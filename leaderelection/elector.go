@@ -33,8 +33,8 @@ type LeaderElector struct {
 	allowance *allowance
 	// witnesses know of dead processes, and leave word of this one.
 	witnesses testifying
-	// successors are the calls of Successor.
-	successors bounded.Calls
+	// successors are the calls of Successor, priorities those of Priority.
+	successors, priorities bounded.Calls
 	// seenLast is what the last campaign knew in the end. It is Run's alone.
 	seenLast observation
 

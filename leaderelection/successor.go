@@ -9,8 +9,9 @@ import (
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// mostYielded is the most by which a contender lets others go first, unless it is told
-// otherwise. It is never more than the retry period.
+// mostYielded is the most by which a contender lets others go first, for either
+// reason: that a release names a successor, or that others are preferred. It is never
+// more than the retry period either.
 const mostYielded = time.Second
 
 // successorWait returns for how long a contender lets a successor go first.
@@ -38,12 +39,14 @@ func (c *candidacy) isSuccessor(seen observation) bool {
 	return names(seen.snapshot.Successor(), c.lock.Identity())
 }
 
-// yields returns by how much this contender lets others go first.
+// yields returns by how much this contender lets others go first: a successor, and
+// then those that are preferred.
 func (c *candidacy) yields(seen observation) time.Duration {
-	if seen.snapshot.Successor() == "" {
-		return 0
+	delay := c.preference.delay(seen.snapshot)
+	if seen.snapshot.Successor() != "" {
+		delay += c.timing.successorWait(c.le.config.SuccessorWait)
 	}
-	return c.timing.successorWait(c.le.config.SuccessorWait)
+	return delay
 }
 
 // successor returns whom the release is to name: whom the first resignation that does
