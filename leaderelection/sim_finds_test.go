@@ -163,6 +163,25 @@ var faults = []fault{
 			}}
 		}},
 	}, {
+		name: "whom a release names is not heeded", needs: simulation.Successors, laws: []string{"succession"},
+		rig: rig{lock: seeing(func(s rl.Snapshot) rl.Snapshot {
+			s.Stated.Successor = ""
+			return s
+		})},
+	}, {
+		name: "a successor is waited for as if it led", needs: simulation.Successors, laws: []string{"prompt takeover"},
+		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned {
+			return &rewritten{boundOrNot{l}, func(s rl.Snapshot) rl.Snapshot {
+				if name := s.Successor(); name != "" && name != p.Identity {
+					s.Record.HolderIdentity, s.Duration = name, p.Timing.Lease
+				}
+				return s
+			}}
+		}},
+	}, {
+		name: "who is less preferred goes first", needs: simulation.Priorities, laws: []string{"succession"},
+		rig: rig{changed: func(_ *simulation.Process, c *LeaderElectionConfig) { c.Priority = func() int { return MaxPriority } }},
+	}, {
 		name: "the clock that was set is believed", needs: simulation.ClockSteps, laws: []string{"length of a term", "patience", "prompt takeover", "overlap", "waking"},
 		rig: rig{clock: func(p *simulation.Process) clock.WithDelayedExecution { return wallClock{p.Clock()} }},
 	},

@@ -181,6 +181,7 @@ func (r *rig) run(p *simulation.Process) {
 		LeaseDuration: p.Timing.Lease, RenewDeadline: p.Timing.Deadline, RetryPeriod: p.Timing.Retry,
 		ReleaseOnCancel: p.Release, ContendAgain: p.Again, StopTimeout: p.StopTimeout,
 		Clock: p.Clock(), Coordinated: p.Coordinated, Witnesses: p.Witnesses(),
+		Successor: p.Successor(), Priority: p.Priority(),
 		Callbacks: LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				term, _ := TermFromContext(ctx)
@@ -204,7 +205,7 @@ func (r *rig) run(p *simulation.Process) {
 		panic(err) // a configuration that the simulation drew and that is not valid
 	}
 	le.random = p.Random
-	p.Resign, p.Remembered = le.Resign, le.remembered
+	p.Resign, p.Remembered = le.ResignTo, le.remembered
 	if r.made != nil {
 		r.made(p, le)
 	}

@@ -68,13 +68,18 @@ const (
 	// Witnesses: contenders leave a testimony, and witnesses prove deaths at once, late,
 	// never, or those of another instance. Nobody is proven dead who lives.
 	Witnesses
+	// Successors: a release names who is to lead next, who may be dead, die in that
+	// very moment, or never have been.
+	Successors
+	// Priorities: contenders are preferred more or less, and otherwise each time.
+	Priorities
 	features
 )
 
 var featureNames = [...]string{
 	"stops", "suspension", "clock steps", "coarse clocks", "shared identity", "run again", "two runs", "mixed timings",
 	"slow API", "refusals", "restores", "compaction", "field edits", "emptied holders", "webhook", "coordinated",
-	"blocking", "panics", "deaf locks", "HTTP", "strict", "witnesses",
+	"blocking", "panics", "deaf locks", "HTTP", "strict", "witnesses", "successors", "priorities",
 }
 
 // All are all features.

@@ -29,8 +29,9 @@ type Process struct {
 	// Remembered may be set by whoever runs the elector to what counts what it
 	// remembers of its failures.
 	Remembered func() int
-	// Resign may be set by whoever runs the elector to what makes it resign.
-	Resign func(context.Context) error
+	// Resign may be set by whoever runs the elector to what makes it resign, and name a
+	// successor unless that is empty.
+	Resign func(ctx context.Context, successor string) error
 
 	name   string
 	world  *World
@@ -77,6 +78,11 @@ type Process struct {
 	requests requests
 	// proven are the names of processes that it was given a proof about.
 	proven map[string]bool
+	// yields is by how much at least it lets others go first, and mayYield by how much at
+	// most, by what it said of its priority and when.
+	yields, mayYield time.Duration
+	// asked counts how often it was asked for its priority.
+	asked int
 	// bodies are the latest writes that were sent over HTTP, and what the judge
 	// knows of each: a hedge is the same write.
 	bodies map[string]*state
@@ -90,7 +96,7 @@ func (h *Host) begin() *Process {
 		Identity: h.name, Timing: h.timing, Release: h.release, Again: h.again, StopTimeout: h.stopTimeout,
 		Coordinated: w.has(Coordinated),
 		name:        fmt.Sprintf("%s-%d", h.name, h.started), world: w, host: h, clock: h.clock,
-		died: make(chan struct{}), resigned: -time.Hour, proven: map[string]bool{},
+		died: make(chan struct{}), resigned: -time.Hour, proven: map[string]bool{}, yields: h.timing.moment(), mayYield: h.timing.moment(),
 	}
 	switch {
 	case h.double != "":

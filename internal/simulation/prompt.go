@@ -16,6 +16,8 @@ type sight struct {
 	// may is the true time from which it may claim it.
 	first time.Time
 	may   time.Duration
+	// told is when it was told of the record first, truly.
+	told time.Duration
 	// claimed is when it sent its last claim.
 	claimed time.Duration
 	check   *time.Timer
@@ -49,7 +51,7 @@ func (p *Process) sees(s state) {
 	if known && (s.edited == old.edited || s.held()) {
 		return
 	}
-	p.sight.first = p.clock.Now()
+	p.sight.first, p.sight.told = p.clock.Now(), w.now()
 	p.sight.forget()
 	if !s.Exists() || s.author == p || s.edited || p.leading || p.Coordinated || w.options.Reference {
 		return
@@ -58,8 +60,12 @@ func (p *Process) sees(s state) {
 	if s.Record.HolderIdentity == "" {
 		wait = 0
 	}
+	others := time.Duration(0)
+	if w.has(Successors | Priorities) {
+		others = 2 * p.Timing.moment()
+	}
 	p.sight.may = w.now() + p.clock.wait(wait)
-	p.sight.check = time.AfterFunc(p.sight.may+prompt+2*p.clock.grain-w.now(), func() {
+	p.sight.check = time.AfterFunc(p.clock.wait(wait+others)+prompt+2*p.clock.grain, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		p.late(s)
@@ -119,9 +125,15 @@ func (p *Process) claims(base string) {
 	if p.clock.Since(p.sight.first) < s.lease && s.held() {
 		w.violated("patience", p, "claims the lease %v after it saw the record first, which may be taken after %v", p.clock.Since(p.sight.first), s.lease)
 	}
+	p.goesFirst(s)
 	if now := w.store.current(); !again && now.record == s.record && !now.edited && p.unhindered(s) {
 		w.result.Prompt++
-		w.result.Worst = max(w.result.Worst, w.now()-p.sight.may)
+		_, others := p.holdsBack(s)
+		late := w.now() - p.sight.may - p.clock.truly(others)
+		if late > prompt+2*p.clock.grain {
+			w.violated("prompt takeover", p, "claims the lease %v after it might and those had their time whom it lets go first", late)
+		}
+		w.result.Worst = max(w.result.Worst, late)
 	}
 }
 

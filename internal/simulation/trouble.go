@@ -137,7 +137,7 @@ func (w *World) resign(h *Host) {
 	w.running.Go(func() {
 		ctx, cancel := context.WithTimeout(p.Context(), p.StopTimeout)
 		defer cancel()
-		_ = p.Resign(ctx) // whatever it came to, the judge sees it
+		_ = p.Resign(ctx, p.next()) // whatever it came to, the judge sees it
 		w.mu.Lock()
 		p.resigned = w.now()
 		w.mu.Unlock()
