@@ -80,10 +80,12 @@ leaks:
 	RUN=TestDroppedClientsLeaveNothingBehind ARGS='-args -leaks 2000' PACKAGES=./resourcelock .ci/versions
 
 # simulation: elections in virtual time, twenty thousand unless ELECTIONS says how
-# many, each world with features of its own (internal/simulation).
+# many, each world with features of its own (internal/simulation); and a thousand fleets
+# in which contenders are preferred more and less.
 ELECTIONS = 20000
 simulation:
 	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 60m -args -sim.elections=$(ELECTIONS)
+	go test ./leaderelection -run TestPreferredContenderLeads -v -timeout 20m -args -fleets=1000
 
 # mutants: the rules of the elector broken one at a time, and what the tests make
 # of each. It takes hours, and is run by hand; internal/mutants says how to limit it.
