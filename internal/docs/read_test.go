@@ -13,7 +13,7 @@ import (
 const root = "../.."
 
 // packages are those that users import.
-var packages = []string{"dialer", "resourcelock", "leaderelection", "leaderelection/options", "leaderelection/prometheus", "leaderelection/controllerruntime", "leaderelection/fence", "leaderelection/witness", "leaderelection/podlabel"}
+var packages = []string{"dialer", "resourcelock", "leaderelection", "leaderelection/options", "leaderelection/prometheus", "leaderelection/controllerruntime", "leaderelection/fence", "leaderelection/witness", "leaderelection/podlabel", "leaderelection/podsuccessor"}
 
 func read(t *testing.T, path string) string {
 	t.Helper()
