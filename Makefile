@@ -1,8 +1,9 @@
 # `make test` runs everything: the checks of the code, the fast tests under the
 # race detector, and the laboratory with real kube-apiservers. It needs Go, a C
 # compiler for the race detector, Chromium for the page of examples/failover, and
-# either root or unprivileged user namespaces; what is missing is said, nothing
-# is skipped.
+# either root or unprivileged user namespaces, and the nodes of `make nodes` need root,
+# containerd, runc and network plugins; what is missing is said, and nothing but the
+# nodes is left out.
 
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run --allow-parallel-runners
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -19,9 +20,9 @@ MODULES = internal/dropin leaderelection/prometheus leaderelection/prometheus/sc
 # too. The rest has these two alone.
 LINTED = . internal/dropin leaderelection/prometheus leaderelection/controllerruntime
 
-.PHONY: test check cross cross-all fast modules fleet leaks simulation mutants newcomer versions lab matrix long incident bench starved results
+.PHONY: test check cross cross-all fast modules fleet leaks simulation mutants newcomer versions lab nodes matrix long incident bench starved results
 
-test: check fast modules fleet leaks simulation newcomer versions lab matrix
+test: check fast modules fleet leaks simulation newcomer versions lab nodes matrix
 
 # check: formatting and linters of every module, and the sockets of every operating
 # system.
@@ -115,6 +116,15 @@ lab:
 	cd benchmarks && go test -v -timeout 10m ./fenced
 	cd benchmarks && go test -v -timeout 5m ./podlabel
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
+
+# nodes: the ends of leaders in Pods on real nodes, a kubelet, containerd and runc each.
+# The kubelet is built first, once, which takes minutes. Without root there is no node.
+nodes:
+	@if [ "$$(id -u)" != 0 ]; then \
+		echo "nodes: NOT RUN: control groups and mounts of a node take root"; \
+	else set -e; \
+		cd benchmarks; go run ./lab/prepare -kubelet; go test -v -timeout 15m ./lab/node ./nodes; \
+	fi
 
 # matrix: faults in every role and mode, the part that spans them;
 # `cd benchmarks && go run ./cmd/matrix` is the whole, and prints the table.

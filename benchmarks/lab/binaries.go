@@ -20,6 +20,9 @@ type Binaries struct {
 	// Minors are API servers beside KubeAPIServer, by the minor version that
 	// [Options].APIServerMinors calls them by, such as "1.36".
 	Minors map[string]string
+	// Kubelet runs on nodes (package lab/node), of the version of the newest API
+	// server. It is empty unless [PrepareKubelet] or [EnterWithKubelet] was asked.
+	Kubelet string
 }
 
 // AssetsVariable names the environment variable that points to a folder with
@@ -30,6 +33,7 @@ const AssetsVariable = "KUBEBUILDER_ASSETS"
 const (
 	apiserverVariable = "HOLDFAST_LAB_KUBE_APISERVER"
 	etcdVariable      = "HOLDFAST_LAB_ETCD"
+	kubeletVariable   = "HOLDFAST_LAB_KUBELET"
 )
 
 // A program is one that the laboratory builds, from a module of its own in
@@ -47,10 +51,14 @@ var kubeAPIServers = []program{kubeAPIServer("1.37.2"), kubeAPIServer("1.36.5")}
 
 var etcd = program{name: "etcd", module: "etcd", pkg: "go.etcd.io/etcd/server/v3", version: "3.7.3"}
 
-func kubeAPIServer(version string) program {
+var kubelet = ofKubernetes("kubelet", "1.37.2")
+
+func kubeAPIServer(version string) program { return ofKubernetes("kube-apiserver", version) }
+
+func ofKubernetes(name, version string) program {
 	return program{
-		name: "kube-apiserver", module: "kube-apiserver-" + minorOf(version),
-		pkg: "k8s.io/kubernetes/cmd/kube-apiserver", version: version,
+		name: name, module: name + "-" + minorOf(version),
+		pkg: "k8s.io/kubernetes/cmd/" + name, version: version,
 		// A server that does not know its version takes itself for 0.0 and
 		// switches off what has come since.
 		ldflags: "-X k8s.io/component-base/version.gitVersion=v%s" +
@@ -118,6 +126,16 @@ func Prepare(ctx context.Context, progress io.Writer, minors ...string) (Binarie
 		}
 	}
 	return b, nil
+}
+
+// PrepareKubelet finds or builds the kubelet, as [Prepare] does the programs of the
+// control plane, and returns its path. It comes from the cache folder or is built
+// whatever KUBEBUILDER_ASSETS says.
+func PrepareKubelet(ctx context.Context, progress io.Writer) (string, error) {
+	if progress == nil {
+		progress = io.Discard
+	}
+	return kubelet.find(ctx, progress)
 }
 
 // checkMinors says which of the minors there is no API server of.
@@ -204,12 +222,15 @@ func (b Binaries) handover() []string {
 	for minor, path := range b.Minors {
 		env = append(env, minorVariable(minor)+"="+path)
 	}
+	if b.Kubelet != "" {
+		env = append(env, kubeletVariable+"="+b.Kubelet)
+	}
 	return env
 }
 
 // prepared are the programs that Enter has handed in.
 func prepared() Binaries {
-	b := Binaries{KubeAPIServer: os.Getenv(apiserverVariable), Etcd: os.Getenv(etcdVariable), Minors: map[string]string{}}
+	b := Binaries{KubeAPIServer: os.Getenv(apiserverVariable), Etcd: os.Getenv(etcdVariable), Kubelet: os.Getenv(kubeletVariable), Minors: map[string]string{}}
 	for _, minor := range Minors() {
 		if path := os.Getenv(minorVariable(minor)); path != "" {
 			b.Minors[minor] = path
@@ -267,3 +288,7 @@ func executable(path string) error {
 	}
 	return nil
 }
+
+// PreparedKubelet is the path of the kubelet that [EnterWithKubelet] has handed to the
+// inside; empty if it was not asked for.
+func PreparedKubelet() string { return prepared().Kubelet }

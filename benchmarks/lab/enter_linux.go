@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -45,7 +46,21 @@ func outerPID() string { return os.Getenv(outerVariable) }
 // and exits with code 1.
 //
 // Inside, and in programs started inside, Enter does nothing.
-func Enter(minors ...string) {
+func Enter(minors ...string) { enter(Prepare, minors) }
+
+// EnterWithKubelet is [Enter] for labs with nodes (package lab/node): it prepares
+// the kubelet too.
+func EnterWithKubelet(minors ...string) {
+	enter(func(ctx context.Context, progress io.Writer, minors ...string) (Binaries, error) {
+		b, err := Prepare(ctx, progress, minors...)
+		if err == nil {
+			b.Kubelet, err = PrepareKubelet(ctx, progress)
+		}
+		return b, err
+	}, minors)
+}
+
+func enter(prepare func(context.Context, io.Writer, ...string) (Binaries, error), minors []string) {
 	switch os.Getenv(stateVariable) {
 	case stateInside:
 		return
@@ -56,13 +71,14 @@ func Enter(minors ...string) {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
-	binaries, err := Prepare(ctx, os.Stderr, minors...)
+	binaries, err := prepare(ctx, os.Stderr, minors...)
 	stop()
 	if err != nil {
 		fail(err)
 	}
 	code, err := runInside(binaries)
 	removeFoldersOf(strconv.Itoa(os.Getpid()))
+	_ = RemoveGroups(folderPrefix + strconv.Itoa(os.Getpid()) + "-") // there are some only if nodes were killed with their lab
 	if err != nil {
 		fail(err)
 	}

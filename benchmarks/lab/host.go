@@ -180,6 +180,17 @@ func (h *Host) setBackends(servers []int) error {
 	return nil
 }
 
+// Carry makes the other hosts reach the addresses of p, which must be in
+// 198.18.0.0/15 and no link of the lab's, through this host: those of the Pods of a
+// node, say. It is up to the host to forward packets. What it forwards to the virtual
+// IP is translated as what it sends itself.
+func (h *Host) Carry(p netip.Prefix) error {
+	if err := h.link.carry(p); err != nil {
+		return fmt.Errorf("lab: addresses behind host %q: %w", h.name, err)
+	}
+	return nil
+}
+
 // Connected returns the indices of the API servers to which processes on this
 // host hold established connections through the virtual IP, in order, each
 // once. It is what the host itself believes: a connection to a server that has

@@ -21,6 +21,9 @@ func Enter(...string) {
 	os.Exit(1)
 }
 
+// EnterWithKubelet says that the laboratory needs Linux and exits with code 1.
+func EnterWithKubelet(...string) { Enter() }
+
 func inside() bool     { return false }
 func outerPID() string { return "" }
 
@@ -38,9 +41,10 @@ func (*link) cut() error                                          { return errSy
 func (*link) mend() error                                         { return errSystem }
 func (*link) balance(netip.AddrPort, []netip.AddrPort) error      { return errSystem }
 func (*link) translated(netip.AddrPort) ([]netip.AddrPort, error) { return nil, errSystem }
+func (*link) carry(netip.Prefix) error                            { return errSystem }
 func (*link) close() error                                        { return nil }
 
-func bind(*exec.Cmd)        {}
+func bind(*exec.Cmd, bool)  {}
 func freezeGroup(int) error { return errSystem }
 func thawGroup(int) error   { return errSystem }
 func killGroup(int) error   { return errSystem }

@@ -17,10 +17,10 @@ import (
 )
 
 func TestVersionsAreThoseThatTheModulesPin(t *testing.T) {
-	for _, p := range append(slices.Clone(kubeAPIServers), etcd) {
+	for _, p := range append(slices.Clone(kubeAPIServers), etcd, kubelet) {
 		mod, err := os.ReadFile(filepath.Join("binaries", p.module, "go.mod"))
 		require.NoError(t, err)
-		module := map[string]string{"kube-apiserver": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}[p.name]
+		module := map[string]string{"kube-apiserver": "k8s.io/kubernetes", "kubelet": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}[p.name]
 		require.NotEmpty(t, module)
 		assert.Regexp(t, regexp.QuoteMeta(module+" v"+p.version)+`\s`, string(mod), p.module)
 		assert.Contains(t, string(mod), p.pkg)
@@ -29,7 +29,7 @@ func TestVersionsAreThoseThatTheModulesPin(t *testing.T) {
 
 // A library of another release in an API server would make it one that nobody runs.
 func TestAnAPIServerIsMadeOfTheLibrariesOfItsRelease(t *testing.T) {
-	for _, p := range kubeAPIServers {
+	for _, p := range append(slices.Clone(kubeAPIServers), kubelet) {
 		mod, err := os.ReadFile(filepath.Join("binaries", p.module, "go.mod"))
 		require.NoError(t, err)
 		replaced := regexp.MustCompile(`(?m)^\t(k8s\.io/\S+) => (\S+) (\S+)$`).FindAllStringSubmatch(string(mod), -1)
@@ -39,6 +39,10 @@ func TestAnAPIServerIsMadeOfTheLibrariesOfItsRelease(t *testing.T) {
 			assert.Equal(t, "v0"+strings.TrimPrefix(p.version, "1"), r[3], "%s: %s", p.module, r[1])
 		}
 	}
+}
+
+func TestTheKubeletIsOfTheNewestAPIServersVersion(t *testing.T) {
+	assert.Equal(t, kubeAPIServers[0].version, kubelet.version)
 }
 
 func TestMinorsAreListedTheNewestFirst(t *testing.T) {
@@ -55,7 +59,7 @@ func TestAMinorThatCannotBeBuiltIsNamedWithThoseThatCan(t *testing.T) {
 }
 
 func TestProgramsAreHandedToTheInsideAsTheyWerePrepared(t *testing.T) {
-	b := Binaries{KubeAPIServer: "/a", Etcd: "/e", Minors: map[string]string{"1.36": "/old", "1.37": "/new"}}
+	b := Binaries{KubeAPIServer: "/a", Etcd: "/e", Kubelet: "/k", Minors: map[string]string{"1.36": "/old", "1.37": "/new"}}
 	for _, minor := range Minors() {
 		t.Setenv(minorVariable(minor), "")
 	}

@@ -22,6 +22,10 @@ type Command struct {
 	// Stdout and Stderr receive what the program writes. Nil means the host's
 	// log file, [Host.LogPath].
 	Stdout, Stderr io.Writer
+	// Isolated gives the program process, mount and IPC namespaces of its own,
+	// of which it is the first process, as init is a machine's: its end is the end
+	// of everything that it has started. It takes root, not only a user namespace.
+	Isolated bool
 }
 
 // A Process is a program running on a host. It ends when it exits, when
@@ -55,7 +59,7 @@ func start(l *link, host string, c Command, log io.Writer) (*Process, error) {
 		cmd.Stderr = log
 	}
 	cmd.WaitDelay = outputDelay
-	bind(cmd)
+	bind(cmd, c.Isolated)
 	if err := l.fork(cmd.Start); err != nil {
 		return nil, fmt.Errorf("lab: start %s on host %q: %w", c.Path, host, err)
 	}

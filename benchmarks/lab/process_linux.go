@@ -11,8 +11,11 @@ import (
 
 // bind makes the process lead a group of its own, so that it can be killed
 // with its children, and die with the thread that forks it.
-func bind(cmd *exec.Cmd) {
+func bind(cmd *exec.Cmd, isolated bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if isolated {
+		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWIPC
+	}
 }
 
 func signalGroup(pid int, s syscall.Signal) error {

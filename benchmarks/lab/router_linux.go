@@ -180,6 +180,23 @@ func linkNet(a netip.Addr) *netlink.Addr {
 func (l *link) cut() error  { return l.router.filter.cut(l.cable) }
 func (l *link) mend() error { return l.router.filter.mend(l.cable) }
 
+// carry makes the router send what goes to the addresses of p to the host.
+func (l *link) carry(p netip.Prefix) error {
+	here, err := netlink.LinkByName(l.cable)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", l.cable, err)
+	}
+	p = p.Masked()
+	route := &netlink.Route{
+		LinkIndex: here.Attrs().Index, Gw: l.addr.AsSlice(),
+		Dst: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())},
+	}
+	if err := netlink.RouteReplace(route); err != nil {
+		return fmt.Errorf("route %s through %s: %w", p, l.addr, err)
+	}
+	return nil
+}
+
 // close ends the host's processes and takes its cable away.
 func (l *link) close() error {
 	err := l.namespace.close()

@@ -35,15 +35,29 @@ func (l *link) balance(vip netip.AddrPort, backends []netip.AddrPort) error {
 		Name: "refuse", Table: table, Type: nftables.ChainTypeFilter,
 		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter,
 	})
-	c.FlushChain(translate)
-	c.FlushChain(refuse)
-	for i, b := range backends {
-		c.AddRule(&nftables.Rule{Table: table, Chain: translate,
-			Exprs: append(addressedTo(vip), sendTo(b, len(backends)-i)...)})
+	// The same for what a host forwards, which are the packets of its Pods.
+	translateForwarded := c.AddChain(&nftables.Chain{
+		Name: "translate-forwarded", Table: table, Type: nftables.ChainTypeNAT,
+		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest,
+	})
+	refuseForwarded := c.AddChain(&nftables.Chain{
+		Name: "refuse-forwarded", Table: table, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
+	})
+	for _, chain := range []*nftables.Chain{translate, refuse, translateForwarded, refuseForwarded} {
+		c.FlushChain(chain)
+	}
+	for _, chain := range []*nftables.Chain{translate, translateForwarded} {
+		for i, b := range backends {
+			c.AddRule(&nftables.Rule{Table: table, Chain: chain,
+				Exprs: append(addressedTo(vip), sendTo(b, len(backends)-i)...)})
+		}
 	}
 	if len(backends) == 0 {
-		c.AddRule(&nftables.Rule{Table: table, Chain: refuse, Exprs: append(addressedTo(vip),
-			&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: 3})})
+		for _, chain := range []*nftables.Chain{refuse, refuseForwarded} {
+			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(addressedTo(vip),
+				&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: 3})})
+		}
 	}
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("packet filter of the host (needs the kernel's nf_tables with nat, numgen, reject and conntrack): %w", err)

@@ -3,7 +3,8 @@
 // clock runs:
 //
 //	go run ./lab/prepare
-//	go run ./lab/prepare -all // and an API server of each minor version
+//	go run ./lab/prepare -all     // and an API server of each minor version
+//	go run ./lab/prepare -kubelet // and the kubelet of the nodes
 //
 // It prints their paths on standard output, progress on standard error, and
 // exits with code 1 and one sentence if something is missing.
@@ -25,6 +26,7 @@ import (
 
 func main() {
 	all := flag.Bool("all", false, "prepare an API server of each of the minor versions "+strings.Join(lab.Minors(), ", "))
+	kubelet := flag.Bool("kubelet", false, "prepare the kubelet that nodes run")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "prepare: %q: there are no arguments\n", flag.Args())
@@ -37,6 +39,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b, err := lab.Prepare(ctx, os.Stderr, minors...)
+	if err == nil && *kubelet {
+		b.Kubelet, err = lab.PrepareKubelet(ctx, os.Stderr)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -45,5 +50,8 @@ func main() {
 	fmt.Println(b.Etcd)
 	for _, minor := range slices.Sorted(maps.Keys(b.Minors)) {
 		fmt.Println(b.Minors[minor])
+	}
+	if b.Kubelet != "" {
+		fmt.Println(b.Kubelet)
 	}
 }

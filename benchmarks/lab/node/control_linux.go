@@ -1,0 +1,218 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/holdfast-go/holdfast/benchmarks/lab"
+)
+
+// A Service is a program that every node runs.
+type Service string
+
+// The services of a node. A container outlives both of them: its parent is a shim.
+const (
+	Kubelet    Service = "kubelet"
+	Containerd Service = "containerd"
+)
+
+// heldBack is the file, in the node's folder, that keeps a service from being started.
+func heldBack(service string) string { return service + ".held-back" }
+
+// Stop kills the service and keeps it from being started again until [Node.Resume].
+func (n *Node) Stop(s Service) error {
+	if err := os.WriteFile(filepath.Join(n.folder, heldBack(string(s))), nil, 0o600); err != nil {
+		return err
+	}
+	return n.Kill(s)
+}
+
+// Resume ends [Node.Stop] and [Node.Freeze]. It does not wait for the service.
+func (n *Node) Resume(s Service) error {
+	err := os.Remove(filepath.Join(n.folder, heldBack(string(s))))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, n.signal(string(s), unix.SIGCONT))
+}
+
+// Freeze stops the service without ending it, until [Node.Resume].
+func (n *Node) Freeze(s Service) error { return n.signal(string(s), unix.SIGSTOP) }
+
+// Kill kills the service, which is started again a second later.
+func (n *Node) Kill(s Service) error { return n.signal(string(s), unix.SIGKILL) }
+
+// signal sends s to every process of that name that is in no Pod, and waits for the end
+// of what it kills.
+func (n *Node) signal(name string, s unix.Signal) error {
+	pids, err := n.outsidePods()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if comm(pid) != name[:min(15, len(name))] { // what the kernel keeps of a name
+			continue
+		}
+		p, err := openProcess(pid)
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.Signal(s); err != nil {
+			return errors.Join(err, p.Close())
+		}
+		if s == unix.SIGKILL {
+			<-p.Done()
+		}
+		if err := p.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outsidePods are the processes of the node itself, by their numbers in the lab.
+func (n *Node) outsidePods() ([]int, error) {
+	folder, err := n.groupFolder()
+	if err != nil {
+		return nil, err
+	}
+	return pidsOf(folder)
+}
+
+// groupFolder is the node's group in one hierarchy: all have the same processes.
+func (n *Node) groupFolder() (string, error) {
+	all, err := lab.Hierarchies()
+	if err != nil {
+		return "", err
+	}
+	for _, h := range all {
+		if h.Options == "pids" {
+			return filepath.Join(h.Folder, n.plan.Group), nil
+		}
+	}
+	return "", errors.New("the machine has no hierarchy pids")
+}
+
+func comm(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSpace(string(text))
+}
+
+func pidsOf(group string) ([]int, error) {
+	text, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for field := range strings.FieldsSeq(string(text)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// Process returns the first process of the container of that ID, as a status names it
+// ("containerd://…"), in the Pod of that UID. Close it after use.
+func (n *Node) Process(pod types.UID, containerID string) (*Process, error) {
+	folder, err := n.groupFolder()
+	if err != nil {
+		return nil, err
+	}
+	_, id, _ := strings.Cut(containerID, "://")
+	if id == "" {
+		return nil, fmt.Errorf("node %q: container ID %q names no container", n.Name(), containerID)
+	}
+	group := ""
+	err = filepath.WalkDir(filepath.Join(folder, "kubepods"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasSuffix(path, "/pod"+string(pod)+"/"+id) {
+			group = path
+			return fs.SkipAll
+		}
+		return nil // groups come and go
+	})
+	if err != nil {
+		return nil, err
+	}
+	if group == "" {
+		return nil, fmt.Errorf("node %q: no container %s runs in Pod %s", n.Name(), id, pod)
+	}
+	pids, err := pidsOf(group)
+	if err != nil {
+		return nil, err
+	}
+	for _, pid := range pids {
+		if isFirst(pid) {
+			return openProcess(pid)
+		}
+	}
+	return nil, fmt.Errorf("node %q: container %s has no first process among %v", n.Name(), id, pids)
+}
+
+// isFirst reports whether a process is number 1 in the innermost namespace that it is in.
+func isFirst(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(status)) {
+		if numbers, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			fields := strings.Fields(numbers)
+			return fields[len(fields)-1] == "1"
+		}
+	}
+	return false
+}
+
+// Shims returns the processes that are the parents of the Pod's containers. Close them
+// after use.
+func (n *Node) Shims(pod types.UID) ([]*Process, error) {
+	pids, err := n.outsidePods()
+	if err != nil {
+		return nil, err
+	}
+	var shims []*Process
+	for _, pid := range pids {
+		if !strings.HasPrefix(comm(pid), "containerd-shim") || !hasChildIn(pid, "pod"+string(pod)) {
+			continue
+		}
+		p, err := openProcess(pid)
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return shims, err
+		}
+		shims = append(shims, p)
+	}
+	return shims, nil
+}
+
+// hasChildIn reports whether a child of the process is in a control group of that name,
+// or below.
+func hasChildIn(pid int, group string) bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, task := range tasks {
+		children, _ := os.ReadFile(task)
+		for child := range strings.FieldsSeq(string(children)) {
+			groups, _ := os.ReadFile("/proc/" + child + "/cgroup")
+			if strings.Contains(string(groups), "/"+group+"/") {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,171 @@
+package nodes
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+)
+
+// A Case is an end of a leader whose figure is how long it took until somebody led.
+type Case struct {
+	Name string
+	// Text is one sentence that says what happens and what is measured.
+	Text string
+	// Peer is this library's in the table: the witness that the case is about.
+	Peer string
+	// Bound is what the figure must not exceed with that peer.
+	Bound time.Duration
+
+	play func(ctx context.Context, p *Play) (time.Duration, error)
+}
+
+// Cases are the rows of the table, in order.
+var Cases = []Case{
+	{"killed", "The leader's process is killed; a standby is on another node. From its end.", "pod", 1500 * time.Millisecond, killed},
+	{"oom", "The leader's process is killed for its use of memory; a standby is on another node. From its end.", "pod", 2 * time.Second, outOfMemory},
+	{"restarted", "The only process is killed, and restarted in place. From the start of the new process.", "process", 300 * time.Millisecond, restarted},
+	{"beside", "The leader's process is killed; a standby is in the same Pod. From its end.", "process", 100 * time.Millisecond, beside},
+	{"deleted", "The leader's Pod is deleted, ignores SIGTERM and is killed after its grace; a standby is on another node. From its end.", "pod", 1500 * time.Millisecond, deleted},
+}
+
+// Run plays the case once, with that peer, and returns its figure. Two that work at
+// once are an error.
+func (c Case) Run(ctx context.Context, s *Stage, peer string, timing Timing) (time.Duration, error) {
+	p := s.NewPlay(peer, timing)
+	figure, err := c.play(ctx, p)
+	if err == nil {
+		err = p.Verdict()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s with %s: %w", c.Name, peer, err)
+	}
+	return figure, p.End(ctx)
+}
+
+// scene is a leader and the process that it is.
+type scene struct {
+	leader  Diary
+	pod     *corev1.Pod
+	process *node.Process
+}
+
+// lead starts a Pod and waits until it leads and has renewed, so that its testimony is
+// there too. Close the process after use.
+func (p *Play) lead(ctx context.Context, m Member) (scene, error) {
+	var s scene
+	var err error
+	if s.pod, err = p.Start(ctx, m); err != nil {
+		return s, err
+	}
+	if s.leader, err = p.Leads(ctx); err != nil {
+		return s, err
+	}
+	container := s.leader.Pod()[len(s.leader.Pod())-1:]
+	if s.process, err = p.stage.Process(s.pod, container); err != nil {
+		return s, err
+	}
+	return s, nil
+}
+
+// pair is a leader on the first node and a standby on the second, which has seen it.
+func (p *Play) pair(ctx context.Context, m Member) (scene, error) {
+	m.Name, m.Node = "one", p.stage.Nodes[0]
+	s, err := p.lead(ctx, m)
+	if err != nil {
+		return s, err
+	}
+	if _, err := p.Start(ctx, Member{Name: "two", Node: p.stage.Nodes[1]}); err != nil {
+		return s, err
+	}
+	return s, p.Renewed(ctx, s.leader.Who, 2)
+}
+
+// succession waits for the next leader, and measures from the end of the last.
+func (p *Play) succession(ctx context.Context, s scene) (time.Duration, error) {
+	next, err := p.Leads(ctx, s.leader.Who)
+	if err != nil {
+		return 0, err
+	}
+	died := s.process.Died()
+	if died.IsZero() {
+		return 0, fmt.Errorf("%s leads though %s is alive", next.Who, s.leader.Who)
+	}
+	return next.Terms[0].From.Sub(died), s.process.Close()
+}
+
+func killed(ctx context.Context, p *Play) (time.Duration, error) {
+	s, err := p.pair(ctx, Member{})
+	if err != nil {
+		return 0, err
+	}
+	if err := s.process.Kill(); err != nil {
+		return 0, err
+	}
+	return p.succession(ctx, s)
+}
+
+func outOfMemory(ctx context.Context, p *Play) (time.Duration, error) {
+	s, err := p.pair(ctx, Member{Limit: "96Mi"})
+	if err != nil {
+		return 0, err
+	}
+	if err := os.WriteFile(filepath.Join(p.stage.Nodes[0].Folder(), p.eatFile()), []byte(s.leader.Who), 0o644); err != nil {
+		return 0, err
+	}
+	select {
+	case <-s.process.Done():
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%s did not use too much memory: %w", s.leader.Who, context.Cause(ctx))
+	}
+	return p.succession(ctx, s)
+}
+
+func restarted(ctx context.Context, p *Play) (time.Duration, error) {
+	s, err := p.lead(ctx, Member{Name: "one", Node: p.stage.Nodes[0]})
+	if err != nil {
+		return 0, err
+	}
+	if err := p.Renewed(ctx, s.leader.Who, 2); err != nil {
+		return 0, err
+	}
+	if err := s.process.Kill(); err != nil {
+		return 0, err
+	}
+	next, err := p.Leads(ctx, s.leader.Who)
+	if err != nil {
+		return 0, err
+	}
+	return next.Terms[0].From.Sub(next.Started), s.process.Close()
+}
+
+func beside(ctx context.Context, p *Play) (time.Duration, error) {
+	s, err := p.lead(ctx, Member{Name: "one", Node: p.stage.Nodes[0], Containers: 2})
+	if err != nil {
+		return 0, err
+	}
+	if err := p.Renewed(ctx, s.leader.Who, 2); err != nil {
+		return 0, err
+	}
+	if err := s.process.Kill(); err != nil {
+		return 0, err
+	}
+	return p.succession(ctx, s)
+}
+
+func deleted(ctx context.Context, p *Play) (time.Duration, error) {
+	s, err := p.pair(ctx, Member{Deaf: true, Grace: 2})
+	if err != nil {
+		return 0, err
+	}
+	if err := p.stage.api.CoreV1().Pods(namespace).Delete(ctx, s.pod.Name, metav1.DeleteOptions{}); err != nil {
+		return 0, err
+	}
+	return p.succession(ctx, s)
+}
