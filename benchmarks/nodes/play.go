@@ -77,10 +77,11 @@ func (p *Play) Start(ctx context.Context, m Member) (*corev1.Pod, error) {
 func (s *Stage) untilRuns(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
 	var pod *corev1.Pod
 	err := until(ctx, "Pod "+name+" to run", func() (bool, error) {
-		var err error
-		if pod, err = s.api.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
+		now, err := s.api.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
 			return false, err
 		}
+		pod = now
 		for _, c := range pod.Status.ContainerStatuses {
 			if c.State.Running == nil {
 				return false, nil
@@ -88,6 +89,11 @@ func (s *Stage) untilRuns(ctx context.Context, namespace, name string) (*corev1.
 		}
 		return len(pod.Status.ContainerStatuses) == len(pod.Spec.Containers), nil
 	})
+	if err != nil && pod != nil {
+		for _, c := range pod.Status.ContainerStatuses {
+			err = fmt.Errorf("%w; container %s: now %v, before %v", err, c.Name, &c.State, &c.LastTerminationState)
+		}
+	}
 	return pod, err
 }
 

@@ -25,7 +25,7 @@ import (
 const (
 	pauseImage      = "local.test/pause:1"
 	memberImage     = "local.test/member:1"
-	controllerImage = "hosts-controller:dev"
+	controllerImage = "local.test/controller:1"
 )
 
 // namespace is where the Pods of all plays are, and their leases.

@@ -216,3 +216,28 @@ func hasChildIn(pid int, group string) bool {
 	}
 	return false
 }
+
+// Bundle is the folder, seen from the lab, in which containerd keeps the state of a
+// running container: what it loses if that is moved away while it is stopped.
+func (n *Node) Bundle(containerID string) (string, error) {
+	_, id, _ := strings.Cut(containerID, "://")
+	first, err := n.firstProcess()
+	if err != nil {
+		return "", err
+	}
+	bundle := fmt.Sprintf("/proc/%d/root/run/containerd/io.containerd.runtime.v2.task/k8s.io/%s", first, id)
+	if _, err := os.Stat(bundle); err != nil || id == "" {
+		return "", fmt.Errorf("node %q: container %q has no bundle: %w", n.Name(), containerID, err)
+	}
+	return bundle, nil
+}
+
+// firstProcess is the number of the node's first process in the lab.
+func (n *Node) firstProcess() (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.power == nil {
+		return 0, fmt.Errorf("node %q has no power", n.Name())
+	}
+	return n.power.Pid(), nil
+}

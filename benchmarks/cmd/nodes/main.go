@@ -1,0 +1,94 @@
+// Command nodes measures, on real nodes, how long nobody leads after the end of a
+// leader, beside client-go: see package nodes.
+//
+//	go run ./cmd/nodes -n 20
+//	go run ./cmd/nodes -cases killed,oom -peers here,none -n 5
+//
+// It needs root, and what package lab/node says. It prints a table on standard output,
+// progress on standard error.
+//
+// Exit codes: 0 when everything was measured; 1 when something could not be measured, or
+// two worked at once; 2 for a flag that cannot be used. A figure beyond its bound is
+// said, and is no error: machines differ.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/nodes"
+)
+
+func main() {
+	plan, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nodes:", err)
+		os.Exit(2)
+	}
+	node.Enter()
+	if err := run(plan); err != nil {
+		fmt.Fprintln(os.Stderr, "nodes:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (nodes.Plan, error) {
+	plan := nodes.Plan{Timing: nodes.Usual, Progress: os.Stderr}
+	var all []string
+	for _, c := range nodes.Cases {
+		all = append(all, c.Name)
+	}
+	flags := flag.NewFlagSet("nodes", flag.ExitOnError)
+	cases := flags.String("cases", strings.Join(all, ","), "cases to play, separated by commas")
+	peers := flags.String("peers", "client-go,"+nodes.Here, "who contends: client-go, none (this library without witnesses), process, pod, or here (the witness that the case is about)")
+	flags.IntVar(&plan.N, "n", 3, "how often each case is played with each peer")
+	flags.IntVar(&plan.AtOnce, "at-once", 2, "how many plays go on at the same time")
+	if err := flags.Parse(args); err != nil {
+		return plan, err
+	}
+	if flags.NArg() > 0 {
+		return plan, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
+	}
+	if plan.N < 1 || plan.AtOnce < 1 {
+		return plan, fmt.Errorf("-n %d, -at-once %d: must be positive", plan.N, plan.AtOnce)
+	}
+	for name := range strings.SplitSeq(*cases, ",") {
+		i := slices.IndexFunc(nodes.Cases, func(c nodes.Case) bool { return c.Name == name })
+		if i < 0 {
+			return plan, fmt.Errorf("-cases %q: must be of %s", name, strings.Join(all, ", "))
+		}
+		plan.Cases = append(plan.Cases, nodes.Cases[i])
+	}
+	for peer := range strings.SplitSeq(*peers, ",") {
+		if !slices.Contains([]string{"client-go", "none", "process", "pod", nodes.Here}, peer) {
+			return plan, fmt.Errorf("-peers %q: must be of client-go, none, process, pod, %s", peer, nodes.Here)
+		}
+		plan.Peers = append(plan.Peers, peer)
+	}
+	return plan, nil
+}
+
+func run(plan nodes.Plan) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	stage, err := nodes.NewStage(ctx, os.Stderr, "left", "right")
+	if err != nil {
+		return err
+	}
+	measured, err := nodes.Measure(ctx, stage, plan)
+	fmt.Print(measured.Table(plan.Cases, plan.Peers))
+	for _, missed := range measured.Missed(plan.Cases) {
+		fmt.Fprintln(os.Stderr, "nodes: beyond its bound:", missed)
+	}
+	if closed := stage.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

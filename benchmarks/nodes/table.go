@@ -1,0 +1,143 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Figures are those of one peer in one case.
+type Figures []time.Duration
+
+// Median is the middle one, or the mean of the middle two; zero if there is none.
+func (f Figures) Median() time.Duration {
+	if len(f) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(f))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// Worst is the longest; zero if there is none.
+func (f Figures) Worst() time.Duration {
+	if len(f) == 0 {
+		return 0
+	}
+	return slices.Max(f)
+}
+
+// Here stands for the peer that a case names, which is this library with the witness
+// that the case is about.
+const Here = "here"
+
+// Plan says what Measure does.
+type Plan struct {
+	Cases  []Case
+	Peers  []string // of ./member, or Here
+	N      int      // how often each
+	AtOnce int      // how many plays go on at the same time, each with a lease of its own
+	Timing Timing
+	// Progress is told of each figure.
+	Progress io.Writer
+}
+
+// Measured are figures by the name of the case and by the peer.
+type Measured map[string]map[string]Figures
+
+// Measure plays every case with every peer n times, the peers in turn. A play that fails
+// is in the error; the figures of the others are returned with it.
+func Measure(ctx context.Context, s *Stage, p Plan) (Measured, error) {
+	type job struct {
+		c    Case
+		peer string
+	}
+	jobs := make(chan job)
+	measured := Measured{}
+	var mu sync.Mutex
+	var errs []error
+	var players sync.WaitGroup
+	for range p.AtOnce {
+		players.Go(func() {
+			for j := range jobs {
+				peer := j.peer
+				if peer == Here {
+					peer = j.c.Peer
+				}
+				bounded, cancel := context.WithTimeout(ctx, p.Timing.Lease+3*time.Minute)
+				figure, err := j.c.Run(bounded, s, peer, p.Timing)
+				cancel()
+				mu.Lock()
+				if err != nil {
+					errs = append(errs, err)
+					fmt.Fprintln(p.Progress, "nodes: FAILED:", err)
+				} else {
+					if measured[j.c.Name] == nil {
+						measured[j.c.Name] = map[string]Figures{}
+					}
+					measured[j.c.Name][j.peer] = append(measured[j.c.Name][j.peer], figure)
+					fmt.Fprintf(p.Progress, "nodes: %s with %s: %s\n", j.c.Name, peer, figure.Round(time.Millisecond))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for range p.N {
+		for _, c := range p.Cases {
+			for _, peer := range p.Peers {
+				select {
+				case jobs <- job{c, peer}:
+				case <-ctx.Done():
+				}
+			}
+		}
+	}
+	close(jobs)
+	players.Wait()
+	return measured, errors.Join(append(errs, ctx.Err())...)
+}
+
+// Table is the figures as Markdown: median and worst of each peer, and how many there
+// were.
+func (m Measured) Table(cases []Case, peers []string) string {
+	var b strings.Builder
+	b.WriteString("| case |")
+	for _, peer := range peers {
+		fmt.Fprintf(&b, " %s: median | worst | n |", peer)
+	}
+	b.WriteString(" bound |\n|---|" + strings.Repeat("---:|---:|---:|", len(peers)) + "---:|\n")
+	for _, c := range cases {
+		fmt.Fprintf(&b, "| %s |", c.Text)
+		for _, peer := range peers {
+			f := m[c.Name][peer]
+			if len(f) == 0 {
+				b.WriteString(" – | – | 0 |")
+				continue
+			}
+			fmt.Fprintf(&b, " %s | %s | %d |", seconds(f.Median()), seconds(f.Worst()), len(f))
+		}
+		fmt.Fprintf(&b, " %s |\n", seconds(c.Bound))
+	}
+	return b.String()
+}
+
+// Missed names the cases whose worst figure with this library is beyond the bound.
+func (m Measured) Missed(cases []Case) []string {
+	var missed []string
+	for _, c := range cases {
+		if worst := m[c.Name][Here].Worst(); worst > c.Bound {
+			missed = append(missed, fmt.Sprintf("%s: %s, bound %s", c.Name, seconds(worst), seconds(c.Bound)))
+		}
+	}
+	return missed
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
