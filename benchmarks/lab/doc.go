@@ -43,7 +43,7 @@
 // or bandwidth limit is simulated. All hosts share one kernel and so one
 // clock, one memory and the same processors: clocks never differ, and a busy
 // host slows the others. etcd does not wait for the disk, and it is one
-// member. There is no kubelet, no scheduler, no controller manager and no DNS,
+// member. There is no kubelet but on the nodes of package lab/node, no scheduler, no controller manager and no DNS,
 // and service accounts are not made by themselves; authorization is RBAC. Only
 // IPv4. One lab at a time in one process.
 //

@@ -190,6 +190,35 @@ func TestAnExitCodeThatTheRuntimeMadeUpProvesNothing(t *testing.T) {
 	t.Logf("figure: %s led %s after the death that its kernel saw", next.Who, next.Terms[0].From.Sub(a.process.Died()).Round(time.Millisecond))
 }
 
+// The kubelet says ContainerStatusUnknown of a container that the runtime does not know
+// any more. The process lives on.
+func TestAContainerThatTheKubeletHasLostProvesNothing(t *testing.T) {
+	a := newAct(t)
+	require.NoError(t, a.left.Stop(node.Kubelet))
+	require.NoError(t, a.left.LoseContainers())
+	require.NoError(t, a.left.Resume(node.Kubelet))
+	defer func() { // it has no images any more
+		require.NoError(t, a.left.PowerOff())
+		require.NoError(t, a.left.PowerOn(a.ctx))
+	}()
+	require.NoError(t, until(a.ctx, "the container to be reported as unknown", func() (bool, error) {
+		pod, err := a.current()
+		if err != nil || len(pod.Status.ContainerStatuses) == 0 {
+			return false, err
+		}
+		c := pod.Status.ContainerStatuses[0]
+		for _, state := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+			if state != nil {
+				t.Logf("reported: %s, exit code %d, container %q, message %q", state.Reason, state.ExitCode, state.ContainerID, state.Message)
+				assert.Equal(t, "ContainerStatusUnknown", state.Reason)
+				return true, nil
+			}
+		}
+		return false, nil
+	}))
+	a.livesOn()
+}
+
 func TestAShimThatIsKilledProvesNothing(t *testing.T) {
 	a := newAct(t)
 	shims, err := a.left.Shims(a.pod.UID)

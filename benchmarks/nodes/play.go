@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,8 @@ type Member struct {
 	// Name is the Pod's, after that of the play.
 	Name string
 	Node *node.Node
+	// Peer is that of this Pod alone; empty means that of the play.
+	Peer string
 	// Containers are how many processes contend in the Pod; zero means one.
 	Containers int
 	// Deaf members ignore SIGTERM, and are killed after the grace, in seconds.
@@ -98,12 +101,13 @@ func (s *Stage) untilRuns(ctx context.Context, namespace, name string) (*corev1.
 }
 
 func (p *Play) pod(m Member) *corev1.Pod {
+	peer := cmp.Or(m.Peer, p.peer)
 	account := contends
-	if p.peer == "pod" {
+	if peer == "pod" {
 		account = watches
 	}
 	args := []string{
-		"-peer=" + p.peer, "-folder=" + node.HostFolder, "-namespace=" + namespace, "-lease=" + p.name, "-eat=" + node.HostFolder + "/" + p.eatFile(),
+		"-peer=" + peer, "-folder=" + node.HostFolder, "-namespace=" + namespace, "-lease=" + p.name, "-eat=" + node.HostFolder + "/" + p.eatFile(),
 		"-lease-duration=" + p.timing.Lease.String(), "-renew-deadline=" + p.timing.Deadline.String(), "-retry-period=" + p.timing.Period.String(),
 	}
 	if m.Deaf {

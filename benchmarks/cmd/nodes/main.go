@@ -3,6 +3,7 @@
 //
 //	go run ./cmd/nodes -n 20
 //	go run ./cmd/nodes -cases killed,oom -peers here,none -n 5
+//	go run ./cmd/nodes -storm 100 // crashes at random moments, amid random trouble, and no table
 //
 // It needs root, and what package lab/node says. It prints a table on standard output,
 // progress on standard error.
@@ -14,6 +15,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -27,20 +29,28 @@ import (
 )
 
 func main() {
-	plan, err := parse(os.Args[1:])
+	c, err := parse(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "nodes:", err)
 		os.Exit(2)
 	}
 	node.Enter()
-	if err := run(plan); err != nil {
+	if err := c.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "nodes:", err)
 		os.Exit(1)
 	}
 }
 
-func parse(args []string) (nodes.Plan, error) {
-	plan := nodes.Plan{Timing: nodes.Usual, Progress: os.Stderr}
+// command is what the command line asks for.
+type command struct {
+	nodes.Plan
+	storm int
+	seed  uint64
+}
+
+func parse(args []string) (command, error) {
+	var plan command
+	plan.Plan = nodes.Plan{Timing: nodes.Usual, Progress: os.Stderr}
 	var all []string
 	for _, c := range nodes.Cases {
 		all = append(all, c.Name)
@@ -50,14 +60,16 @@ func parse(args []string) (nodes.Plan, error) {
 	peers := flags.String("peers", "client-go,"+nodes.Here, "who contends: client-go, none (this library without witnesses), process, pod, or here (the witness that the case is about)")
 	flags.IntVar(&plan.N, "n", 3, "how often each case is played with each peer")
 	flags.IntVar(&plan.AtOnce, "at-once", 2, "how many plays go on at the same time")
+	flags.IntVar(&plan.storm, "storm", 0, "crash the leader of two replicas, with one of client-go beside them, so many times")
+	flags.Uint64Var(&plan.seed, "seed", 1, "what is drawn in a storm")
 	if err := flags.Parse(args); err != nil {
 		return plan, err
 	}
 	if flags.NArg() > 0 {
 		return plan, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
 	}
-	if plan.N < 1 || plan.AtOnce < 1 {
-		return plan, fmt.Errorf("-n %d, -at-once %d: must be positive", plan.N, plan.AtOnce)
+	if plan.N < 1 || plan.AtOnce < 1 || plan.storm < 0 {
+		return plan, fmt.Errorf("-n %d, -at-once %d, -storm %d: must be positive", plan.N, plan.AtOnce, plan.storm)
 	}
 	for name := range strings.SplitSeq(*cases, ",") {
 		i := slices.IndexFunc(nodes.Cases, func(c nodes.Case) bool { return c.Name == name })
@@ -75,20 +87,25 @@ func parse(args []string) (nodes.Plan, error) {
 	return plan, nil
 }
 
-func run(plan nodes.Plan) (err error) {
+func (c command) run() (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	stage, err := nodes.NewStage(ctx, os.Stderr, "left", "right")
 	if err != nil {
 		return err
 	}
-	measured, err := nodes.Measure(ctx, stage, plan)
-	fmt.Print(measured.Table(plan.Cases, plan.Peers))
-	for _, missed := range measured.Missed(plan.Cases) {
-		fmt.Fprintln(os.Stderr, "nodes: beyond its bound:", missed)
+	defer func() { err = errors.Join(err, stage.Close()) }()
+	if c.storm > 0 {
+		if err := nodes.Storm(ctx, stage, c.storm, c.seed, os.Stderr, "client-go"); err != nil {
+			return err
+		}
+		fmt.Printf("%d crashes, and no two worked at once\n", c.storm)
+		return nil
 	}
-	if closed := stage.Close(); err == nil {
-		err = closed
+	measured, err := nodes.Measure(ctx, stage, c.Plan)
+	fmt.Print(measured.Table(c.Cases, c.Peers))
+	for _, missed := range measured.Missed(c.Cases) {
+		fmt.Fprintln(os.Stderr, "nodes: beyond its bound:", missed)
 	}
 	return err
 }

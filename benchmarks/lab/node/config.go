@@ -31,8 +31,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 }
 
 // kubeletConfig is the configuration of the kubelet: Kubernetes' defaults, but for
-// what a machine that is shared with others forbids. It evicts nobody and leaves the
-// packet filter alone.
+// what a machine that is shared with others forbids. It evicts nobody, leaves the packet
+// filter alone, and does not wait for minutes before it starts a container again that has
+// ended often.
 const kubeletConfig = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 failCgroupV1: false
@@ -48,6 +49,7 @@ imageGCHighThresholdPercent: 100
 evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%}
 volumePluginDir: /var/lib/kubelet/volumeplugins
 resolvConf: ""
+crashLoopBackOff: {maxContainerRestartPeriod: 1s}
 `
 
 // networkConfig gives each Pod an address of pods, on a bridge of the node's.

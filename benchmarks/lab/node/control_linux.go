@@ -136,30 +136,76 @@ func (n *Node) Process(pod types.UID, containerID string) (*Process, error) {
 	if id == "" {
 		return nil, fmt.Errorf("node %q: container ID %q names no container", n.Name(), containerID)
 	}
-	group := ""
-	err = filepath.WalkDir(filepath.Join(folder, "kubepods"), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasSuffix(path, "/pod"+string(pod)+"/"+id) {
-			group = path
-			return fs.SkipAll
+	groups, err := containerGroups(folder, pod)
+	if err != nil {
+		return nil, err
+	}
+	for _, group := range groups {
+		if filepath.Base(group) == id {
+			return first(group)
+		}
+	}
+	return nil, fmt.Errorf("node %q: no container %s runs in Pod %s", n.Name(), id, pod)
+}
+
+// Processes returns the first process of every container of the Pod of that UID that
+// runs, without the one that holds its namespaces. Close them after use.
+func (n *Node) Processes(pod types.UID) ([]*Process, error) {
+	folder, err := n.groupFolder()
+	if err != nil {
+		return nil, err
+	}
+	groups, err := containerGroups(folder, pod)
+	if err != nil {
+		return nil, err
+	}
+	var running []*Process
+	for _, group := range groups {
+		p, err := first(group)
+		switch {
+		case err != nil: // it has gone meanwhile
+		case comm(p.Pid()) == n.plan.Pause:
+			err = p.Close()
+		default:
+			running = append(running, p)
+		}
+		if err != nil && !errors.Is(err, errNoProcess) {
+			return running, err
+		}
+	}
+	return running, nil
+}
+
+// containerGroups are the control groups of the Pod's containers.
+func containerGroups(node string, pod types.UID) (groups []string, err error) {
+	err = filepath.WalkDir(filepath.Join(node, "kubepods"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && filepath.Base(filepath.Dir(path)) == "pod"+string(pod) {
+			groups = append(groups, path)
 		}
 		return nil // groups come and go
 	})
-	if err != nil {
-		return nil, err
-	}
-	if group == "" {
-		return nil, fmt.Errorf("node %q: no container %s runs in Pod %s", n.Name(), id, pod)
-	}
+	return groups, err
+}
+
+var errNoProcess = errors.New("no process in it is the first of its namespace")
+
+// first opens the first process of a container.
+func first(group string) (*Process, error) {
 	pids, err := pidsOf(group)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNoProcess, err)
 	}
 	for _, pid := range pids {
-		if isFirst(pid) {
-			return openProcess(pid)
+		if !isFirst(pid) {
+			continue
 		}
+		p, err := openProcess(pid)
+		if errors.Is(err, unix.ESRCH) {
+			break
+		}
+		return p, err
 	}
-	return nil, fmt.Errorf("node %q: container %s has no first process among %v", n.Name(), id, pids)
+	return nil, fmt.Errorf("control group %s: %w", filepath.Base(group), errNoProcess)
 }
 
 // isFirst reports whether a process is number 1 in the innermost namespace that it is in.
@@ -240,4 +286,28 @@ func (n *Node) firstProcess() (int, error) {
 		return 0, fmt.Errorf("node %q has no power", n.Name())
 	}
 	return n.power.Pid(), nil
+}
+
+// LoseContainers makes containerd forget its images and containers, which go on
+// running: its whole store is moved away while it is stopped. No container starts any
+// more until the node has been without power.
+func (n *Node) LoseContainers() error {
+	if err := n.Stop(Containerd); err != nil {
+		return err
+	}
+	store := filepath.Join(n.folder, "containerd")
+	lost, err := os.MkdirTemp(n.folder, "lost-")
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(store)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(store, e.Name()), filepath.Join(lost, e.Name())); err != nil {
+			return err
+		}
+	}
+	return n.Resume(Containerd)
 }

@@ -44,6 +44,7 @@ type Node struct {
 // plan is what the first process of a node has to know.
 type plan struct {
 	Name, Folder, Kubelet, Group string
+	Pause                        string // what the kernel calls the program of Options.Pause
 	Address                      netip.Addr
 	Pods                         netip.Prefix
 	Images                       []string // archives, by their names in Folder
@@ -91,7 +92,8 @@ func Start(ctx context.Context, l *lab.Lab, name string, o Options) (_ *Node, er
 	}
 	n.plan = plan{
 		Name: name, Folder: n.folder, Kubelet: o.Kubelet, Group: lab.GroupPrefix() + name, Address: host.Addr(),
-		Pods: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, 127 + byte(number), 0}), 24),
+		Pause: filepath.Base(o.Pause.Program),
+		Pods:  netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, 127 + byte(number), 0}), 24),
 	}
 	if err := host.Carry(n.plan.Pods); err != nil {
 		return nil, err

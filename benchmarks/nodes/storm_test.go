@@ -1,0 +1,25 @@
+package nodes
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Replicas beside one of client-go are crashed at random; `go run ./cmd/nodes -storm 100`
+// does it a hundred times.
+func TestNoTwoWorkAtOnceHoweverTheyCrash(t *testing.T) {
+	s := stage(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	require.NoError(t, Storm(bounded(t), s, 4, seed, os.Stderr, "client-go"))
+}
+
+func TestEveryTroubleIsChosenFrom(t *testing.T) {
+	require.Len(t, troubleNames, len(troubles))
+	for _, name := range troubleNames {
+		require.Contains(t, troubles, name)
+	}
+}
