@@ -28,11 +28,11 @@ type Case struct {
 
 // Cases are the rows of the table, in order.
 var Cases = []Case{
-	{"killed", "The leader's process is killed; a standby is on another node. From its end.", "pod", 1500 * time.Millisecond, killed},
-	{"oom", "The leader's process is killed for its use of memory; a standby is on another node. From its end.", "pod", 2 * time.Second, outOfMemory},
+	{"killed", "The leader's process is killed; a standby is on another node. From its last work.", "pod", 1500 * time.Millisecond, killed},
+	{"oom", "The leader's process is killed for its use of memory; a standby is on another node. From its last work.", "pod", 2 * time.Second, outOfMemory},
 	{"restarted", "The only process is killed, and restarted in place. From the start of the new process.", "process", 300 * time.Millisecond, restarted},
-	{"beside", "The leader's process is killed; a standby is in the same Pod. From its end.", "process", 100 * time.Millisecond, beside},
-	{"deleted", "The leader's Pod is deleted, ignores SIGTERM and is killed after its grace; a standby is on another node. From its end.", "pod", 1500 * time.Millisecond, deleted},
+	{"beside", "The leader's process is killed; a standby is in the same Pod. From its last work.", "process", 100 * time.Millisecond, beside},
+	{"deleted", "The leader's Pod is deleted, ignores SIGTERM and is killed after its grace; a standby is on another node. From its last work.", "pod", 1500 * time.Millisecond, deleted},
 }
 
 // Run plays the case once, with that peer, and returns its figure. Two that work at
@@ -87,17 +87,29 @@ func (p *Play) pair(ctx context.Context, m Member) (scene, error) {
 	return s, p.Renewed(ctx, s.leader.Who, 2)
 }
 
-// succession waits for the next leader, and measures from the end of the last.
+// succession waits for the end of the leader and for the next one, and measures the time
+// between the last work of the one and the first of the other. Work is written every two
+// milliseconds, up to the end of its process.
 func (p *Play) succession(ctx context.Context, s scene) (time.Duration, error) {
+	select {
+	case <-s.process.Done():
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%s is alive: %w", s.leader.Who, context.Cause(ctx))
+	}
 	next, err := p.Leads(ctx, s.leader.Who)
 	if err != nil {
 		return 0, err
 	}
-	died := s.process.Died()
-	if died.IsZero() {
-		return 0, fmt.Errorf("%s leads though %s is alive", next.Who, s.leader.Who)
+	all, err := p.stage.diaries(p.name)
+	if err != nil {
+		return 0, err
 	}
-	return next.Terms[0].From.Sub(died), s.process.Close()
+	for _, d := range all {
+		if d.Who == s.leader.Who {
+			return next.Terms[0].From.Sub(d.Terms[len(d.Terms)-1].To), s.process.Close()
+		}
+	}
+	return 0, fmt.Errorf("%s has left no diary", s.leader.Who)
 }
 
 func killed(ctx context.Context, p *Play) (time.Duration, error) {
@@ -118,11 +130,6 @@ func outOfMemory(ctx context.Context, p *Play) (time.Duration, error) {
 	}
 	if err := os.WriteFile(filepath.Join(p.stage.Nodes[0].Folder(), p.eatFile()), []byte(s.leader.Who), 0o644); err != nil {
 		return 0, err
-	}
-	select {
-	case <-s.process.Done():
-	case <-ctx.Done():
-		return 0, fmt.Errorf("%s did not use too much memory: %w", s.leader.Who, context.Cause(ctx))
 	}
 	return p.succession(ctx, s)
 }

@@ -6,15 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 )
 
 // missing says what this machine lacks for a node, and where Debian has it.
 func missing() error {
 	var errs []error
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("a node is made of Linux namespaces, and this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
-	}
 	if !isRoot() {
 		errs = append(errs, errors.New("it takes root, not only a user namespace: control groups and mounts are the machine's"))
 	}
