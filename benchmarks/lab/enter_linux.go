@@ -78,7 +78,7 @@ func enter(prepare func(context.Context, io.Writer, ...string) (Binaries, error)
 	}
 	code, err := runInside(binaries)
 	removeFoldersOf(strconv.Itoa(os.Getpid()))
-	_ = RemoveGroups(folderPrefix + strconv.Itoa(os.Getpid()) + "-") // there are some only if nodes were killed with their lab
+	_ = RemoveGroups(folderPrefix + strconv.Itoa(os.Getpid()) + "-*") // there are some only if nodes were killed with their lab
 	if err != nil {
 		fail(err)
 	}

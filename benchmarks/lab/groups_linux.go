@@ -71,16 +71,17 @@ func GroupPrefix() string { return folderPrefix + outerPID() + "-" }
 // has gone.
 const groupWait = 5 * time.Second
 
-// RemoveGroups removes the control groups whose names begin with prefix, and the
-// groups in them, from every hierarchy. Their processes must have ended.
-func RemoveGroups(prefix string) error {
+// RemoveGroups removes the control groups whose names match the pattern
+// ([filepath.Match]), and the groups in them, from every hierarchy. Their processes must
+// have ended.
+func RemoveGroups(pattern string) error {
 	all, err := Hierarchies()
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, h := range all {
-		groups, _ := filepath.Glob(filepath.Join(h.Folder, prefix+"*"))
+		groups, _ := filepath.Glob(filepath.Join(h.Folder, pattern))
 		for _, group := range groups {
 			errs = append(errs, removeGroup(group))
 		}

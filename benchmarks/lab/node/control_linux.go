@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,21 +42,40 @@ func (n *Node) Resume(s Service) error {
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	return errors.Join(err, n.signal(string(s), unix.SIGCONT))
+	_, signalErr := n.signal(string(s), unix.SIGCONT)
+	return errors.Join(err, signalErr)
 }
 
-// Freeze stops the service without ending it, until [Node.Resume].
-func (n *Node) Freeze(s Service) error { return n.signal(string(s), unix.SIGSTOP) }
+// freezeWait is how long a service that is to be frozen may take to be started.
+const freezeWait = 5 * time.Second
 
-// Kill kills the service, which is started again a second later.
-func (n *Node) Kill(s Service) error { return n.signal(string(s), unix.SIGKILL) }
+// Freeze stops the service without ending it, until [Node.Resume]. One that is being
+// started again is waited for.
+func (n *Node) Freeze(s Service) error {
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		frozen, err := n.signal(string(s), unix.SIGSTOP)
+		if err != nil || frozen > 0 {
+			return err
+		}
+		if time.Since(begin) > freezeWait {
+			return fmt.Errorf("node %q: freeze %s: it has not run for %s", n.Name(), s, freezeWait)
+		}
+	}
+}
 
-// signal sends s to every process of that name that is in no Pod, and waits for the end
-// of what it kills.
-func (n *Node) signal(name string, s unix.Signal) error {
+// Kill kills the service, which is started again a second later. One that does not run
+// at the moment stays as it is.
+func (n *Node) Kill(s Service) error {
+	_, err := n.signal(string(s), unix.SIGKILL)
+	return err
+}
+
+// signal sends s to every process of that name that is in no Pod, waits for the end of
+// what it kills, and returns how many there were.
+func (n *Node) signal(name string, s unix.Signal) (sent int, err error) {
 	pids, err := n.outsidePods()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, pid := range pids {
 		if comm(pid) != name[:min(15, len(name))] { // what the kernel keeps of a name
@@ -66,19 +86,20 @@ func (n *Node) signal(name string, s unix.Signal) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return sent, err
 		}
 		if err := p.Signal(s); err != nil {
-			return errors.Join(err, p.Close())
+			return sent, errors.Join(err, p.Close())
 		}
+		sent++
 		if s == unix.SIGKILL {
 			<-p.Done()
 		}
 		if err := p.Close(); err != nil {
-			return err
+			return sent, err
 		}
 	}
-	return nil
+	return sent, nil
 }
 
 // outsidePods are the processes of the node itself, by their numbers in the lab.
