@@ -123,7 +123,7 @@ nodes:
 	@if [ "$$(id -u)" != 0 ]; then \
 		echo "nodes: NOT RUN: control groups and mounts of a node take root"; \
 	else set -e; \
-		cd benchmarks; go run ./lab/prepare -kubelet; go test -v -timeout 15m ./lab/node ./nodes; \
+		cd benchmarks; go run ./lab/prepare -kubelet; go test ./lab/node; go test -v -timeout 15m ./nodes; \
 	fi
 
 # matrix: faults in every role and mode, the part that spans them;
