@@ -187,9 +187,9 @@ func (o Options) nameProfile(err error) error {
 	return fmt.Errorf("%w; the profile %q stands for what is not set: set %s too, or choose another --leader-elect-profile", err, profile, strings.Join(unset, " and "))
 }
 
-// Election returns the configuration of the election without Lock, Witnesses and
-// Callbacks, the durations of the profile filled in. Who makes the lock himself sets
-// Witnesses to those that Witnesses returns. Its Name is that of the
+// Election returns the configuration of the election without Lock, Witnesses, Callbacks and
+// what else is code (Successor, Priority), the durations of the profile filled in. Who makes
+// the lock himself sets Witnesses to those that Witnesses returns. Its Name is that of the
 // Lease. The only error is that of an unknown profile: what cannot be used
 // together is for Validate to say.
 func (o Options) Election() (leaderelection.LeaderElectionConfig, error) {

@@ -114,7 +114,7 @@ func TestEveryFieldOfAnElectionIsAnOptionOrTheProgramsOwn(t *testing.T) {
 	require.NoError(t, err)
 	lock, err := o.Lock()
 	require.NoError(t, err)
-	programs := []string{"Lock", "Callbacks", "WatchDog", "Readiness", "Trace", "Clock", "Meter", "Witnesses"}
+	programs := []string{"Lock", "Callbacks", "WatchDog", "Readiness", "Trace", "Clock", "Meter", "Witnesses", "Successor", "SuccessorWait", "Priority"}
 	for _, of := range []any{election, lock} {
 		for name, field := range fields(reflect.ValueOf(of)) {
 			assert.Equal(t, slices.Contains(programs, name), field.IsZero(), "%T.%s", of, name)
