@@ -109,13 +109,20 @@ func separate(resolver *net.Resolver, turn int) *net.Resolver {
 	return &net.Resolver{
 		PreferGo:     resolver.PreferGo,
 		StrictErrors: resolver.StrictErrors,
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		Dial: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
 			if n := slices.Index(servers, address); n >= 0 {
 				address = servers[(n+turn)%len(servers)]
 			}
-			conn, err := dial(ctx, network, address)
+			defer func() {
+				if value := recover(); value != nil { // this is a goroutine of net's
+					c := caught(value)
+					c.log(ctx)
+					conn, err = nil, c
+				}
+			}()
+			conn, err = dial(ctx, network, address)
 			if err == nil && conn != nil {
-				context.AfterFunc(ctx, func() { _ = conn.Close() })
+				context.AfterFunc(ctx, func() { quietly(ctx, func() { _ = conn.Close() }) })
 			}
 			return conn, err
 		},

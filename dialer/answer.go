@@ -39,7 +39,7 @@ func absorb(ctx context.Context, response *http.Response, most int64, moved *ato
 	body.Grow(int(min(max(response.ContentLength, 0), maxGrown)) + bytes.MinRead) // ReadFrom asks for room beyond the end
 	// The bodies of net/http end with the attempt. Those of others may not.
 	inner := response.Body
-	stop := context.AfterFunc(ctx, func() { _ = inner.Close() })
+	stop := context.AfterFunc(ctx, func() { quietly(ctx, func() { _ = inner.Close() }) })
 	_, err := body.ReadFrom(&body.from)
 	stop()
 	_ = inner.Close()

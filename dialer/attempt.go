@@ -77,7 +77,7 @@ type outcome struct {
 // discard frees what an attempt that has lost still holds.
 func (o outcome) discard() {
 	if o.response != nil {
-		_ = o.response.Body.Close()
+		quietly(o.attempt.use, func() { _ = o.response.Body.Close() })
 	}
 	if o.crash != nil {
 		o.crash.log(o.attempt.use) // nobody is left to raise it to
@@ -153,7 +153,7 @@ func (a *attempt) run(base http.RoundTripper, request *http.Request, stream bool
 	response, err := base.RoundTrip(request)
 	switch {
 	case err != nil:
-		return outcome{attempt: a, err: err}
+		return outcome{attempt: a, err: err, crash: crashOf(err)} // in a dial, maybe
 	case response == nil:
 		return outcome{attempt: a, err: fmt.Errorf("%T returned neither an answer nor an error", base)}
 	}

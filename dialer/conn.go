@@ -128,7 +128,8 @@ func (c *conn) Close() error {
 	c.meter.forget(c, reason)
 	err := c.Conn.Close()
 	if hook := c.meter.Trace.Closed; hook != nil {
-		hook(reason, now.Sub(c.opened), c.RemoteAddr(), failure)
+		// Who closes is mostly net/http, in a goroutine of its own.
+		quietly(context.Background(), func() { hook(reason, now.Sub(c.opened), c.RemoteAddr(), failure) })
 	}
 	return err
 }

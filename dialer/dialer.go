@@ -115,7 +115,9 @@ type Dialer struct {
 // one starts at once, the ones after that at the pace of Hedge; four failures with
 // nothing left under way end it. An error of Dial or Control that does not come from
 // the network (no net.Error, no syscall.Errno, no end of a connection) is a refusal,
-// after which no other dial is started.
+// after which no other dial is started. So is a panic of Dial, Control or Trace.Opened,
+// since net/http dials in goroutines in which nobody could recover it: a Transport, and
+// a client of HardenTraffic's, raise it again in the goroutine that made the call.
 //
 // A host name is looked up within Connect, at most three times at the pace of Hedge.
 // Siblings go to its addresses in turn, IPv4 and IPv6 alternating, and each address is
@@ -369,22 +371,31 @@ func (r *race) launch(ctx context.Context, patient bool) error {
 	r.tries++
 	r.underway++
 	r.dials = append(r.dials, begun{at: time.Now()})
+	dialling := ctx
+	if r.own != nil && target == r.address {
+		dialling = r.own.watch(ctx)
+	}
 	go func() {
 		defer cancel()
-		dialling := ctx
-		if r.own != nil && target == r.address {
-			dialling = r.own.watch(ctx)
-		}
-		conn, err := r.dial(dialling, r.network, target)
-		retired := r.crowd.leave(place)
-		select {
-		case r.results <- dialled{number, conn, err, retired}:
-		case <-r.over:
-			r.late(number, target, err)
-			if err == nil {
-				_ = conn.Close()
+		result, done := dialled{number: number}, false
+		defer func() {
+			if !done {
+				c := caught(recover())
+				c.log(ctx)
+				result.err = decline(c)
 			}
-		}
+			result.retired = r.crowd.leave(place)
+			select {
+			case r.results <- result:
+			case <-r.over:
+				r.late(number, target, result.err)
+				if result.err == nil {
+					quietly(ctx, func() { _ = result.conn.Close() })
+				}
+			}
+		}()
+		result.conn, result.err = r.dial(dialling, r.network, target)
+		done = true
 	}()
 	return nil
 }

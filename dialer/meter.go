@@ -26,7 +26,9 @@ type Meter struct {
 // Trace holds functions that are called as things happen; those that are nil
 // are not. They are called synchronously, by the goroutine to which it
 // happened and from several at once, so they must be quick and safe for
-// concurrent use. No lock is held: they may call Meter.Stats.
+// concurrent use. No lock is held: they may call Meter.Stats. A panic of Opened or
+// DialHedged fails the dial (Dialer.DialContext), one of Closed goes to the log, and one
+// of the others reaches whoever made the call.
 type Trace struct {
 	// Opened: a connection to remote is open, before any TLS handshake. sibling
 	// says that it was not its dial's first try.
@@ -72,7 +74,14 @@ func (m *Meter) connected(c *conn) net.Conn {
 	m.open[c.local] = c
 	m.mu.Unlock()
 	if hook := m.Trace.Opened; hook != nil {
+		done := false
+		defer func() {
+			if !done { // nobody gets the connection
+				_ = c.Close()
+			}
+		}()
 		hook(c.RemoteAddr(), c.sibling)
+		done = true
 	}
 	return c.wrap()
 }

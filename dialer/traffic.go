@@ -20,6 +20,8 @@ func (t *traffic) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(request.WithContext(u))
 	if err == nil {
 		u.answered(1, time.Since(start))
+	} else if crash := crashOf(err); crash != nil {
+		crash.raise(request.Context())
 	}
 	return response, err
 }

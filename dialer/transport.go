@@ -68,8 +68,8 @@ const defaultIdle = 90 * time.Second
 //
 // A round tripper below that ignores its context does not delay a call. While 256
 // attempts have not returned although their calls were over, further calls fail at
-// once. A panic of a round tripper below is raised again in the goroutine that called
-// RoundTrip.
+// once. A panic of a round tripper below, or of a Dial, a Control or a Trace that a dial
+// calls, is raised again in the goroutine that called RoundTrip.
 //
 // A Transport is safe for concurrent use while its fields are not changed. It
 // must not be copied after first use.

@@ -60,7 +60,8 @@ func (c *conn) expire(why error) {
 	c.settle()
 	c.late = why
 	c.mu.Unlock()
-	_ = c.Conn.Close() // whoever reads or writes learns why, and closes the rest
+	// Whoever reads or writes learns why, and closes the rest.
+	quietly(context.Background(), func() { _ = c.Conn.Close() })
 }
 
 // settle ends the wait. The caller holds the lock.
