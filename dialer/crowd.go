@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,8 @@ const maxUnderway = 8
 // For the first dial of a DialContext, and the first at an address, the oldest
 // sibling makes room: what has gone unanswered longest is least likely to be
 // answered. No DialContext loses its only dial. Attempts of one client wait for
-// room where there is nothing but such dials. A dial that was told to end and does
+// room where there is nothing but such dials; for the first of a call the oldest counts
+// no more once it has taken so long (Dialer.long). A dial that was told to end and does
 // not, for it is the user's own and heeds no context, takes up no room: it is no sign
 // that the next one will not connect. The zero value is useful; it is safe for concurrent use.
 type crowd struct {
@@ -34,6 +36,8 @@ const maxDeafDials = 16
 type place struct {
 	race    *race
 	cancel  context.CancelFunc
+	since   time.Time
+	call    *atomic.Int32 // identifies the call that it is for, nil if there is none
 	retired bool          // another has taken its place
 	ended   bool          // it is none of the places any more, and was told to end
 	left    chan struct{} // closed when the dial has ended
@@ -74,11 +78,17 @@ func (c *crowd) open() bool {
 // and any other joins.
 func (c *crowd) enter(ctx context.Context, r *race, cancel context.CancelFunc, patient bool) (*place, error) {
 	joins := &place{race: r, cancel: cancel, left: make(chan struct{})}
+	if u := useOf(ctx); u != nil && u.alone {
+		joins.call = u.repeats
+	}
 	for {
+		joins.since = time.Now()
 		c.mu.Lock()
 		var leaves *place
 		if len(c.places) >= maxUnderway {
-			leaves = c.retire(r)
+			if leaves = c.retire(r); leaves == nil && patient {
+				c.excuse(joins.call, r.long)
+			}
 		}
 		if c.open() || !patient {
 			c.places = append(c.places, joins)
@@ -88,19 +98,56 @@ func (c *crowd) enter(ctx context.Context, r *race, cancel context.CancelFunc, p
 		}
 		turn := make(chan struct{})
 		c.waiting = append(c.waiting, turn)
+		late := time.NewTimer(c.patience(r.long))
 		c.mu.Unlock()
 		select {
 		case <-turn:
-		case <-ctx.Done():
+		case <-late.C:
 			c.mu.Lock()
-			if n := slices.Index(c.waiting, turn); n >= 0 {
-				c.waiting = slices.Delete(c.waiting, n, n+1)
-			} else {
+			c.withdraw(turn)
+			c.mu.Unlock()
+		case <-ctx.Done():
+			late.Stop()
+			c.mu.Lock()
+			if !c.withdraw(turn) {
 				c.next() // the turn had come, and is another's now
 			}
 			c.mu.Unlock()
 			return nil, ctx.Err()
 		}
+		late.Stop()
+	}
+}
+
+// withdraw takes back a wait, and reports false if its turn has come. The caller
+// holds the lock.
+func (c *crowd) withdraw(turn chan struct{}) bool {
+	n := slices.Index(c.waiting, turn)
+	if n >= 0 {
+		c.waiting = slices.Delete(c.waiting, n, n+1)
+	}
+	return n >= 0
+}
+
+// patience returns how long it is until the oldest dial has taken long. The caller
+// holds the lock.
+func (c *crowd) patience(long time.Duration) time.Duration {
+	if len(c.places) == 0 { // dials that were told to end are in the way
+		return long
+	}
+	left := long - time.Since(c.places[0].since)
+	if left <= 0 { // it is not to be excused for everyone
+		return long
+	}
+	return left
+}
+
+// excuse takes the place of the oldest dial if it has taken long, and lets it go on,
+// unless the call that waits has dials anyway. The caller holds the lock.
+func (c *crowd) excuse(call *atomic.Int32, long time.Duration) {
+	has := slices.ContainsFunc(c.places, func(p *place) bool { return call != nil && p.call == call })
+	if !has && len(c.places) > 0 && time.Since(c.places[0].since) >= long {
+		c.places = slices.Delete(c.places, 0, 1)
 	}
 }
 

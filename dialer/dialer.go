@@ -36,7 +36,8 @@ const (
 // dials. A dial gets back what it has spent when one of its siblings connects. When the
 // budget is used up, siblings come at half the pace. The first try at each address of a
 // name is free. At most eight dials of a Dialer are under way at once, unless more than
-// eight callers wait for one.
+// eight callers wait for one. A Dial of the user's own that takes longer than twice
+// Connect does not count where other calls wait.
 type Dialer struct {
 	// Connect bounds one DialContext, siblings and the lookup of the name
 	// included. Zero is 10s. Negative is an error. For a Dial of the user's own
@@ -141,7 +142,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	made := func() {}
 	if u := useOf(ctx); u != nil && u.making != nil && !u.straight() && d.use > 0 {
 		var err error
-		if made, err = u.making.begin(ctx, u, 2*d.connect()); err != nil {
+		if made, err = u.making.begin(ctx, u, d.long()); err != nil {
 			return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
 		}
 	}
@@ -149,6 +150,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		network: network,
 		address: address,
 		bound:   d.connect(),
+		long:    d.long(),
 		hedge:   orDefault(d.Hedge, defaultDialHedge),
 		winner:  -1,
 		crowd:   &d.crowd,
@@ -226,6 +228,10 @@ func (d *Dialer) connect() time.Duration {
 	return bound
 }
 
+// long is how long a connection may take before it is taken for dead, so that it
+// keeps no other from being made. It goes on all the same.
+func (d *Dialer) long() time.Duration { return 2 * orDefault(d.Connect, defaultConnect) }
+
 func orDefault(d, otherwise time.Duration) time.Duration {
 	if d == 0 {
 		return otherwise
@@ -237,6 +243,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 type race struct {
 	network, address string
 	bound, hedge     time.Duration
+	long             time.Duration // see Dialer.long
 	dial             dialFunc
 	resolve          func(context.Context) ([]string, error)
 	fortunes         *fortunes
