@@ -98,7 +98,7 @@ func (a *attempt) begin(caller context.Context, c *call) context.Context {
 	of := c.transport
 	a.use = of.meter().follow(ctx)
 	a.use.alone, a.use.making, a.use.traces = true, &of.making, &of.traces
-	a.use.repeats, a.use.base = &c.repeats, c.base
+	a.use.repeats, a.use.company, a.use.base = &c.repeats, &c.company, c.base
 	return a.use
 }
 

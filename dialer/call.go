@@ -40,6 +40,7 @@ type call struct {
 	latest   *attempt     // the attempt that failed last, and
 	last     error        // what it failed with
 	repeats  atomic.Int32 // see rest
+	company  atomic.Int32 // see use.company
 	next     beside       // how the next attempt goes out, once none is underway
 	missed   int          // attempts that were sent since a handshake had missed its bound
 	refusals int
@@ -143,6 +144,7 @@ func (c *call) take(caller context.Context, o outcome) (*outcome, error) {
 		return nil, nil
 	}
 	o.attempt.cancel(endedFailed)
+	o.attempt.use.failed()
 	if caller.Err() != nil {
 		return nil, ended(caller, c.last)
 	}
@@ -218,7 +220,7 @@ func (c *call) look(caller context.Context) error {
 	switch {
 	case c.underway == 0:
 		c.launch(caller, c.next)
-	case !c.another() || !c.repeatable || c.moved-moved >= noticed:
+	case !c.another() || !c.repeatable || c.queues() || c.moved-moved >= noticed:
 	case c.mayHedge():
 		c.launch(caller, beside{paid: true, hedge: true})
 	case c.overdue(now):

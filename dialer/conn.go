@@ -71,7 +71,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	if n > 0 {
 		c.heard = time.Now()
 		if c.waits != nil && c.waits.word {
-			c.settle()
+			c.settle(true)
 		}
 		if errors.Is(c.failure, io.EOF) {
 			c.failure = nil // it was no alert, the peer goes on
@@ -119,7 +119,7 @@ func (c *conn) Close() error {
 	c.mu.Lock()
 	first := !c.closed
 	c.closed = true
-	c.settle()
+	c.settle(false)
 	reason, failure := c.closing(now).reason(), c.failure
 	c.mu.Unlock()
 	if !first {
@@ -154,7 +154,7 @@ func (c *conn) closing(now time.Time) closing {
 func (c *conn) taken(by *use, http2 bool) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.settle()
+	c.settle(true)
 	c.handshaking = false
 	c.http2 = c.http2 || http2
 	if !c.http2 {
@@ -180,7 +180,7 @@ func (c *conn) handshake(begun, http2, last bool) {
 	c.handshaking = begun
 	c.http2 = http2
 	if last {
-		c.settle()
+		c.settle(true)
 	}
 }
 

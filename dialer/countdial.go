@@ -21,13 +21,13 @@ func (d *Dialer) meterFor(ctx context.Context) *Meter {
 
 // count runs the race and counts its dials and connections. Datagram networks
 // have no connections to count and their sockets more methods than net.Conn.
-func (d *Dialer) count(ctx context.Context, r *race, made func()) (net.Conn, error) {
+func (d *Dialer) count(ctx context.Context, r *race, made func(ready bool)) (net.Conn, error) {
 	m := d.meterFor(ctx)
 	if m == nil && d.use > 0 {
 		m = &d.tally
 	}
 	if m == nil || !isTCP(r.network) && r.network != "unix" {
-		made()
+		defer made(false)
 		return r.run(ctx)
 	}
 	m.count(func(s *Stats) { s.Dials++ })
@@ -49,7 +49,7 @@ func (d *Dialer) count(ctx context.Context, r *race, made func()) (net.Conn, err
 	}
 	won, err := r.run(ctx)
 	if err != nil {
-		made()
+		made(false)
 		m.count(func(s *Stats) { s.DialsFailed++ })
 		return nil, err
 	}
@@ -69,6 +69,6 @@ func (d *Dialer) count(ctx context.Context, r *race, made func()) (net.Conn, err
 			return won, nil
 		}
 	}
-	made()
+	made(false)
 	return won, nil
 }

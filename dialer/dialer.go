@@ -139,7 +139,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err := again(ctx); err != nil {
 		return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
 	}
-	made := func() {}
+	made := func(bool) {}
 	if u := useOf(ctx); u != nil && u.making != nil && !u.straight() && d.use > 0 {
 		var err error
 		if made, err = u.making.begin(ctx, u, d.long()); err != nil {

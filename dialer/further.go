@@ -1,6 +1,9 @@
 package dialer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // elsewhere reports whether another server is to be asked, on a new connection,
 // since this answer is a refusal: the server has too much to do, or a load
@@ -40,6 +43,12 @@ func (c *call) mayRetry() (paid, may bool) {
 		return may, may
 	}
 	return false, c.repeatable || c.latest.unsent()
+}
+
+// queues reports whether an attempt waits for its turn to have a connection made.
+// Another would only wait behind it.
+func (c *call) queues() bool {
+	return slices.ContainsFunc(c.attempts, func(a *attempt) bool { return a.use.queued.Load() })
 }
 
 // overdue reports whether the newest attempt has been in its TLS handshake, or has

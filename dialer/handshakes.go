@@ -7,77 +7,139 @@ import (
 	"time"
 )
 
-// mostShaking is how many connections of one Transport may be on their way from the
-// dial to the end of their TLS handshake at once.
-const mostShaking = 8
+const (
+	// mostShaking is how many connections of one Transport may be on their way from the
+	// dial to the end of their TLS handshake at once.
+	mostShaking = 8
+	// mostOvertaken is how many connections that were begun later may be ready before
+	// one is taken for dead.
+	mostOvertaken = 8
+)
 
 // handshakes lets the dials of a Transport begin, so that no more than mostShaking
 // connections are being made at once. A handshake is the most expensive thing that a
 // client asks of a server, and where either is short of CPU more of them at once
 // only mean that none is done in time. Who waits gets a connection that becomes
-// idle meanwhile. One that has been under way for long is taken for dead and counts
-// no more. The zero value is ready for use; it is safe for concurrent use.
+// idle meanwhile. One that was outrun counts for as long as it goes on: it is as much
+// work for the server. One that is taken for dead counts no more: that has been under
+// way for long (longer where those that got ready took long), or was overtaken by many.
+// The zero value is ready for use; it is safe for concurrent use.
 type handshakes struct {
 	mu       sync.Mutex
-	underway int
-	waiting  []chan struct{}
+	underway []*shake // the oldest first
+	waiting  []*turn
+	learned  patience // what connections take to be ready
+}
+
+// shake is a connection that is being made.
+type shake struct{ overtaken int }
+
+// turn is the wait of an attempt for its turn.
+type turn struct {
+	use   *use
+	has   chan struct{} // closed when it has come
+	shake *shake        // set by then
 }
 
 // begin waits until a connection may be made for the request, in the order in which
-// they came. What it returns is to be called when the connection is ready, or closed;
-// it is called by itself after long.
-func (h *handshakes) begin(ctx context.Context, u *use, long time.Duration) (done func(), err error) {
+// they came. What it returns is to be called when the connection is ready, or closed,
+// and told which.
+func (h *handshakes) begin(ctx context.Context, u *use, long time.Duration) (done func(ready bool), err error) {
 	h.mu.Lock()
-	if h.underway >= mostShaking {
-		turn := make(chan struct{})
-		h.waiting = append(h.waiting, turn)
+	var made *shake
+	if len(h.underway) < mostShaking {
+		made = h.start(u)
 		h.mu.Unlock()
-		if err := h.wait(ctx, u, turn); err != nil {
+	} else {
+		next := &turn{use: u, has: make(chan struct{})}
+		h.waiting = append(h.waiting, next)
+		u.queued.Store(true)
+		h.mu.Unlock()
+		if err := h.wait(ctx, u, next); err != nil {
 			return nil, err
 		}
-	} else {
-		h.underway++
-		h.mu.Unlock()
+		made = next.shake
 	}
-	leave := sync.OnceFunc(h.leave)
-	timer := time.AfterFunc(long, leave)
-	return func() { timer.Stop(); leave() }, nil
+	start := time.Now()
+	timer := time.AfterFunc(max(long, 2*h.learned.expects()), func() { h.leave(made) })
+	return func(ready bool) {
+		if timer.Stop(); ready {
+			h.learned.answered(time.Since(start), long)
+			h.overtakes(made)
+		}
+		h.leave(made)
+	}, nil
 }
 
 // wait waits for a turn, which is given up where nobody needs it any more.
-func (h *handshakes) wait(ctx context.Context, u *use, turn chan struct{}) error {
+func (h *handshakes) wait(ctx context.Context, u *use, next *turn) error {
+	defer u.queued.Store(false)
 	select {
-	case <-turn:
+	case <-next.has:
 		if u.Err() == nil && !u.has() {
 			return nil
 		}
-		h.leave()
+		h.leave(next.shake)
 		return context.Canceled
 	case <-ctx.Done():
 	case <-u.Done():
 	}
 	h.mu.Lock()
-	n := slices.Index(h.waiting, turn)
+	n := slices.Index(h.waiting, next)
 	if n >= 0 {
 		h.waiting = slices.Delete(h.waiting, n, n+1)
 	}
 	h.mu.Unlock()
 	if n < 0 { // the turn has come meanwhile
-		h.leave()
+		h.leave(next.shake)
 	}
 	return context.Canceled
 }
 
-// leave gives the turn to who has waited longest.
-func (h *handshakes) leave() {
+// start notes that a connection is being made. The caller holds the lock.
+func (h *handshakes) start(u *use) *shake {
+	made := new(shake)
+	h.underway = append(h.underway, made)
+	u.goes()
+	return made
+}
+
+// overtakes notes that a connection is ready while older ones are not.
+func (h *handshakes) overtakes(made *shake) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.waiting) == 0 {
-		h.underway--
+	n := slices.Index(h.underway, made)
+	for _, older := range slices.Clone(h.underway[:max(n, 0)]) {
+		if older.overtaken++; older.overtaken >= mostOvertaken {
+			h.end(older)
+		}
+	}
+}
+
+// leave notes that a connection is no longer being made.
+func (h *handshakes) leave(made *shake) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.end(made)
+}
+
+// end is leave for who holds the lock. The turn is that of who has waited longest:
+// first of those whose calls have nothing else under way, for the others may be
+// answered without it.
+func (h *handshakes) end(made *shake) {
+	n := slices.Index(h.underway, made)
+	if n < 0 {
 		return
 	}
-	close(h.waiting[0])
-	h.waiting = slices.Delete(h.waiting, 0, 1)
+	h.underway = slices.Delete(h.underway, n, n+1)
+	if len(h.waiting) == 0 {
+		return
+	}
+	n = max(slices.IndexFunc(h.waiting, func(t *turn) bool { return !t.use.accompanied() }), 0)
+	next := h.waiting[n]
+	h.waiting = slices.Delete(h.waiting, n, n+1)
+	next.shake = h.start(next.use)
+	close(next.has)
 }
 
 // crowded reports whether so many are under way that there is not much room left.
@@ -87,5 +149,5 @@ func (h *handshakes) crowded() bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.underway >= mostShaking/2
+	return len(h.underway) >= mostShaking/2
 }

@@ -63,12 +63,12 @@ func TestConnectionsAreMadeAFewAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h handshakes
 		var m Meter
-		dial := func(ctx context.Context, u *use) (func(), error) { return h.begin(ctx, u, time.Minute) }
+		dial := func(ctx context.Context, u *use) (func(bool), error) { return h.begin(ctx, u, time.Minute) }
 		request := func() (*use, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(t.Context())
 			return m.follow(ctx), cancel
 		}
-		var done []func()
+		var done []func(bool)
 		for range mostShaking {
 			u, _ := request()
 			made, err := dial(t.Context(), u)
@@ -81,7 +81,7 @@ func TestConnectionsAreMadeAFewAtATime(t *testing.T) {
 			go func() {
 				if made, err := dial(t.Context(), u); err == nil {
 					came.Add(1)
-					made()
+					made(true)
 				} else {
 					assert.ErrorIs(t, err, context.Canceled, name)
 				}
@@ -100,8 +100,8 @@ func TestConnectionsAreMadeAFewAtATime(t *testing.T) {
 		served.mu.Unlock()
 		synctest.Wait()
 		assert.Zero(t, came.Load())
-		done[0]()
-		done[0]() // counts once
+		done[0](true)
+		done[0](true) // counts once
 		synctest.Wait()
 		assert.EqualValues(t, 1, came.Load(), "the turn goes to who still needs it")
 		second, _ := request()
@@ -110,10 +110,95 @@ func TestConnectionsAreMadeAFewAtATime(t *testing.T) {
 		time.Sleep(time.Minute) // the rest are dead
 		synctest.Wait()
 		assert.False(t, h.crowded())
-		assert.Zero(t, h.underway)
+		assert.Empty(t, h.underway)
 		for _, made := range done {
-			made()
+			made(true)
 		}
-		assert.Zero(t, h.underway)
+		assert.Empty(t, h.underway)
+	})
+}
+
+// The attempts of one call that wait do so behind the calls that have none under way.
+func TestTheTurnGoesToWhoHasNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h handshakes
+		var m Meter
+		request := func(company *atomic.Int32) *use {
+			u := m.follow(t.Context())
+			u.company = company
+			return u
+		}
+		calls := make([]atomic.Int32, mostShaking)
+		var done []func(bool)
+		for n := range calls {
+			made, err := h.begin(t.Context(), request(&calls[n]), time.Minute)
+			require.NoError(t, err)
+			done = append(done, made)
+		}
+		var order []string
+		wait := func(name string, u *use) {
+			go func() {
+				made, err := h.begin(t.Context(), u, time.Minute)
+				assert.NoError(t, err)
+				order = append(order, name)
+				time.Sleep(time.Second)
+				made(false)
+			}()
+			synctest.Wait()
+			assert.True(t, u.queued.Load())
+		}
+		wait("a second of the last call", request(&calls[mostShaking-1]))
+		var alone, failing atomic.Int32
+		wait("alone", request(&alone))
+		was := request(&failing)
+		was.goes()
+		wait("its other has failed", request(&failing))
+		was.failed()
+		for _, made := range done[:3] {
+			made(false)
+			synctest.Wait()
+		}
+		assert.Equal(t, []string{"alone", "its other has failed", "a second of the last call"}, order)
+		time.Sleep(2 * time.Minute)
+	})
+}
+
+func TestWhatIsTakenForDeadCountsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h handshakes
+		var m Meter
+		begin := func() func(bool) {
+			made, err := h.begin(t.Context(), m.follow(t.Context()), 4*time.Second)
+			require.NoError(t, err)
+			return made
+		}
+		count := func() int {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return len(h.underway)
+		}
+		dead := begin()
+		for n := range mostOvertaken {
+			require.Equal(t, 1, count(), n)
+			begin()(true)
+		}
+		assert.Zero(t, count(), "overtaken")
+		dead(false)
+		begin()
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		assert.Zero(t, count(), "too long")
+		for range 10 {
+			made := begin()
+			time.Sleep(3 * time.Second)
+			made(true)
+		}
+		begin()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, 1, count(), "as long as others took is not too long")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Zero(t, count())
 	})
 }

@@ -24,7 +24,7 @@ func (c *call) launch(caller context.Context, why beside) {
 	ctx := a.begin(caller, c)
 	c.looked = a.start
 	c.count(a)
-	if a.number > 0 || c.budget.Mode == NewConnections || wantsFresh(caller) {
+	if a.number > 0 || c.budget.Mode == NewConnections && !c.transport.tuned() || wantsFresh(caller) {
 		c.transport.freshen(c.budget)
 	}
 	request, err := a.replay(ctx, c.request)

@@ -13,7 +13,9 @@ const (
 	KeepConnections Mode = iota
 	// NewConnections opens a new connection for every request and closes it after the
 	// answer. It costs a handshake each time and trusts nothing but the answer
-	// itself, so it needs no help from the operating system.
+	// itself, so it needs no help from the operating system. A connection that was
+	// opened for a request which another attempt has answered goes to the next request
+	// within Budget.Hedge, or is closed.
 	NewConnections
 )
 

@@ -34,6 +34,14 @@ func (p *patience) answered(took, hedge time.Duration) {
 	p.mean += off / 8
 }
 
+// expects returns what is expected.
+func (p *patience) expects() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.expected()
+}
+
+// expected is expects for who holds the lock.
 func (p *patience) expected() time.Duration { return p.mean + 4*p.deviation }
 
 // delay returns how long to wait before a hedge: hedge at least, and most at

@@ -59,10 +59,12 @@ const defaultIdle = 90 * time.Second
 // answered within Hedge). So dead connections do not use up the tokens, but a server
 // that is slow for everyone does.
 //
-// A Transport without a Base, or with Harden's, makes at most eight connections at once,
-// from the dial to the end of the TLS handshake. One that takes longer than twice
-// Budget.Connect does not count. A request that waits for a connection takes one that
-// becomes idle.
+// A Transport that makes its own sockets (without a Base, or with Harden's) makes at most
+// eight connections at once, from the dial to the end of the TLS handshake, also where
+// nobody waits for them any more. One does not count that takes longer than twice
+// Budget.Connect and twice what others take, or that eight later ones have overtaken. A
+// request that waits for a connection takes one that becomes idle. It is not hedged while
+// it waits for one to be made, and requests with no other attempt under way go first.
 //
 // # Round trippers below
 //
@@ -198,10 +200,16 @@ func tune(t *http.Transport, budget Budget) {
 	if t.TLSHandshakeTimeout <= 0 || t.TLSHandshakeTimeout > budget.Answer {
 		t.TLSHandshakeTimeout = budget.Answer
 	}
-	if budget.Mode.kept() == NewConnections {
-		t.DisableKeepAlives = true
+	// Each request tells that its connection is to be closed after it. What was opened
+	// for one that was answered elsewhere is as good for the next, for a moment.
+	if budget.Mode.kept() == NewConnections && (t.IdleConnTimeout <= 0 || t.IdleConnTimeout > budget.pace()) {
+		t.IdleConnTimeout = budget.pace()
 	}
 }
+
+// tuned reports whether what makes the connections was tuned, and is no round tripper
+// of the user's.
+func (t *Transport) tuned() bool { return t.Base == nil || t.sockets != nil }
 
 // speakHTTP1 keeps a transport from negotiating HTTP/2.
 func speakHTTP1(t *http.Transport) {

@@ -26,6 +26,8 @@ type use struct {
 	making *handshakes  // of its Transport, nil if it has none
 	traces *atomic.Bool // likewise: its base tells of connections
 	waits  atomic.Bool  // waits for a connection, as far as the base tells
+	queued atomic.Bool  // waits for its turn to have a connection made
+	off    atomic.Bool  // it counts in company
 	shook  atomic.Bool  // a TLS handshake was begun for it: work for a server
 	begun  atomic.Bool  // the answer has begun
 	final  atomic.Bool  // the peer is told to close the connection after it
@@ -34,6 +36,7 @@ type use struct {
 	dials  atomic.Int32 // made for it, see again
 	rested atomic.Int32 // the number of connections after which it has been put off, see rest
 
+	company  *atomic.Int32     // the attempts of its call that have a connection, or one being made; nil if there is no call
 	repeats  *atomic.Int32     // the connections in the place of others, of all attempts of its call
 	base     http.RoundTripper // of its Transport, nil if it has none
 	repeated atomic.Int32      // what repeats counts into where there is no call
@@ -98,6 +101,23 @@ func (u *use) asks(string) {
 	}
 }
 
+// goes notes that a connection is made for the request, or that it has one.
+func (u *use) goes() {
+	if u.company != nil && u.off.CompareAndSwap(false, true) {
+		u.company.Add(1)
+	}
+}
+
+// failed notes that the request has failed.
+func (u *use) failed() {
+	if u.company != nil && u.off.CompareAndSwap(true, false) {
+		u.company.Add(-1)
+	}
+}
+
+// accompanied reports whether another attempt of the call is on its way.
+func (u *use) accompanied() bool { return u.company != nil && u.company.Load() > 0 }
+
 func (u *use) dial(c *conn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -125,6 +145,7 @@ func (u *use) got(info httptrace.GotConnInfo) {
 	if c != nil {
 		served.Age = c.taken(u, shared)
 	}
+	u.goes()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if c == nil && u.dialled != nil {

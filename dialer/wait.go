@@ -14,7 +14,7 @@ import (
 type wait struct {
 	timer *time.Timer
 	stop  func() bool // of the watch over the request
-	made  func()      // tells the handshakes under way
+	made  func(bool)  // tells the handshakes under way whether it got ready
 	word  bool        // ends with the first word of the peer
 }
 
@@ -24,11 +24,11 @@ type wait struct {
 // well and the next request can use what it has begun. Where many handshakes are
 // under way none is taken along: what a server that is short of CPU has begun would be
 // lost, and begun again.
-func (c *conn) await(bound time.Duration, start time.Time, op string, u *use, made func()) {
+func (c *conn) await(bound time.Duration, start time.Time, op string, u *use, made func(ready bool)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		made()
+		made(false)
 		return
 	}
 	end := func(why error) {
@@ -57,19 +57,20 @@ func (c *conn) expire(why error) {
 		c.mu.Unlock()
 		return
 	}
-	c.settle()
+	c.settle(false)
 	c.late = why
 	c.mu.Unlock()
 	// Whoever reads or writes learns why, and closes the rest.
 	quietly(context.Background(), func() { _ = c.Conn.Close() })
 }
 
-// settle ends the wait. The caller holds the lock.
-func (c *conn) settle() {
+// settle ends the wait, with a connection that is ready or not. The caller holds the
+// lock.
+func (c *conn) settle(ready bool) {
 	if c.waits != nil {
 		c.waits.timer.Stop()
 		c.waits.stop()
-		c.waits.made()
+		c.waits.made(ready)
 		c.waits = nil
 	}
 }
@@ -78,5 +79,5 @@ func (c *conn) settle() {
 func (c *conn) found() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.settle()
+	c.settle(true)
 }
