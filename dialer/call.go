@@ -253,6 +253,9 @@ func (c *call) arm() {
 	if c.due.After(c.span.end) {
 		c.due = c.span.end
 	}
+	if c.due.Before(now) { // by what has come meanwhile, and not because we are late
+		c.due = now
+	}
 	c.wake.Reset(c.due.Sub(now))
 }
 
