@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"net/http"
+	"runtime"
 	"time"
 )
 
@@ -20,10 +21,21 @@ func (t *traffic) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(request.WithContext(u))
 	if err == nil {
 		u.answered(1, time.Since(start))
+		t.heldBy(response)
 	} else if crash := crashOf(err); crash != nil {
 		crash.raise(request.Context())
 	}
 	return response, err
+}
+
+// heldBy makes a body that is to be read hold the client. Where nothing does any more,
+// the idle connections are closed, once; one over HTTP/2 that carries a watch is not
+// idle, and would stay when the watch has ended.
+func (t *traffic) heldBy(response *http.Response) {
+	if response.Body != nil && response.Body != http.NoBody {
+		body := &stream{ReadCloser: response.Body, cancel: func() {}, closed: func() { runtime.KeepAlive(t) }}
+		response.Body = body.live()
+	}
 }
 
 // CloseIdleConnections closes the connections that no request is using.
