@@ -1,10 +1,12 @@
 package dialer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -238,6 +240,13 @@ func (c *call) ranOut(caller context.Context) error {
 		if status := a.status.Load(); status != 0 {
 			return fmt.Errorf("%w; an answer (%d) had begun, its body had not ended", err, status)
 		}
+	}
+	if c.underway == 0 {
+		return err
+	}
+	furthest := slices.MaxFunc(c.attempts, func(a, b *attempt) int { return cmp.Compare(a.use.stage(), b.use.stage()) })
+	if words := furthest.use.stage().words(); words != "" {
+		return fmt.Errorf("%w; %s", err, words)
 	}
 	return err
 }

@@ -1,0 +1,44 @@
+package dialer
+
+import "fmt"
+
+// stage is how far a request has come that has no answer, as far as the base tells.
+type stage int
+
+const (
+	stageUnknown stage = iota
+	stageQueued        // it waits for its turn to have a connection made
+	stageDialled       // its connection is being dialled, or agrees with a proxy
+	stageShaking       // its connection is in a TLS handshake
+	stageSent          // it has a connection
+)
+
+// stage returns how far the request has come.
+func (u *use) stage() stage {
+	switch {
+	case u.has():
+		return stageSent
+	case u.shook.Load():
+		return stageShaking
+	case u.queued.Load():
+		return stageQueued
+	case u.waits.Load():
+		return stageDialled
+	}
+	return stageUnknown
+}
+
+// words says for an error what was waited for.
+func (s stage) words() string {
+	switch s {
+	case stageSent:
+		return "the request had a connection, and no answer had begun"
+	case stageShaking:
+		return "its connection was in its TLS handshake"
+	case stageDialled:
+		return "its connection was not ready"
+	case stageQueued:
+		return fmt.Sprintf("it had no connection, while %d other connections are being made and none of them is ready", mostShaking)
+	}
+	return ""
+}
