@@ -81,12 +81,12 @@ func (c *crowd) enter(ctx context.Context, r *race, cancel context.CancelFunc, p
 	if u := useOf(ctx); u != nil && u.alone {
 		joins.call = u.repeats
 	}
-	for {
+	for waited := false; ; waited = true {
 		joins.since = time.Now()
 		c.mu.Lock()
 		var leaves *place
 		if len(c.places) >= maxUnderway {
-			if leaves = c.retire(r); leaves == nil && patient {
+			if leaves = c.retire(r); leaves == nil && patient && waited {
 				c.excuse(joins.call, r.long)
 			}
 		}
@@ -98,7 +98,7 @@ func (c *crowd) enter(ctx context.Context, r *race, cancel context.CancelFunc, p
 		}
 		turn := make(chan struct{})
 		c.waiting = append(c.waiting, turn)
-		late := time.NewTimer(c.patience(r.long))
+		late := time.NewTimer(c.patience(r.long, waited))
 		c.mu.Unlock()
 		select {
 		case <-turn:
@@ -129,17 +129,17 @@ func (c *crowd) withdraw(turn chan struct{}) bool {
 	return n >= 0
 }
 
-// patience returns how long it is until the oldest dial has taken long. The caller
-// holds the lock.
-func (c *crowd) patience(long time.Duration) time.Duration {
+// patience returns how long it is until the oldest dial has taken long. One that has
+// may be about to end. The caller holds the lock.
+func (c *crowd) patience(long time.Duration, waited bool) time.Duration {
 	if len(c.places) == 0 { // dials that were told to end are in the way
 		return long
 	}
 	left := long - time.Since(c.places[0].since)
-	if left <= 0 { // it is not to be excused for everyone
+	if left <= 0 && waited { // it is not to be excused for everyone
 		return long
 	}
-	return left
+	return max(left, farewell)
 }
 
 // excuse takes the place of the oldest dial if it has taken long, and lets it go on,
