@@ -99,6 +99,7 @@ type Dialer struct {
 	fortunes fortunes      // which addresses to begin with
 	lost     *atomic.Int64 // see closing.lost
 	crowd    crowd         // the dials under way
+	refusers refusers      // the addresses that refuse
 	tokens   bucket        // what siblings are paid for from
 
 	// use bounds the time from the dial until a request has the connection, which
@@ -131,6 +132,10 @@ type Dialer struct {
 // Dials for one and the same request are paced where a server closes its connections or
 // sends it away from them (GOAWAY) before it answers: the third begins after 100ms, each
 // later one after twice as long, at most 2s.
+//
+// An address that has refused three dials in a row (ECONNREFUSED) is dialled by one
+// caller at a time, at the pace of Hedge, once for each of its targets. Callers that come
+// meanwhile share the error of that dial if it is refused as well.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := d.validate(); err != nil {
 		return nil, err
@@ -139,6 +144,22 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err := again(ctx); err != nil {
 		return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
 	}
+	asks, err := false, error(nil)
+	if isTCP(network) {
+		if asks, err = d.refusers.enter(ctx, address, orDefault(max(d.Hedge, 0), defaultDialHedge)); err != nil {
+			return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
+		}
+	}
+	conn, err := d.begin(ctx, network, address, start, asks)
+	if isTCP(network) {
+		d.refusers.leave(address, asks, err)
+	}
+	return conn, err
+}
+
+// begin is DialContext for a dial that may begin. One that asks for others tries each
+// target once.
+func (d *Dialer) begin(ctx context.Context, network, address string, start time.Time, asks bool) (net.Conn, error) {
 	made := func(bool) {}
 	if u := useOf(ctx); u != nil && u.making != nil && !u.straight() && d.use > 0 {
 		var err error
@@ -147,6 +168,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		}
 	}
 	r := &race{
+		asks:    asks,
 		network: network,
 		address: address,
 		bound:   d.connect(),
@@ -244,6 +266,7 @@ type race struct {
 	network, address string
 	bound, hedge     time.Duration
 	long             time.Duration // see Dialer.long
+	asks             bool          // see refusers
 	dial             dialFunc
 	resolve          func(context.Context) ([]string, error)
 	fortunes         *fortunes
@@ -328,9 +351,9 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 			r.remember(result.err)
 			again := r.hedge >= 0 && !pointless(result.err)
 			switch {
-			case again && (r.failed == 1 || r.remains()) && r.another(ctx):
+			case again && (r.failed == 1 && !r.asks || r.remains()) && r.another(ctx):
 				pace.Reset(r.hedge)
-			case r.underway == 0 && (!again || r.failed >= r.enough()):
+			case r.underway == 0 && (!again || r.asks || r.failed >= r.enough()):
 				return fail(errors.Join(r.causes...))
 			}
 		case <-pace.C:
