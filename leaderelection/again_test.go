@@ -72,6 +72,40 @@ func TestRunAgainBeginsNoWorkWhileThatOfTheLastRunStops(t *testing.T) {
 	}
 }
 
+// RunOrDie in a loop makes an elector each time.
+func TestAnElectorMadeAnewWaitsForTheWorkOfTheOneBefore(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		check := NewLeaderHealthzAdaptor(0)
+		first := contend(t, lock)
+		check.SetLeaderElection(first.LeaderElector)
+		sleep(s)
+		require.True(t, first.IsLeader())
+		first.takesToStop(time.Minute)
+		lock.with(func(l *memoryLock) { l.cut = true })
+		sleep(20 * s)
+		require.False(t, first.IsLeader())
+		lock.with(func(l *memoryLock) { l.cut = false })
+
+		again := contend(t, lock)
+		check.SetLeaderElection(again.LeaderElector)
+		sleep(20 * s)
+		assert.Empty(t, again.runs(), "the work of the first still runs")
+		assert.ErrorContains(t, check.Check(nil), "still runs", "and is checked")
+		sleep(time.Minute)
+		require.Len(t, again.runs(), 1)
+		assert.False(t, again.runs()[0].from.Before(first.runs()[0].to))
+		assert.NoError(t, check.Check(nil))
+		_, running := works.Load(rl.Interface(lock))
+		assert.True(t, running)
+		again.cancel()
+		sleep(time.Minute)
+		_, running = works.Load(rl.Interface(lock))
+		assert.False(t, running, "nothing is kept")
+	})
+}
+
 func TestWorkThatNeverReturnsKeepsItsElectorFromContendingAndThatIsSaid(t *testing.T) {
 	within(t, func(t *testing.T) {
 		logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))

@@ -116,7 +116,8 @@ func RunOrDie(ctx context.Context, config LeaderElectionConfig) {
 // and calls nothing.
 //
 // No campaign begins while the work of the last term has not returned, in this
-// Run or an earlier one: Run waits for it, and says so every minute.
+// Run, an earlier one or that of another elector with the same Lock: Run waits for it,
+// and says so every minute.
 //
 // When ctx ends, the work's context is cancelled at once. Without
 // ReleaseOnCancel, Run then returns and the lease runs out. With it, Run stays
@@ -228,6 +229,7 @@ func (le *LeaderElector) setWork(w *work) {
 	le.mu.Lock()
 	defer le.mu.Unlock()
 	le.work = w
+	w.under(le.config.Lock)
 }
 
 // Term returns the term that this elector leads in or led in last, nil if it

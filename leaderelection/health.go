@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,9 +12,12 @@ import (
 // HealthzAdaptor makes a health check of an elector that may be made later than
 // the check. Its methods may be called from several goroutines at once.
 type HealthzAdaptor struct {
-	mu      sync.Mutex
-	elector *LeaderElector
 	timeout time.Duration
+
+	mu sync.Mutex
+	// electors are the one that was set last and, before it, earlier ones whose work
+	// had not returned then.
+	electors []*LeaderElector
 }
 
 // NewLeaderHealthzAdaptor returns a check that fails when guarded work has
@@ -29,19 +33,32 @@ func (h *HealthzAdaptor) Name() string { return "leaderElection" }
 // Without an elector it passes.
 func (h *HealthzAdaptor) Check(*http.Request) error {
 	h.mu.Lock()
-	elector := h.elector
+	electors := slices.Clone(h.electors)
 	h.mu.Unlock()
-	if elector == nil {
-		return nil
+	for _, elector := range electors {
+		if err := elector.Check(h.timeout); err != nil {
+			return err
+		}
 	}
-	return elector.Check(h.timeout)
+	return nil
 }
 
-// SetLeaderElection makes le the elector that is checked.
+// SetLeaderElection makes le the elector that is checked. An earlier one is checked as
+// well while its work has not returned: RunOrDie in a loop makes an elector each time.
 func (h *HealthzAdaptor) SetLeaderElection(le *LeaderElector) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.elector = le
+	h.electors = slices.DeleteFunc(h.electors, func(earlier *LeaderElector) bool { return earlier == le || !earlier.working() })
+	if le != nil {
+		h.electors = append(h.electors, le)
+	}
+}
+
+// working reports whether work of this elector has begun and not returned.
+func (le *LeaderElector) working() bool {
+	le.mu.Lock()
+	defer le.mu.Unlock()
+	return le.work != nil && !le.work.returned()
 }
 
 // ReadyzAdaptor makes a readiness check of an elector that may be made later

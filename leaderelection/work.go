@@ -3,11 +3,15 @@ package leaderelection
 import (
 	"bytes"
 	"context"
+	"reflect"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"k8s.io/klog/v2"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
 // work is what a term guards: one call of OnStartedLeading.
@@ -60,12 +64,43 @@ func goroutine() string {
 // stillRunning is how often it is said that work has not returned.
 const stillRunning = time.Minute
 
-// awaitWork waits until the work of the last term has returned, so that it never
-// runs twice in one process, and reports whether it has before ctx ends.
+// works has the work that runs under each lock. An elector that is made anew for the
+// lock of an earlier one, as RunOrDie in a loop does, is to wait for the work of that.
+var works sync.Map
+
+// workUnder returns the work that runs under a lock, nil if there is none or the lock is
+// nothing that can be compared.
+func workUnder(lock rl.Interface) *work {
+	if !reflect.TypeOf(lock).Comparable() {
+		return nil
+	}
+	w, _ := works.Load(lock)
+	running, _ := w.(*work)
+	return running
+}
+
+// under notes that the work runs under a lock until it has returned.
+func (w *work) under(lock rl.Interface) {
+	if !reflect.TypeOf(lock).Comparable() {
+		return
+	}
+	works.Store(lock, w)
+	go func() {
+		<-w.done
+		works.CompareAndDelete(lock, w)
+	}()
+}
+
+// awaitWork waits until the work of the last term has returned, also that of another
+// elector with the same lock, so that it never runs twice in one process. It reports
+// whether it has before ctx ends.
 func (le *LeaderElector) awaitWork(ctx context.Context) bool {
 	le.mu.Lock()
 	w := le.work
 	le.mu.Unlock()
+	if w == nil || w.returned() {
+		w = workUnder(le.config.Lock)
+	}
 	if w == nil || w.returned() {
 		return true
 	}
