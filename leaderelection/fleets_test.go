@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var fleets = flag.Uint64("fleets", 100, "how many fleets TestPreferredContenderLeads simulates")
+var fleets = flag.Uint64("fleets", 20, "how many fleets TestPreferredContenderLeads simulates")
 
 // TestPreferredContenderLeads lets fleets of contenders of different priorities lose
 // their leaders in every way: the one of those that live which is preferred most leads,

@@ -99,7 +99,7 @@ var faults = []fault{
 		name: "a watch begins with the same version again", needs: simulation.Compaction, laws: []string{"watch", "requests"},
 		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &stubborn{boundOrNot: boundOrNot{l}} }},
 	}, {
-		name: "a watch that was forbidden for a moment is not tried again", needs: simulation.Refusals, laws: []string{"watch"},
+		name: "a watch that was forbidden for a moment is not tried again", needs: simulation.Refusals, alone: true, laws: []string{"watch"},
 		rig: rig{lock: func(p *simulation.Process, l rl.Versioned) rl.Versioned { return &offended{boundOrNot: boundOrNot{l}} }},
 	}, {
 		name: "what is refused is tried again at once", needs: simulation.Refusals, laws: []string{"requests"},
