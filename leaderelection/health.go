@@ -16,8 +16,16 @@ type HealthzAdaptor struct {
 
 	mu sync.Mutex
 	// electors are the one that was set last and, before it, earlier ones whose work
-	// had not returned then.
-	electors []*LeaderElector
+	// had not returned then. It is a pointer since client-go's type can be compared.
+	electors *[]*LeaderElector
+}
+
+// all returns the electors that are checked; the mutex is held.
+func (h *HealthzAdaptor) all() []*LeaderElector {
+	if h.electors == nil {
+		return nil
+	}
+	return slices.Clone(*h.electors)
 }
 
 // NewLeaderHealthzAdaptor returns a check that fails when guarded work has
@@ -33,7 +41,7 @@ func (h *HealthzAdaptor) Name() string { return "leaderElection" }
 // Without an elector it passes.
 func (h *HealthzAdaptor) Check(*http.Request) error {
 	h.mu.Lock()
-	electors := slices.Clone(h.electors)
+	electors := h.all()
 	h.mu.Unlock()
 	for _, elector := range electors {
 		if err := elector.Check(h.timeout); err != nil {
@@ -48,10 +56,11 @@ func (h *HealthzAdaptor) Check(*http.Request) error {
 func (h *HealthzAdaptor) SetLeaderElection(le *LeaderElector) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.electors = slices.DeleteFunc(h.electors, func(earlier *LeaderElector) bool { return earlier == le || !earlier.working() })
+	electors := slices.DeleteFunc(h.all(), func(earlier *LeaderElector) bool { return earlier == le || !earlier.working() })
 	if le != nil {
-		h.electors = append(h.electors, le)
+		electors = append(electors, le)
 	}
+	h.electors = &electors
 }
 
 // working reports whether work of this elector has begun and not returned.
