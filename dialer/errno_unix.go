@@ -12,3 +12,6 @@ var (
 	resets   = []error{syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED}
 	timeouts = []error{syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH}
 )
+
+// connectionRefused is what it says where nobody listens.
+const connectionRefused = syscall.ECONNREFUSED

@@ -8,3 +8,6 @@ var (
 	resets   = []error{windows.WSAECONNRESET, windows.WSAECONNABORTED}
 	timeouts = []error{windows.WSAETIMEDOUT, windows.WSAEHOSTUNREACH, windows.WSAENETUNREACH, windows.WSAENETRESET}
 )
+
+// connectionRefused is what it says where nobody listens.
+const connectionRefused = windows.WSAECONNREFUSED

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -83,7 +82,7 @@ func (r *refusers) leave(address string, asks bool, err error) {
 	}
 	switch {
 	case errors.Is(err, context.Canceled): // it tells nothing
-	case !errors.Is(err, syscall.ECONNREFUSED):
+	case !errors.Is(err, connectionRefused):
 		delete(r.of, address)
 	default:
 		if known == nil {
