@@ -55,7 +55,7 @@ cross-all:
 
 # fast: the tests that need no privileges, with the race detector.
 fast:
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 # modules: the same of the modules beside the library. What they hold against
 # documents outside of them must not come from the cache.
