@@ -53,9 +53,9 @@ type Budget struct {
 
 	// Connect bounds one dial, siblings included. A TLS handshake that takes longer
 	// than that gets another attempt beside it even if there is no token left for
-	// one; for the attempt after that it is twice as long, and so on. Where hedges
-	// wait longer than Connect, so does this. Zero is Answer/4, at least 500ms, at most Answer. It must not be
-	// negative nor more than Answer.
+	// one; for the attempt after that it is twice as long, and so on. Where hedges wait
+	// longer than Connect, so does this. Zero is Answer/4, at least 500ms, at most
+	// Answer. It must not be negative nor more than Answer.
 	Connect time.Duration
 
 	// DialHedge is how long a dial may go unanswered before a sibling starts.

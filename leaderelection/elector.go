@@ -229,7 +229,6 @@ func (le *LeaderElector) setWork(w *work) {
 	le.mu.Lock()
 	defer le.mu.Unlock()
 	le.work = w
-	w.under(le.config.Lock)
 }
 
 // Term returns the term that this elector leads in or led in last, nil if it

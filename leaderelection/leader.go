@@ -76,7 +76,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 		le: le, logger: logger, runCtx: ctx, term: term, state: won.state, timing: le.timing,
 		renewals: make(chan outcome, 1), hurry: make(chan struct{}, 1),
 	}
-	l.follow(won.state)
+	l.takeDurations(won.state)
 	l.goal = renewGoal{le: le, logger: logger, effort: &l.effort, own: won.state.Record}
 	l.goal.own.HolderIdentity = le.lock.Identity()
 	l.attempt = l.newAttempt()
@@ -125,7 +125,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 		l.compare.Reset(compareClocks)
 	}
 
-	l.work = startWork(workCtx, term, le.config.Callbacks.OnStartedLeading)
+	l.work = startWork(workCtx, term, le.config.Lock, le.config.Callbacks.OnStartedLeading)
 	le.setWork(l.work)
 	l.run(ctx)
 	panicked = false
@@ -266,9 +266,9 @@ func (l *leadership) timeUp() {
 	l.over(&TermEndedError{Reason: reason})
 }
 
-// follow takes the durations of a state that this term's own write has left: what is
+// takeDurations takes the durations of a state that this term's own write has left: what is
 // stored is what others go by.
-func (l *leadership) follow(stored rl.Snapshot) {
+func (l *leadership) takeDurations(stored rl.Snapshot) {
 	before := l.timing.lease
 	l.timing = l.le.timing.storedAs(l.le.timing.heldFor(stored))
 	if l.timing.lease < before {
@@ -292,7 +292,7 @@ func (l *leadership) take(o outcome) {
 		}
 		l.effort.begin()
 		if o.settled || !l.le.lock.takesTurns() { // else it only repeats what was written
-			l.follow(o.state)
+			l.takeDurations(o.state)
 		}
 		l.term.extend(o.sent, l.timing)
 		l.end.Reset(max(0, l.term.rest(now)))

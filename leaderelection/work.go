@@ -26,10 +26,12 @@ type work struct {
 }
 
 // startWork calls f in a goroutine of its own, unless it is prevented before.
-func startWork(ctx context.Context, term *Term, f func(context.Context)) *work {
+func startWork(ctx context.Context, term *Term, lock rl.Interface, f func(context.Context)) *work {
 	w := &work{term: term, done: make(chan struct{})}
+	returned := w.under(lock)
 	go func() {
 		defer close(w.done)
+		defer returned()
 		name := goroutine()
 		w.goroutine.Store(&name)
 		if w.decided.CompareAndSwap(false, true) {
@@ -79,22 +81,19 @@ func workUnder(lock rl.Interface) *work {
 	return running
 }
 
-// under notes that the work runs under a lock until it has returned.
-func (w *work) under(lock rl.Interface) {
+// under notes that the work runs under a lock, and returns what notes that it has
+// returned.
+func (w *work) under(lock rl.Interface) (returned func()) {
 	if !reflect.TypeOf(lock).Comparable() {
-		return
+		return func() {}
 	}
 	works.Store(lock, w)
-	go func() {
-		<-w.done
-		works.CompareAndDelete(lock, w)
-	}()
+	return func() { works.CompareAndDelete(lock, w) }
 }
 
-// awaitWork waits until the work of the last term has returned, also that of another
-// elector with the same lock, so that it never runs twice in one process. It reports
-// whether it has before ctx ends.
-func (le *LeaderElector) awaitWork(ctx context.Context) bool {
+// unfinished returns work that has not returned: this elector's or, where that has,
+// another's with the same lock. It is nil where there is none.
+func (le *LeaderElector) unfinished() *work {
 	le.mu.Lock()
 	w := le.work
 	le.mu.Unlock()
@@ -102,18 +101,35 @@ func (le *LeaderElector) awaitWork(ctx context.Context) bool {
 		w = workUnder(le.config.Lock)
 	}
 	if w == nil || w.returned() {
+		return nil
+	}
+	return w
+}
+
+// awaitWork waits until the work of the last term has returned, also that of another
+// elector with the same lock, so that it never runs twice in one process. It reports
+// whether it has before ctx ends.
+func (le *LeaderElector) awaitWork(ctx context.Context) bool {
+	w := le.unfinished()
+	if w == nil {
 		return true
 	}
 	timer := le.clock.NewTimer(stillRunning)
 	defer timer.Stop()
-	for began := le.clock.now(); ; timer.Reset(stillRunning) {
+	began := le.clock.now()
+	said := func() {
 		klog.FromContext(ctx).Info("The work of the last term has not returned; not contending until it has", "waited", le.clock.now().steady(began).Round(time.Second))
+	}
+	said()
+	for ; w != nil; w = le.unfinished() {
 		select {
 		case <-w.done:
-			return true
 		case <-ctx.Done():
 			return false
 		case <-timer.C():
+			said()
+			timer.Reset(stillRunning)
 		}
 	}
+	return true
 }
