@@ -3,6 +3,8 @@ package leaderelection
 import (
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/redirect"
 )
 
 // allowance bounds how many calls to the lock an elector makes where calls fail
@@ -22,23 +24,23 @@ type allowance struct {
 const burst = 20
 
 // pace returns how long one call takes to be refilled: such that no minute holds
-// more than 100, the bucket included. That makes no more than two requests a second,
+// more than 100, the bucket and the redirects of one call included. That makes no more than two requests a second,
 // since the dialer may add a tenth to them, and ten. A retry period below a second
 // asks for more, nearly two calls in each.
 func (t timing) pace() time.Duration {
-	perMinute := max(100, 100*float64(time.Second)/float64(t.retry)) - float64(burst)
+	perMinute := max(100, 100*float64(time.Second)/float64(t.retry)) - float64(burst+redirect.Most)
 	return time.Duration(float64(time.Minute) / perMinute)
 }
 
-// spend takes a call from the bucket. One that cannot wait may overdraw it, but no
-// further than what one more call takes to refill.
+// spend takes a call from the bucket, or a redirect. One that cannot wait may overdraw
+// it, but no further than what one more call takes to refill, with its redirects.
 func (a *allowance) spend(now instant, t timing) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.debt = min(a.left(now)+t.pace(), (burst+1)*t.pace())
+	a.debt = min(a.left(now)+t.pace(), (burst+1+redirect.Most)*t.pace())
 	a.at = now
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/bounded"
+	"github.com/holdfast-go/holdfast/internal/redirect"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -15,13 +16,21 @@ import (
 type boundedLock struct {
 	rl.Versioned
 	clock timepiece
+	// allowance pays for the redirects of its calls, which are paid for themselves.
+	allowance *allowance
+	timing    timing
 	// calls are the reads and the writes. Watches are counted apart, so that those
 	// that do not return keep no claim from being made.
 	calls, watches bounded.Calls
 }
 
-func newBoundedLock(lock rl.Interface, clock timepiece) *boundedLock {
-	return &boundedLock{Versioned: versioned(lock, clock), clock: clock}
+func newBoundedLock(lock rl.Interface, clock timepiece, allowance *allowance, timing timing) *boundedLock {
+	return &boundedLock{Versioned: versioned(lock, clock), clock: clock, allowance: allowance, timing: timing}
+}
+
+// paid returns the context of a call whose redirects are paid for.
+func (l *boundedLock) paid(ctx context.Context) context.Context {
+	return redirect.Paid(ctx, func() { l.allowance.spend(l.clock.now(), l.timing) })
 }
 
 // courtesy is how long a call whose context has ended is given to return by
@@ -30,17 +39,17 @@ const courtesy = 10 * time.Millisecond
 
 // Read implements Versioned.
 func (l *boundedLock) Read(ctx context.Context) (rl.Snapshot, error) {
-	return await(ctx, l.clock, &l.calls, l.Versioned.Read)
+	return await(l.paid(ctx), l.clock, &l.calls, l.Versioned.Read)
 }
 
 // Write implements Versioned.
 func (l *boundedLock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
-	return await(ctx, l.clock, &l.calls, func(ctx context.Context) (rl.Snapshot, error) { return l.Versioned.Write(ctx, base, next) })
+	return await(l.paid(ctx), l.clock, &l.calls, func(ctx context.Context) (rl.Snapshot, error) { return l.Versioned.Write(ctx, base, next) })
 }
 
 // Watch implements Versioned.
 func (l *boundedLock) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {
-	_, err := await(ctx, l.clock, &l.watches, func(ctx context.Context) (struct{}, error) {
+	_, err := await(l.paid(ctx), l.clock, &l.watches, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, l.Versioned.Watch(ctx, from, seen)
 	})
 	return err

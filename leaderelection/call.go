@@ -60,6 +60,7 @@ func (c *call) send(ctx context.Context, lock *boundedLock) (state rl.Snapshot, 
 		lock.calls.Return(&c.Call)
 	}()
 	if err = lock.calls.Enter(ctx); err == nil {
+		ctx = lock.paid(ctx)
 		if c.write {
 			state, err = lock.Versioned.Write(ctx, c.base, c.entry)
 		} else {

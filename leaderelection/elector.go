@@ -71,17 +71,18 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 	if clk == nil {
 		clk = clock.RealClock{}
 	}
+	allowance := new(allowance)
 	le := &LeaderElector{
 		config:  config,
 		timing:  config.timing(),
-		lock:    newBoundedLock(config.Lock, timepiece{clk}),
+		lock:    newBoundedLock(config.Lock, timepiece{clk}, allowance, config.timing()),
 		clock:   timepiece{clk},
 		random:  rand.Float64,
 		metrics: newLeaderMetrics(),
 		writes:  newLedger(config.Lock.Identity()),
 		trace:   newTracer(config.Trace),
 
-		allowance: new(allowance),
+		allowance: allowance,
 		witnesses: testifying{group: witnesses, clock: timepiece{clk}},
 	}
 	if le.lock.takesTurns() {

@@ -30,7 +30,9 @@ func unhardenedLocks(t *testing.T, qps float32) (clientset *kubernetes.Clientset
 	t.Cleanup(transport.CloseIdleConnections)
 	clientset, err := kubernetes.NewForConfigAndClient(&rest.Config{Host: server.URL, QPS: qps, Burst: 1}, &http.Client{Transport: transport})
 	require.NoError(t, err)
-	bound := func(lock rl.Interface) rl.Versioned { return newBoundedLock(lock, timepiece{realClock{}}) }
+	bound := func(lock rl.Interface) rl.Versioned {
+		return newBoundedLock(lock, timepiece{realClock{}}, nil, timing{})
+	}
 	meta, identity := metav1.ObjectMeta{Namespace: "default", Name: "it"}, rl.ResourceLockConfig{Identity: "a"}
 	return clientset, map[string]rl.Versioned{
 		"ours":        bound(&rl.LeaseLock{LeaseMeta: meta, Client: clientset.CoordinationV1(), LockConfig: identity}),

@@ -162,7 +162,7 @@ func TestALateAnswerDoesNotChangeWhatAPlainLocksWriteIsBasedOn(t *testing.T) {
 		m := newMemory()
 		m.edit(func(s *rl.Snapshot) { *s = held("other", "", 0, 15*time.Second) })
 		lock := &interfaceLock{memoryLock: m.lock("a")}
-		p := newBoundedLock(onlyInterface{lock}, timepiece{realClock{}})
+		p := newBoundedLock(onlyInterface{lock}, timepiece{realClock{}}, nil, timing{})
 		seen, err := p.Read(t.Context())
 		require.NoError(t, err)
 

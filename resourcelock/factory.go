@@ -13,6 +13,7 @@ import (
 	restclient "k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/internal/redirect"
 )
 
 // Factory makes locks that share one hardened client: a thousand leases need a
@@ -128,6 +129,7 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	default:
 		queue(hardened, budget)
 	}
+	hardened.Wrap(redirect.Limit)
 	client, err := coordinationv1.NewForConfig(restclient.AddUserAgent(hardened, userAgentSuffix))
 	if err != nil {
 		return nil, fmt.Errorf("building the client: %w", err)
