@@ -106,6 +106,42 @@ func TestAnElectorMadeAnewWaitsForTheWorkOfTheOneBefore(t *testing.T) {
 	})
 }
 
+func TestAnElectorWaitsForItsOwnWorkAndForThatOfAnotherWithItsLock(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		cfg := config(lock)
+		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+		le, err := NewLeaderElector(cfg)
+		require.NoError(t, err)
+		lasts := func(d time.Duration) *work {
+			return startWork(t.Context(), new(Term), lock, func(context.Context) { sleep(d) })
+		}
+		for name, works := range map[string][2]time.Duration{"its own is longer": {7 * s, 3 * s}, "the other's is longer": {3 * s, 7 * s}} {
+			le.work = lasts(works[0])
+			lasts(works[1])
+			began := time.Now()
+			assert.True(t, le.awaitWork(t.Context()), name)
+			assert.Equal(t, 7*s, time.Since(began), name)
+		}
+	})
+}
+
+// bundle is a lock that is no pointer, and cannot be compared if what it holds cannot.
+type bundle struct {
+	rl.Versioned
+	any
+}
+
+func TestALockThatIsNoPointerMayHoldAnything(t *testing.T) {
+	for _, holds := range []any{nil, "text", []string{"a slice"}, map[string]int{}, func() {}, struct{ any }{[]int{1}}} {
+		within(t, func(t *testing.T) {
+			c := contend(t, bundle{newMemory().lock("a"), holds})
+			sleep(5 * s)
+			assert.True(t, c.IsLeader(), "%T", holds)
+		})
+	}
+}
+
 func TestWorkThatNeverReturnsKeepsItsElectorFromContendingAndThatIsSaid(t *testing.T) {
 	within(t, func(t *testing.T) {
 		logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))

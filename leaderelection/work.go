@@ -73,7 +73,7 @@ var works sync.Map
 // workUnder returns the work that runs under a lock, nil if there is none or the lock is
 // nothing that can be compared.
 func workUnder(lock rl.Interface) *work {
-	if !reflect.TypeOf(lock).Comparable() {
+	if !reflect.ValueOf(lock).Comparable() {
 		return nil
 	}
 	w, _ := works.Load(lock)
@@ -84,7 +84,7 @@ func workUnder(lock rl.Interface) *work {
 // under notes that the work runs under a lock, and returns what notes that it has
 // returned.
 func (w *work) under(lock rl.Interface) (returned func()) {
-	if !reflect.TypeOf(lock).Comparable() {
+	if !reflect.ValueOf(lock).Comparable() {
 		return func() {}
 	}
 	works.Store(lock, w)
