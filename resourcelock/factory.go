@@ -35,7 +35,7 @@ import (
 type Factory struct {
 	client  *coordinationv1.CoordinationV1Client
 	labels  map[string]string
-	watches *watches
+	watches *sharedWatches
 	bound   time.Duration // of a call
 	heeds   bool          // every call returns when its context ends
 
@@ -137,7 +137,7 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	f := &Factory{
 		client:  client,
 		labels:  labels,
-		watches: newWatches(client, budget, heeds),
+		watches: newSharedWatches(client, budget, heeds),
 		bound:   budget.Answer,
 		heeds:   heeds,
 		names:   map[string]map[string]int{},
@@ -148,11 +148,11 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	return f, nil
 }
 
-// mostIdle is how many idle connections are kept. While a gate is wider, its
+// mostIdle is how many idle connections are kept. While a limiter is wider, its
 // connections are in use rather than idle, and while requests wait for it, some
-// are opened that nobody takes: what is too many for a gate at rest is closed as
+// are opened that nobody takes: what is too many for a limiter at rest is closed as
 // it becomes idle.
-const mostIdle = mostInside + 2
+const mostIdle = leastWidth + 2
 
 // queue makes the requests of every client made from hardened take turns.
 func queue(hardened *restclient.Config, budget dialer.Budget) {

@@ -263,9 +263,9 @@ func TestTheWaitForATurnIsPartOfTheBound(t *testing.T) {
 	f, err := NewFactory(endpoint.Config(), Options{RenewDeadline: bound})
 	require.NoError(t, err)
 	turn := chainTurns(t, f)
-	turn.gate.mu.Lock()
-	turn.gate.stay = time.Now().Add(time.Hour) // it does not widen
-	turn.gate.mu.Unlock()
+	turn.limiter.mu.Lock()
+	turn.limiter.stay = time.Now().Add(time.Hour) // it does not widen
+	turn.limiter.mu.Unlock()
 	var all sync.WaitGroup
 	for i := range 100 {
 		l := f.lock("default", strconv.Itoa(i), ResourceLockConfig{Identity: "me"}, nil)
@@ -277,10 +277,10 @@ func TestTheWaitForATurnIsPartOfTheBound(t *testing.T) {
 		})
 	}
 	all.Wait()
-	turn.gate.mu.Lock()
-	defer turn.gate.mu.Unlock()
-	assert.Empty(t, turn.gate.waiting)
-	assert.Zero(t, turn.gate.inside)
+	turn.limiter.mu.Lock()
+	defer turn.limiter.mu.Unlock()
+	assert.Empty(t, turn.limiter.queued)
+	assert.Zero(t, turn.limiter.inFlight)
 }
 
 // pairIn writes a certificate that signs itself and its key to files.
@@ -310,10 +310,10 @@ func overwrite(t *testing.T, file, with string) {
 }
 
 // chainTurns finds the gate of a factory's client.
-func chainTurns(t *testing.T, f *Factory) *turns {
+func chainTurns(t *testing.T, f *Factory) *limitedTransport {
 	t.Helper()
 	for link := range chain(transportOf(f.client)) {
-		if found, is := link.(*turns); is {
+		if found, is := link.(*limitedTransport); is {
 			return found
 		}
 	}

@@ -45,7 +45,7 @@ type LeaseLock struct {
 	// factory's or the lock's own.
 	once    sync.Once
 	caller  caller
-	watches *watches
+	watches *sharedWatches
 
 	mu sync.Mutex
 	// last is what Get, Create or Update saw last: Interface has no argument for
@@ -283,7 +283,7 @@ func (l *LeaseLock) prepare() {
 		}
 		budget, _ := dialer.Hardened(transportOf(l.Client))
 		l.caller.bound = budget.Answer
-		l.watches = newWatches(l.Client, budget, false)
+		l.watches = newSharedWatches(l.Client, budget, false)
 	})
 }
 

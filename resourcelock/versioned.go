@@ -59,7 +59,7 @@ type Versioned interface {
 
 	// Watch calls seen for every state of the Lease that follows from, in order,
 	// the zero Snapshot standing for its deletion. It returns when ctx is done
-	// or the stream ends, with the reason: nil when the server ended the stream
+	// or the watch ends, with the reason: nil when the server ended the watch
 	// in good order, an error when it did not accept the watch in time, an error
 	// for which apierrors.IsForbidden is true when the
 	// caller may not watch. seen is called by one goroutine at a time, and no

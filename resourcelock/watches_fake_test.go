@@ -53,7 +53,7 @@ func (s *script) asked() int {
 // scripted returns n locks on Leases l0, l1 … of one factory on the script.
 func scripted(s *script, bound time.Duration, n int) []*LeaseLock {
 	budget := dialer.Budget{Answer: bound}.WithDefaults()
-	f := &Factory{watches: newWatches(s, budget, false), bound: bound, names: map[string]map[string]int{}}
+	f := &Factory{watches: newSharedWatches(s, budget, false), bound: bound, names: map[string]map[string]int{}}
 	var locks []*LeaseLock
 	for i := range n {
 		l := f.lock("default", "l"+strconv.Itoa(i), ResourceLockConfig{Identity: "me"}, nil)
@@ -264,7 +264,7 @@ func TestAWatchThatComesNoNearerToWhatWasReadIsGivenUp(t *testing.T) {
 }
 
 func TestWhatAReadHasSeenIsNotOverwrittenByWhatTheWatchBringsLate(t *testing.T) {
-	box := newMailbox(Snapshot{})
+	box := newLatestLease(Snapshot{})
 	read := box.reading()
 	assert.False(t, read(10, leaseAt(10, "l0", "read")))
 	for _, version := range []uint64{8, 9, 10} {
@@ -297,13 +297,13 @@ func TestFailuresOfNamespacesThatNobodyWatchesAreForgotten(t *testing.T) {
 		s := &script{watch: func(context.Context, metav1.ListOptions) (watch.Interface, error) {
 			return nil, apierrors.NewInternalError(errors.New("no"))
 		}}
-		w := newWatches(s, dialer.Budget{Answer: time.Second}.WithDefaults(), false)
+		w := newSharedWatches(s, dialer.Budget{Answer: time.Second}.WithDefaults(), false)
 		for i := range 1000 {
 			l := &LeaseLock{Client: s, LeaseMeta: metav1.ObjectMeta{Namespace: "n" + strconv.Itoa(i), Name: "it"}}
 			assert.Error(t, w.watch(t.Context(), l, scope{l.LeaseMeta.Namespace, "it"}, Snapshot{}, nil))
 			time.Sleep(minute)
 		}
 		assert.LessOrEqual(t, len(w.failures), 12)
-		assert.Empty(t, w.streams)
+		assert.Empty(t, w.open)
 	})
 }

@@ -141,7 +141,7 @@ func TestLocksOfANamespaceShareOneWatch(t *testing.T) {
 	}
 	w := f.locks[0].factory.watches
 	w.mu.Lock()
-	assert.Empty(t, w.streams, "it ended with the last")
+	assert.Empty(t, w.open, "it ended with the last")
 	w.mu.Unlock()
 	again := subscribe(t, f.locks[0], states[0])
 	write(t, f.locks[0], states[0], "c")

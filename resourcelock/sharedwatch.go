@@ -52,9 +52,9 @@ func (s scope) options() metav1.ListOptions {
 	return options
 }
 
-// stream is one watch and those who listen to it.
-type stream struct {
-	watches *watches
+// sharedWatch is one watch and those who listen to it.
+type sharedWatch struct {
+	watches *sharedWatches
 	scope   scope
 	cancel  context.CancelCauseFunc
 	opened  chan struct{} // closed when the API has accepted the watch
@@ -62,7 +62,7 @@ type stream struct {
 	err     error
 
 	mu          sync.Mutex
-	subscribers map[string][]*mailbox
+	subscribers map[string][]*latestLease
 	count       int
 	// since is when the API accepted the watch, zero before.
 	since time.Time
@@ -72,17 +72,17 @@ type stream struct {
 	silence             *time.Timer
 }
 
-func newStream(w *watches, scope scope) *stream {
-	return &stream{
+func newSharedWatch(w *sharedWatches, scope scope) *sharedWatch {
+	return &sharedWatch{
 		watches: w, scope: scope,
 		opened: make(chan struct{}), ended: make(chan struct{}),
-		subscribers: map[string][]*mailbox{},
+		subscribers: map[string][]*latestLease{},
 	}
 }
 
-// start watches in the background. The stream ends within the bound of the
+// start watches in the background. The watch ends within the bound of the
 // watches if the API does not accept it, however deaf the client is.
-func (s *stream) start(ctx context.Context, fresh bool) {
+func (s *sharedWatch) start(ctx context.Context, fresh bool) {
 	ctx, s.cancel = context.WithCancelCause(bounded.Awaited(ctx))
 	if fresh {
 		ctx = dialer.FreshConnection(ctx)
@@ -102,7 +102,7 @@ func (s *stream) start(ctx context.Context, fresh bool) {
 }
 
 // open opens the watch within the bound.
-func (s *stream) open(ctx context.Context) (watch.Interface, error) {
+func (s *sharedWatch) open(ctx context.Context) (watch.Interface, error) {
 	return within(ctx, &s.watches.opener, func(opening context.Context) (watch.Interface, error) {
 		// The end of the bound ends the opening, but not what has been opened.
 		life, end := context.WithCancelCause(ctx)
@@ -125,7 +125,7 @@ func (s *stream) open(ctx context.Context) (watch.Interface, error) {
 	})
 }
 
-func (s *stream) run(ctx context.Context) error {
+func (s *sharedWatch) run(ctx context.Context) error {
 	source, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -151,8 +151,8 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
-// finish ends the stream and tells everyone why.
-func (s *stream) finish(ctx context.Context, err error) {
+// finish ends the watch and tells everyone why.
+func (s *sharedWatch) finish(ctx context.Context, err error) {
 	s.mu.Lock()
 	if s.silence != nil {
 		s.silence.Stop()
@@ -168,7 +168,7 @@ func (s *stream) finish(ctx context.Context, err error) {
 }
 
 // take passes an event on to those who listen for its Lease.
-func (s *stream) take(event watch.Event) {
+func (s *sharedWatch) take(event watch.Event) {
 	lease, isLease := event.Object.(*coordinationv1.Lease)
 	if !isLease {
 		return
@@ -184,22 +184,22 @@ func (s *stream) take(event watch.Event) {
 	if event.Type == watch.Deleted {
 		lease = nil
 	}
-	for _, box := range s.subscribers[name] {
-		box.post(version, lease)
+	for _, latest := range s.subscribers[name] {
+		latest.post(version, lease)
 	}
 }
 
-// expect notes that a read has seen a version, which the stream must deliver. A
-// stream that comes no nearer to it within the grace is given up.
-func (s *stream) expect(version uint64) {
+// expect notes that a read has seen a version, which the watch must deliver. A
+// watch that comes no nearer to it within the grace is given up.
+func (s *sharedWatch) expect(version uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expected = max(s.expected, version)
 	s.attend()
 }
 
-// attend looks again after the grace if the stream is behind.
-func (s *stream) attend() {
+// attend looks again after the grace if the watch is behind.
+func (s *sharedWatch) attend() {
 	if s.silence != nil || s.delivered >= s.expected {
 		return
 	}
@@ -217,20 +217,20 @@ func (s *stream) attend() {
 }
 
 // subscribe adds a reader of the Lease of that name, who knows the state from.
-func (s *stream) subscribe(name string, from Snapshot) *mailbox {
+func (s *sharedWatch) subscribe(name string, from Snapshot) *latestLease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	box := newMailbox(from)
-	s.subscribers[name] = append(s.subscribers[name], box)
+	latest := newLatestLease(from)
+	s.subscribers[name] = append(s.subscribers[name], latest)
 	s.count++
-	return box
+	return latest
 }
 
 // unsubscribe returns how many subscribers are left.
-func (s *stream) unsubscribe(name string, box *mailbox) int {
+func (s *sharedWatch) unsubscribe(name string, latest *latestLease) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	left := slices.DeleteFunc(s.subscribers[name], func(b *mailbox) bool { return b == box })
+	left := slices.DeleteFunc(s.subscribers[name], func(b *latestLease) bool { return b == latest })
 	if len(left) == 0 {
 		delete(s.subscribers, name)
 	} else {

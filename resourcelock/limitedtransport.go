@@ -7,45 +7,45 @@ import (
 	"github.com/holdfast-go/holdfast/dialer"
 )
 
-// turns is a round tripper whose requests pass a gate. A request waits for its
+// limitedTransport is a round tripper whose requests pass a limiter. A request waits for its
 // turn for as long as its context lasts, which is that of a call of a lock and
 // ends with the lock's bound. Watches do not wait: each is a connection for as
 // long as it lasts anyway.
-type turns struct {
-	next http.RoundTripper
-	gate *gate
+type limitedTransport struct {
+	next    http.RoundTripper
+	limiter *limiter
 }
 
-func newTurns(next http.RoundTripper, budget dialer.Budget) *turns {
+func newTurns(next http.RoundTripper, budget dialer.Budget) *limitedTransport {
 	slow := budget.Hedge
 	if slow <= 0 { // no hedging: then what a hedge would have waited
 		slow = dialer.Budget{Answer: budget.Answer}.WithDefaults().Hedge
 	}
-	return &turns{next: next, gate: newGate(slow)}
+	return &limitedTransport{next: next, limiter: newLimiter(slow)}
 }
 
 // RoundTrip implements http.RoundTripper.
-func (t *turns) RoundTrip(request *http.Request) (*http.Response, error) {
+func (t *limitedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if dialer.IsStream(request) {
 		return t.next.RoundTrip(request)
 	}
-	if p := t.gate.straight(); p != nil {
+	if p := t.limiter.tryAcquire(); p != nil {
 		defer p.end()
 		return t.next.RoundTrip(request)
 	}
-	waited, leave, err := t.gate.enter(request.Context())
+	waited, release, err := t.limiter.acquire(request.Context())
 	if err != nil {
 		if request.Body != nil {
 			_ = request.Body.Close()
 		}
 		return nil, fmt.Errorf("%s %s: waited %v for its turn among the requests of other leases: %w", request.Method, request.URL.Host, waited, err)
 	}
-	defer leave()
+	defer release()
 	return t.next.RoundTrip(request)
 }
 
 // WrappedRoundTripper gives way to what is below.
-func (t *turns) WrappedRoundTripper() http.RoundTripper { return t.next }
+func (t *limitedTransport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
 // CloseIdleConnections closes the connections that no request is using.
-func (t *turns) CloseIdleConnections() { closeIdleConnections(t.next) }
+func (t *limitedTransport) CloseIdleConnections() { closeIdleConnections(t.next) }

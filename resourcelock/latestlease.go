@@ -7,7 +7,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 )
 
-// mailbox holds the newest state of one Lease that its reader has not taken
+// latestLease holds the newest state of one Lease that its reader has not taken
 // yet. Posting never waits, so a slow reader delays nobody; a newer state
 // replaces one that was not taken.
 //
@@ -22,7 +22,7 @@ import (
 // come by the watch are in order among themselves. A read shows the truth as of
 // some moment after it began, so it is newer than whatever had come before that.
 // Only where a read and the watch overlap do versions decide.
-type mailbox struct {
+type latestLease struct {
 	// news is written when there is something to take.
 	news chan struct{}
 
@@ -38,15 +38,15 @@ type mailbox struct {
 	floor uint64
 }
 
-// newMailbox returns a mailbox whose reader knows the state from.
-func newMailbox(from Snapshot) *mailbox {
+// newLatestLease returns a latestLease whose reader knows the state from.
+func newLatestLease(from Snapshot) *latestLease {
 	version := versionOf(from.ResourceVersion)
-	return &mailbox{news: make(chan struct{}, 1), newest: version, floor: version}
+	return &latestLease{news: make(chan struct{}, 1), newest: version, floor: version}
 }
 
 // post leaves a state that the watch has brought, lease being nil when it was
 // deleted at version. Version 0 cannot be compared.
-func (m *mailbox) post(version uint64, lease *coordinationv1.Lease) {
+func (m *latestLease) post(version uint64, lease *coordinationv1.Lease) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if version != 0 && version < m.floor {
@@ -60,7 +60,7 @@ func (m *mailbox) post(version uint64, lease *coordinationv1.Lease) {
 	}
 }
 
-func (m *mailbox) put(version uint64, lease *coordinationv1.Lease) {
+func (m *latestLease) put(version uint64, lease *coordinationv1.Lease) {
 	m.newest, m.full, m.lease = version, true, lease
 	select {
 	case m.news <- struct{}{}:
@@ -71,7 +71,7 @@ func (m *mailbox) put(version uint64, lease *coordinationv1.Lease) {
 // reading begins a read and returns what takes in its answer, lease being nil
 // when there is no Lease. That reports whether the versions of this Lease have
 // gone backwards.
-func (m *mailbox) reading() (read func(version uint64, lease *coordinationv1.Lease) (backwards bool)) {
+func (m *latestLease) reading() (read func(version uint64, lease *coordinationv1.Lease) (backwards bool)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.posts
@@ -92,7 +92,7 @@ func (m *mailbox) reading() (read func(version uint64, lease *coordinationv1.Lea
 }
 
 // take returns the newest state, and false if there is none to take.
-func (m *mailbox) take() (*coordinationv1.Lease, bool) {
+func (m *latestLease) take() (*coordinationv1.Lease, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	lease, full := m.lease, m.full

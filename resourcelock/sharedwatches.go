@@ -40,9 +40,9 @@ var errNotTogether = errors.New("the namespace may not be watched")
 // errEndsAtOnce is what to tell of watches that end well as soon as they have begun.
 var errEndsAtOnce = errors.New("the API ends the watch as soon as it has begun")
 
-// watches are the watches of one client, at most one for each scope. A watch
+// sharedWatches are the watches of one client, at most one for each scope. A watch
 // starts with its first subscriber and ends with its last.
-type watches struct {
+type sharedWatches struct {
 	client coordinationv1client.LeasesGetter
 	// opener opens watches; without a bound, an opening takes as long as it takes.
 	opener caller
@@ -51,7 +51,7 @@ type watches struct {
 	grace time.Duration
 
 	mu       sync.Mutex
-	streams  map[scope]*stream
+	open     map[scope]*sharedWatch
 	failures map[scope]failure
 }
 
@@ -71,33 +71,33 @@ func pause(n int, first, longest time.Duration) time.Duration {
 	return min(first, longest)
 }
 
-// newWatches returns the watches of client. heeds says that what it calls returns
+// newSharedWatches returns the watches of client. heeds says that what it calls returns
 // when its context ends.
-func newWatches(client coordinationv1client.LeasesGetter, budget dialer.Budget, heeds bool) *watches {
+func newSharedWatches(client coordinationv1client.LeasesGetter, budget dialer.Budget, heeds bool) *sharedWatches {
 	grace := budget.Connect
 	if grace <= 0 {
 		grace = graceUnknown
 	}
-	return &watches{
+	return &sharedWatches{
 		client: client, opener: caller{bound: budget.Answer, heeds: heeds}, grace: grace,
-		streams: map[scope]*stream{}, failures: map[scope]failure{},
+		open: map[scope]*sharedWatch{}, failures: map[scope]failure{},
 	}
 }
 
 // watch tells seen the newest state of l's Lease whenever it is another, until
-// ctx or the stream ends. It returns errNotTogether, and has told nothing, when
+// ctx or the watch ends. It returns errNotTogether, and has told nothing, when
 // the scope is a namespace that may not be watched.
 //
 // What happened between the read that from comes from and the beginning of the
-// subscription is found by reading once the subscription stands. If the stream
+// subscription is found by reading once the subscription stands. If the watch
 // does not deliver what that read has seen within the grace, it is dead, and
 // every subscriber is told so.
-func (w *watches) watch(ctx context.Context, l *LeaseLock, scope scope, from Snapshot, seen func(Snapshot)) error {
-	s, box, err := w.join(ctx, scope, l.LeaseMeta.Name, from)
+func (w *sharedWatches) watch(ctx context.Context, l *LeaseLock, scope scope, from Snapshot, seen func(Snapshot)) error {
+	s, latest, err := w.join(ctx, scope, l.LeaseMeta.Name, from)
 	if err != nil {
 		return err
 	}
-	defer w.leave(s, l.LeaseMeta.Name, box)
+	defer w.leave(s, l.LeaseMeta.Name, latest)
 	select {
 	case <-s.opened:
 	case <-s.ended:
@@ -105,19 +105,19 @@ func (w *watches) watch(ctx context.Context, l *LeaseLock, scope scope, from Sna
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if err := catchUp(ctx, s, box, l, from); err != nil {
+	if err := catchUp(ctx, s, latest, l, from); err != nil {
 		return fmt.Errorf("watching lease %s: reading what came before: %w", l.Describe(), err)
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-box.news:
-			if lease, full := box.take(); full {
+		case <-latest.news:
+			if lease, full := latest.take(); full {
 				tell(l, lease, seen)
 			}
 		case <-s.ended:
-			if lease, full := box.take(); full && ctx.Err() == nil {
+			if lease, full := latest.take(); full && ctx.Err() == nil {
 				tell(l, lease, seen) // posted before the end
 			}
 			return s.err
@@ -125,8 +125,8 @@ func (w *watches) watch(ctx context.Context, l *LeaseLock, scope scope, from Sna
 	}
 }
 
-func catchUp(ctx context.Context, s *stream, box *mailbox, l *LeaseLock, from Snapshot) error {
-	found := box.reading()
+func catchUp(ctx context.Context, s *sharedWatch, latest *latestLease, l *LeaseLock, from Snapshot) error {
+	found := latest.reading()
 	state, err := l.Read(ctx)
 	switch {
 	case err != nil:
@@ -148,19 +148,19 @@ func catchUp(ctx context.Context, s *stream, box *mailbox, l *LeaseLock, from Sn
 	return nil
 }
 
-// join subscribes to the stream of a scope, which it starts if there is none. If
+// join subscribes to the watch of a scope, which it starts if there is none. If
 // the last one has failed, it waits before that, but not beyond the bound.
-func (w *watches) join(ctx context.Context, scope scope, name string, from Snapshot) (*stream, *mailbox, error) {
+func (w *sharedWatches) join(ctx context.Context, scope scope, name string, from Snapshot) (*sharedWatch, *latestLease, error) {
 	bound := w.opener.bound
 	if bound <= 0 {
 		bound = longestPause
 	}
 	for deadline := time.Now().Add(bound); ; {
-		s, box, failed := w.tryJoin(ctx, scope, name, from)
+		s, latest, failed := w.tryJoin(ctx, scope, name, from)
 		left := time.Until(deadline)
 		switch {
 		case s != nil:
-			return s, box, nil
+			return s, latest, nil
 		case left <= 0 || errors.Is(failed.err, errNotTogether):
 			return nil, nil, failed.err
 		}
@@ -174,41 +174,41 @@ func (w *watches) join(ctx context.Context, scope scope, name string, from Snaps
 	}
 }
 
-// tryJoin is join for whom does not wait: then it returns how the last stream
+// tryJoin is join for whom does not wait: then it returns how the last watch
 // has failed.
-func (w *watches) tryJoin(ctx context.Context, scope scope, name string, from Snapshot) (*stream, *mailbox, failure) {
+func (w *sharedWatches) tryJoin(ctx context.Context, scope scope, name string, from Snapshot) (*sharedWatch, *latestLease, failure) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, failed := w.streams[scope], w.failures[scope]
+	s, failed := w.open[scope], w.failures[scope]
 	if s == nil {
 		if time.Now().Before(failed.until) {
 			return nil, nil, failed
 		}
-		s = newStream(w, scope)
-		w.streams[scope] = s
-		// The stream is everyone's: it must not end with who came first.
+		s = newSharedWatch(w, scope)
+		w.open[scope] = s
+		// The watch is everyone's: it must not end with who came first.
 		s.start(context.WithoutCancel(ctx), failed.silent)
 	}
 	return s, s.subscribe(name, from), failure{}
 }
 
-// leave ends a subscription, and the stream with the last one.
-func (w *watches) leave(s *stream, name string, box *mailbox) {
+// leave ends a subscription, and the watch with the last one.
+func (w *sharedWatches) leave(s *sharedWatch, name string, latest *latestLease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.unsubscribe(name, box) == 0 {
+	if s.unsubscribe(name, latest) == 0 {
 		w.drop(s)
 		s.cancel(context.Canceled)
 	}
 }
 
-// over takes an ended stream off the list, so that the next subscriber starts
+// over takes an ended watch off the list, so that the next subscriber starts
 // another, and notes whether it has failed. It returns what to tell the
 // subscribers.
-func (w *watches) over(ctx context.Context, s *stream, err error, lived time.Duration) error {
+func (w *sharedWatches) over(ctx context.Context, s *sharedWatch, err error, lived time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	current := w.streams[s.scope] == s
+	current := w.open[s.scope] == s
 	w.drop(s)
 	forbidden := s.scope.name == "" && (apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err))
 	told := err
@@ -245,7 +245,7 @@ func (w *watches) over(ctx context.Context, s *stream, err error, lived time.Dur
 
 // forget drops the failures that are too old to matter, so that those of
 // namespaces which nobody watches any more do not gather.
-func (w *watches) forget(now time.Time) {
+func (w *sharedWatches) forget(now time.Time) {
 	for scope, f := range w.failures {
 		if now.Sub(f.until) > lastAsk {
 			delete(w.failures, scope)
@@ -253,8 +253,8 @@ func (w *watches) forget(now time.Time) {
 	}
 }
 
-func (w *watches) drop(s *stream) {
-	if w.streams[s.scope] == s {
-		delete(w.streams, s.scope)
+func (w *sharedWatches) drop(s *sharedWatch) {
+	if w.open[s.scope] == s {
+		delete(w.open, s.scope)
 	}
 }
