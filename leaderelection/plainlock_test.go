@@ -279,6 +279,24 @@ type careless struct {
 	*memory
 	identity string
 	dead     *atomic.Bool
+	// meet makes a claim wait for that of the other, so that both are let through.
+	meet *meeting
+}
+
+// meeting is one of two who wait for each other, for a while.
+type meeting struct {
+	here atomic.Int32
+	both chan struct{}
+}
+
+func (m *meeting) wait() {
+	if m.here.Add(1) == 2 {
+		close(m.both)
+	}
+	select {
+	case <-m.both:
+	case <-time.After(8 * s):
+	}
 }
 
 func (l careless) Get(context.Context) (*rl.LeaderElectionRecord, []byte, error) {
@@ -301,6 +319,9 @@ func (l careless) Update(_ context.Context, record rl.LeaderElectionRecord) erro
 	if l.dead.Load() {
 		return errors.New("the connection was refused")
 	}
+	if l.meet != nil && l.now().Record.HolderIdentity != l.identity {
+		l.meet.wait()
+	}
 	l.edit(func(state *rl.Snapshot) { state.Record = record })
 	return nil
 }
@@ -314,10 +335,11 @@ func (l careless) Describe() string   { return "test/it" }
 func TestOfTwoClaimsThatACarelessLockLetsThroughOneIsFoundOutSoon(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m, dead := newMemory(), new(atomic.Bool)
-		contend(t, onlyInterface{careless{m, "a", dead}})
+		contend(t, onlyInterface{careless{m, "a", dead, nil}})
 		sleep(s)
-		b := contend(t, onlyInterface{careless{m, "b", new(atomic.Bool)}})
-		c := contend(t, onlyInterface{careless{m, "c", new(atomic.Bool)}})
+		claims := &meeting{both: make(chan struct{})}
+		b := contend(t, onlyInterface{careless{m, "b", new(atomic.Bool), claims}})
+		c := contend(t, onlyInterface{careless{m, "c", new(atomic.Bool), claims}})
 		sleep(20 * s)
 		dead.Store(true)
 		both := time.Duration(0)
