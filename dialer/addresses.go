@@ -67,7 +67,7 @@ func resolve(ctx context.Context, lookup lookupFunc, hedge time.Duration, networ
 	for {
 		select {
 		case a := <-answers:
-			if a.err == nil || pointless(a.err) {
+			if a.err == nil || permanentDialError(a.err) {
 				return a.addresses, a.err
 			}
 			last = a.err
@@ -202,7 +202,7 @@ func (d *Dialer) targets(network, address string, hedge time.Duration) func(cont
 		for _, a := range interleave(d.reachable(found)) {
 			targets = append(targets, net.JoinHostPort(a.String(), port))
 		}
-		return d.fortunes.order(targets, time.Now()), nil
+		return d.history.order(targets, time.Now()), nil
 	}
 }
 
@@ -244,14 +244,14 @@ func (r *race) settle(n int) {
 	if len(r.targets) < 2 || r.target(n) == r.address {
 		return
 	}
-	r.fortunes.won(r.target(n), losers, time.Now())
+	r.history.won(r.target(n), losers, time.Now())
 }
 
 // forsake notes for the next race who was in this one, which nobody has won: who
 // failed, and who went unanswered for as long as it takes for another to be tried, or
 // was the first and had all the time that there was.
 func (r *race) forsake(now time.Time, timeout bool) {
-	r.fortunes.lost(now, r.losers(func(number int, dial begun) bool {
+	r.history.lost(now, r.losers(func(number int, dial begun) bool {
 		return dial.failed || now.Sub(dial.at) >= r.hedge || number == 0 && timeout
 	})...)
 }
@@ -263,9 +263,9 @@ func (r *race) late(number int, target string, err error) {
 	switch {
 	case len(r.targets) < 2 || target == r.address:
 	case err == nil && number > r.winner && r.winner >= 0 && target != r.target(r.winner):
-		r.fortunes.connected(target)
+		r.history.connected(target)
 	case err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
-		r.fortunes.lost(time.Now(), target)
+		r.history.lost(time.Now(), target)
 	}
 }
 

@@ -224,7 +224,7 @@ func TestFamiliesAlternate(t *testing.T) {
 }
 
 func TestFortunesDecideWhoBegins(t *testing.T) {
-	var f fortunes
+	var f addressHistory
 	now := time.Unix(0, 0)
 	all := []string{"a", "b", "c"}
 	assert.Equal(t, all, f.order(all, now))

@@ -29,7 +29,7 @@ func pause(before int) time.Duration {
 // at once and without end, while a server sends it away (GOAWAY) from each connection
 // that it gets.
 func again(ctx context.Context) error {
-	u := useOf(ctx)
+	u := requestTraceOf(ctx)
 	if u == nil {
 		return nil
 	}
@@ -66,21 +66,21 @@ func asksUnlocked(rt http.RoundTripper) bool {
 // dials it: below a Transport that may be a transport of the user's own. The attempts
 // of a call share their pauses. It returns when the pause after the last connection is
 // over, or the request.
-func (u *use) rest() {
-	u.mu.Lock()
-	had, last := int32(u.fresh), u.at
-	u.mu.Unlock()
-	if had == 0 || u.rested.Swap(had) >= had {
+func (r *requestTrace) rest() {
+	r.mu.Lock()
+	had, last := int32(r.fresh), r.at
+	r.mu.Unlock()
+	if had == 0 || r.rested.Swap(had) >= had {
 		return
 	}
-	wait := pause(int(u.repeats.Add(1))) - time.Since(last)
-	if wait <= 0 || u.base != nil && !asksUnlocked(u.base) {
+	wait := pause(int(r.repeats.Add(1))) - time.Since(last)
+	if wait <= 0 || r.base != nil && !asksUnlocked(r.base) {
 		return
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-u.Done():
+	case <-r.Done():
 	}
 }

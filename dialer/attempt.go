@@ -16,7 +16,7 @@ type attempt struct {
 	hedge  bool
 	paid   bool // a token was taken for it
 	cancel context.CancelCauseFunc
-	use    *use
+	trace  *requestTrace
 	start  time.Time
 
 	moved  atomic.Int64          // the bytes of its bodies that have passed, except for those of a small request
@@ -77,10 +77,10 @@ type outcome struct {
 // discard frees what an attempt that has lost still holds.
 func (o outcome) discard() {
 	if o.response != nil {
-		quietly(o.attempt.use, func() { _ = o.response.Body.Close() })
+		quietly(o.attempt.trace, func() { _ = o.response.Body.Close() })
 	}
 	if o.crash != nil {
-		o.crash.log(o.attempt.use) // nobody is left to raise it to
+		o.crash.log(o.attempt.trace) // nobody is left to raise it to
 	}
 	o.attempt.cancel(endedOutrun)
 }
@@ -96,17 +96,17 @@ func (a *attempt) begin(caller context.Context, c *call) context.Context {
 	a.cancel = cancel
 	a.start = time.Now()
 	of := c.transport
-	a.use = of.meter().follow(ctx)
-	a.use.alone, a.use.making, a.use.traces = true, &of.making, &of.traces
-	a.use.repeats, a.use.company, a.use.base = &c.repeats, &c.company, c.base
-	return a.use
+	a.trace = of.meter().follow(ctx)
+	a.trace.alone, a.trace.making, a.trace.traces = true, &of.making, &of.traces
+	a.trace.repeats, a.trace.company, a.trace.base = &c.repeats, &c.company, c.base
+	return a.trace
 }
 
-// weighed reports whether the attempt may have been work for a server. A base
+// reachedServer reports whether the attempt may have been work for a server. A base
 // that does not trace its connections is assumed to have reached one.
-func (a *attempt) weighed() bool {
-	_, reached := a.use.reused()
-	return reached || !a.use.waits.Load()
+func (a *attempt) reachedServer() bool {
+	_, reached := a.trace.reused()
+	return reached || !a.trace.waits.Load()
 }
 
 // progress returns how many bytes of the attempt's bodies have arrived, here or at the
@@ -114,33 +114,33 @@ func (a *attempt) weighed() bool {
 // is dead. Headers and what TLS adds are taken for bytes of the body, which is close enough.
 func (a *attempt) progress() int64 {
 	if moved := a.moved.Load(); moved > a.arrived {
-		if waiting, ok := a.use.unacknowledged(); ok {
+		if waiting, ok := a.trace.unacknowledged(); ok {
 			a.arrived = max(a.arrived, moved-waiting)
 		}
 	}
 	return a.arrived
 }
 
-// shaking reports whether the attempt has no connection yet but has made a
+// inHandshake reports whether the attempt has no connection yet but has made a
 // server begin a TLS handshake, or at least has asked one to.
-func (a *attempt) shaking() bool { return !a.weighed() && a.use.shook.Load() }
+func (a *attempt) inHandshake() bool { return !a.reachedServer() && a.trace.shook.Load() }
 
-// reached reports whether the attempt was work for a server.
-func (a *attempt) reached() bool { return a.weighed() || a.use.shook.Load() }
+// loadedServer reports whether the attempt was work for a server.
+func (a *attempt) loadedServer() bool { return a.reachedServer() || a.trace.shook.Load() }
 
 // failure says what is known of the attempt now that it has failed with err.
 func (a *attempt) failure(err error) failure {
-	return failure{err: err, upload: a.upload.Load() != nil, asked: a.use.waits.Load(), begun: a.use.begun.Load(), body: a.status.Load() != 0}
+	return failure{err: err, upload: a.upload.Load() != nil, asked: a.trace.waits.Load(), begun: a.trace.begun.Load(), body: a.status.Load() != 0}
 }
 
 // unsent reports whether the attempt is known to have had no connection, so that
 // no server can have seen the request.
-func (a *attempt) unsent() bool { return !a.weighed() }
+func (a *attempt) unsent() bool { return !a.reachedServer() }
 
 // cancelWithAttempt calls cancel when the attempt that ctx belongs to, if any,
 // is over. The returned function ends the watch.
 func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop func()) {
-	u := useOf(ctx)
+	u := requestTraceOf(ctx)
 	if u == nil || !u.alone {
 		return func() {}
 	}
@@ -168,7 +168,7 @@ func (a *attempt) run(base http.RoundTripper, request *http.Request, stream bool
 	if streams(stream, request, response) {
 		return outcome{attempt: a, response: response, stream: true}
 	}
-	if err := absorb(a.use, response, most, &a.moved); err != nil {
+	if err := absorb(a.trace, response, most, &a.moved); err != nil {
 		return outcome{attempt: a, err: err}
 	}
 	return outcome{attempt: a, response: response}

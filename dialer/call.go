@@ -42,7 +42,7 @@ type call struct {
 	latest   *attempt     // the attempt that failed last, and
 	last     error        // what it failed with
 	repeats  atomic.Int32 // see rest
-	company  atomic.Int32 // see use.company
+	company  atomic.Int32 // see requestTrace.company
 	next     beside       // how the next attempt goes out, once none is underway
 	missed   int          // attempts that were sent since a handshake had missed its bound
 	refusals int
@@ -146,7 +146,7 @@ func (c *call) take(caller context.Context, o outcome) (*outcome, error) {
 		return nil, nil
 	}
 	o.attempt.cancel(endedFailed)
-	o.attempt.use.failed()
+	o.attempt.trace.failed()
 	if caller.Err() != nil {
 		return nil, ended(caller, c.last)
 	}
@@ -244,8 +244,8 @@ func (c *call) ranOut(caller context.Context) error {
 	if c.underway == 0 {
 		return err
 	}
-	furthest := slices.MaxFunc(c.attempts, func(a, b *attempt) int { return cmp.Compare(a.use.stage(), b.use.stage()) })
-	if words := furthest.use.stage().words(); words != "" {
+	furthest := slices.MaxFunc(c.attempts, func(a, b *attempt) int { return cmp.Compare(a.trace.stage(), b.trace.stage()) })
+	if words := furthest.trace.stage().words(); words != "" {
 		return fmt.Errorf("%w; %s", err, words)
 	}
 	return err

@@ -32,7 +32,7 @@ type conn struct {
 	farewell    bool  // we have said goodbye: what the peer says to that is no reason
 	failure     error // the first thing that ended the connection from outside
 	heard       time.Time
-	user        *use // of HTTP/1.1: the request that is on the connection
+	user        *requestTrace // of HTTP/1.1: the request that is on the connection
 }
 
 // halfCloser is a conn whose inner connection can close its sending side.
@@ -151,7 +151,7 @@ func (c *conn) closing(now time.Time) closing {
 
 // taken notes that a request is on the connection, and returns the
 // connection's age. HTTP/2 carries many, none of which closes it.
-func (c *conn) taken(by *use, http2 bool) time.Duration {
+func (c *conn) taken(by *requestTrace, http2 bool) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settle(true)
@@ -164,7 +164,7 @@ func (c *conn) taken(by *use, http2 bool) time.Duration {
 }
 
 // released notes that the request has been answered and has left.
-func (c *conn) released(by *use) {
+func (c *conn) released(by *requestTrace) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.user == by {

@@ -13,7 +13,7 @@ func (d *Dialer) meterFor(ctx context.Context) *Meter {
 	if d.Meter != nil {
 		return d.Meter
 	}
-	if u := useOf(ctx); u != nil {
+	if u := requestTraceOf(ctx); u != nil {
 		return u.meter
 	}
 	return nil
@@ -23,7 +23,7 @@ func (d *Dialer) meterFor(ctx context.Context) *Meter {
 // have no connections to count and their sockets more methods than net.Conn.
 func (d *Dialer) count(ctx context.Context, r *race, made func(ready bool)) (net.Conn, error) {
 	m := d.meterFor(ctx)
-	if m == nil && d.use > 0 {
+	if m == nil && d.untilTaken > 0 {
 		m = &d.tally
 	}
 	if m == nil || !isTCP(r.network) && r.network != "unix" {
@@ -60,12 +60,12 @@ func (d *Dialer) count(ctx context.Context, r *race, made func(ready bool)) (net
 		if c.sibling {
 			m.count(func(s *Stats) { s.SiblingsWon++ })
 		}
-		u := useOf(ctx)
+		u := requestTraceOf(ctx)
 		if u != nil {
 			u.dial(c)
 		}
-		if d.use > 0 && !u.straight() {
-			c.await(d.use, start, r.op(), u, made)
+		if d.untilTaken > 0 && !u.straight() {
+			c.await(d.untilTaken, start, r.op(), u, made)
 			return won, nil
 		}
 	}

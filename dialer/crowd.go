@@ -78,7 +78,7 @@ func (c *crowd) open() bool {
 // and any other joins.
 func (c *crowd) enter(ctx context.Context, r *race, cancel context.CancelFunc, patient bool) (*place, error) {
 	joins := &place{race: r, cancel: cancel, left: make(chan struct{})}
-	if u := useOf(ctx); u != nil && u.alone {
+	if u := requestTraceOf(ctx); u != nil && u.alone {
 		joins.call = u.repeats
 	}
 	for waited := false; ; waited = true {

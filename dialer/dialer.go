@@ -96,16 +96,16 @@ type Dialer struct {
 	// NetConn.
 	Meter *Meter
 
-	fortunes fortunes      // which addresses to begin with
-	lost     *atomic.Int64 // see closing.lost
-	crowd    crowd         // the dials under way
-	refusers refusers      // the addresses that refuse
-	tokens   bucket        // what siblings are paid for from
+	history  addressHistory // which addresses to begin with
+	lost     *atomic.Int64  // see closing.lost
+	crowd    crowd          // the dials under way
+	refusers refusers       // the addresses that refuse
+	tokens   bucket         // what siblings are paid for from
 
-	// use bounds the time from the dial until a request has the connection, which
+	// untilTaken bounds the time from the dial until a request has the connection, which
 	// is closed if none has it by then. Zero: whoever dials takes what he gets.
-	use   time.Duration
-	tally Meter // counts where nobody else does and use is bounded
+	untilTaken time.Duration
+	tally      Meter // counts where nobody else does and untilTaken bounds a dial
 }
 
 // DialContext connects to address, for example "192.0.2.1:443". The first dial
@@ -161,7 +161,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 // target once.
 func (d *Dialer) begin(ctx context.Context, network, address string, start time.Time, asks bool) (net.Conn, error) {
 	made := func(bool) {}
-	if u := useOf(ctx); u != nil && u.making != nil && !u.straight() && d.use > 0 {
+	if u := requestTraceOf(ctx); u != nil && u.making != nil && !u.straight() && d.untilTaken > 0 {
 		var err error
 		if made, err = u.making.begin(ctx, u, d.long()); err != nil {
 			return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
@@ -185,7 +185,7 @@ func (d *Dialer) begin(ctx context.Context, network, address string, start time.
 		r.hedge = -1
 	}
 	r.resolve = d.targets(network, address, r.hedge)
-	r.fortunes = &d.fortunes
+	r.history = &d.history
 	r.own = d.ownLookup(network, address, r.hedge)
 	return d.count(ctx, r, made)
 }
@@ -245,7 +245,7 @@ func (d *Dialer) validate() error {
 func (d *Dialer) connect() time.Duration {
 	bound := orDefault(d.Connect, defaultConnect)
 	if d.Dial != nil {
-		return max(bound, d.use)
+		return max(bound, d.untilTaken)
 	}
 	return bound
 }
@@ -269,7 +269,7 @@ type race struct {
 	asks             bool          // see refusers
 	dial             dialFunc
 	resolve          func(context.Context) ([]string, error)
-	fortunes         *fortunes
+	history          *addressHistory
 	crowd            *crowd
 	tokens           *bucket
 	results          chan dialled
@@ -308,7 +308,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 
 	fail := func(err error) (net.Conn, error) {
 		r.forsake(time.Now(), errors.Is(ctx.Err(), context.DeadlineExceeded))
-		if u := useOf(caller); u != nil && u.alone && errors.Is(context.Cause(u), error(endedOutrun)) {
+		if u := requestTraceOf(caller); u != nil && u.alone && errors.Is(context.Cause(u), error(endedOutrun)) {
 			r.tokens.refund(r.spent) // another attempt was answered: the server is well
 		}
 		if err == nil {
@@ -328,7 +328,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 		pace.Stop()
 	}
 	r.tokens.earn()
-	u := useOf(ctx)
+	u := requestTraceOf(ctx)
 	if err := r.launch(ctx, u != nil && u.alone); err != nil {
 		return fail(ended(caller, nil))
 	}
@@ -349,7 +349,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 			r.failed++
 			r.dials[result.number].failed = true
 			r.remember(result.err)
-			again := r.hedge >= 0 && !pointless(result.err)
+			again := r.hedge >= 0 && !permanentDialError(result.err)
 			switch {
 			case again && (r.failed == 1 && !r.asks || r.remains()) && r.another(ctx):
 				pace.Reset(r.hedge)
@@ -440,10 +440,10 @@ func (r *race) remember(err error) {
 	r.causes = append(r.causes, err)
 }
 
-// pointless reports whether a dial failed for a reason that a sibling would
+// permanentDialError reports whether a dial failed for a reason that a sibling would
 // meet as well: an address that does not parse, a name that does not exist, or code of
 // the user's that refuses.
-func pointless(err error) bool {
+func permanentDialError(err error) bool {
 	var (
 		address *net.AddrError
 		parse   *net.ParseError

@@ -66,7 +66,7 @@ func watchAndDrop(t *testing.T, server *httptest.Server, harden hardenFunc, own 
 		switch link := link.(type) {
 		case *Transport:
 			link.Meter = meter
-		case *traffic:
+		case *meteredTransport:
 			link.meter = meter
 		}
 	}

@@ -63,14 +63,14 @@ func TestAnErrorIsStillWhatItsCallerLooksFor(t *testing.T) {
 	reason := errors.New("the term has ended")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(reason)
-	_, err := (&unhurried{&Transport{Base: newScript(silent), Budget: Budget{Answer: time.Second}}}).RoundTrip(newRequest(ctx, "GET", ""))
+	_, err := (&retryAfterInBody{&Transport{Base: newScript(silent), Budget: Budget{Answer: time.Second}}}).RoundTrip(newRequest(ctx, "GET", ""))
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, reason)
 
 	over, stop := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer stop()
 	<-over.Done()
-	_, err = (&http.Client{Transport: &unhurried{&Transport{Base: newScript(silent), Budget: Budget{Answer: time.Second}}}}).Do(newRequest(over, "GET", ""))
+	_, err = (&http.Client{Transport: &retryAfterInBody{&Transport{Base: newScript(silent), Budget: Budget{Answer: time.Second}}}}).Do(newRequest(over, "GET", ""))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.True(t, utilnet.IsTimeout(err), "the caller's own deadline is one")
 }

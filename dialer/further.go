@@ -14,7 +14,7 @@ func (c *call) elsewhere(o outcome) bool {
 		return false
 	}
 	c.refusals++
-	o.attempt.use.drop() // else the next attempt may get it, and meet the same server
+	o.attempt.trace.drop() // else the next attempt may get it, and meet the same server
 	if c.refusal != nil {
 		c.refusal.discard()
 	}
@@ -38,7 +38,7 @@ func (c *call) mayRetry() (paid, may bool) {
 	switch {
 	case !c.another() || !c.replayable:
 		return false, false
-	case c.latest.reached():
+	case c.latest.loadedServer():
 		may = c.repeatable && c.transport.tokens.spend()
 		return may, may
 	}
@@ -48,7 +48,7 @@ func (c *call) mayRetry() (paid, may bool) {
 // queues reports whether an attempt waits for its turn to have a connection made.
 // Another would only wait behind it.
 func (c *call) queues() bool {
-	return slices.ContainsFunc(c.attempts, func(a *attempt) bool { return a.use.queued.Load() })
+	return slices.ContainsFunc(c.attempts, func(a *attempt) bool { return a.trace.queued.Load() })
 }
 
 // overdue reports whether the newest attempt has been in its TLS handshake, or has
@@ -58,5 +58,5 @@ func (c *call) queues() bool {
 // too much to do.
 func (c *call) overdue(now time.Time) bool {
 	newest := c.attempts[len(c.attempts)-1]
-	return (newest.shaking() || newest.status.Load() != 0) && now.Sub(newest.start) >= max(c.budget.Connect, c.pace())<<min(c.missed, attemptsCap)
+	return (newest.inHandshake() || newest.status.Load() != 0) && now.Sub(newest.start) >= max(c.budget.Connect, c.pace())<<min(c.missed, attemptsCap)
 }

@@ -36,7 +36,7 @@ type shake struct{ overtaken int }
 
 // turn is the wait of an attempt for its turn.
 type turn struct {
-	use   *use
+	trace *requestTrace
 	has   chan struct{} // closed when it has come
 	shake *shake        // set by then
 }
@@ -44,14 +44,14 @@ type turn struct {
 // begin waits until a connection may be made for the request, in the order in which
 // they came. What it returns is to be called when the connection is ready, or closed,
 // and told which.
-func (h *handshakes) begin(ctx context.Context, u *use, long time.Duration) (done func(ready bool), err error) {
+func (h *handshakes) begin(ctx context.Context, u *requestTrace, long time.Duration) (done func(ready bool), err error) {
 	h.mu.Lock()
 	var made *shake
 	if len(h.underway) < mostShaking {
 		made = h.start(u)
 		h.mu.Unlock()
 	} else {
-		next := &turn{use: u, has: make(chan struct{})}
+		next := &turn{trace: u, has: make(chan struct{})}
 		h.waiting = append(h.waiting, next)
 		u.queued.Store(true)
 		h.mu.Unlock()
@@ -72,7 +72,7 @@ func (h *handshakes) begin(ctx context.Context, u *use, long time.Duration) (don
 }
 
 // wait waits for a turn, which is given up where nobody needs it any more.
-func (h *handshakes) wait(ctx context.Context, u *use, next *turn) error {
+func (h *handshakes) wait(ctx context.Context, u *requestTrace, next *turn) error {
 	defer u.queued.Store(false)
 	select {
 	case <-next.has:
@@ -97,7 +97,7 @@ func (h *handshakes) wait(ctx context.Context, u *use, next *turn) error {
 }
 
 // start notes that a connection is being made. The caller holds the lock.
-func (h *handshakes) start(u *use) *shake {
+func (h *handshakes) start(u *requestTrace) *shake {
 	made := new(shake)
 	h.underway = append(h.underway, made)
 	u.goes()
@@ -135,10 +135,10 @@ func (h *handshakes) end(made *shake) {
 	if len(h.waiting) == 0 {
 		return
 	}
-	n = max(slices.IndexFunc(h.waiting, func(t *turn) bool { return !t.use.accompanied() }), 0)
+	n = max(slices.IndexFunc(h.waiting, func(t *turn) bool { return !t.trace.accompanied() }), 0)
 	next := h.waiting[n]
 	h.waiting = slices.Delete(h.waiting, n, n+1)
-	next.shake = h.start(next.use)
+	next.shake = h.start(next.trace)
 	close(next.has)
 }
 

@@ -63,8 +63,8 @@ func TestConnectionsAreMadeAFewAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h handshakes
 		var m Meter
-		dial := func(ctx context.Context, u *use) (func(bool), error) { return h.begin(ctx, u, time.Minute) }
-		request := func() (*use, context.CancelFunc) {
+		dial := func(ctx context.Context, u *requestTrace) (func(bool), error) { return h.begin(ctx, u, time.Minute) }
+		request := func() (*requestTrace, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(t.Context())
 			return m.follow(ctx), cancel
 		}
@@ -77,7 +77,7 @@ func TestConnectionsAreMadeAFewAtATime(t *testing.T) {
 		}
 		assert.True(t, h.crowded())
 		var came atomic.Int64
-		waiting := func(name string, u *use) {
+		waiting := func(name string, u *requestTrace) {
 			go func() {
 				if made, err := dial(t.Context(), u); err == nil {
 					came.Add(1)
@@ -123,7 +123,7 @@ func TestTheTurnGoesToWhoHasNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h handshakes
 		var m Meter
-		request := func(company *atomic.Int32) *use {
+		request := func(company *atomic.Int32) *requestTrace {
 			u := m.follow(t.Context())
 			u.company = company
 			return u
@@ -136,7 +136,7 @@ func TestTheTurnGoesToWhoHasNothingElse(t *testing.T) {
 			done = append(done, made)
 		}
 		var order []string
-		wait := func(name string, u *use) {
+		wait := func(name string, u *requestTrace) {
 			go func() {
 				made, err := h.begin(t.Context(), u, time.Minute)
 				assert.NoError(t, err)

@@ -82,7 +82,7 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 	hardened.Timeout = 0
 	hardened.QPS, hardened.Burst, hardened.RateLimiter = -1, 0, nil
 	d := budget.dialer(nil)
-	d.use = budget.Answer
+	d.untilTaken = budget.Answer
 	chosen.apply(d)
 	prepare, err := ownSockets(hardened, d, refit{
 		refuse: func(theirs *http.Transport) error { return limited(theirs, budget) },
@@ -103,7 +103,7 @@ func Harden(config *rest.Config, budget Budget, opts ...Option) (*rest.Config, e
 			t.Base = wrap(rt)
 		}
 		closeWith(t, rt)
-		return &unhurried{base: t}
+		return &retryAfterInBody{base: t}
 	}
 	return hardened, nil
 }
@@ -134,7 +134,7 @@ func HardenTraffic(config *rest.Config, within time.Duration, opts ...Option) (*
 	}
 	chosen, lost := choose(opts), new(atomic.Int64)
 	hardened := rest.CopyConfig(config)
-	d := &Dialer{Connect: within, Hedge: min(defaultDialHedge, within/4), Silence: within, lost: lost, use: within}
+	d := &Dialer{Connect: within, Hedge: min(defaultDialHedge, within/4), Silence: within, lost: lost, untilTaken: within}
 	chosen.apply(d)
 	prepare, err := ownSockets(hardened, d, refit{
 		adopt:  keepHTTP2,
@@ -146,7 +146,7 @@ func HardenTraffic(config *rest.Config, within time.Duration, opts ...Option) (*
 	wrap := config.WrapTransport
 	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
 		prepare(rt)
-		t := &traffic{base: rt, meter: chosen.meter}
+		t := &meteredTransport{base: rt, meter: chosen.meter}
 		if wrap != nil {
 			t.base = wrap(rt)
 		}

@@ -25,12 +25,12 @@ func (c *call) launch(caller context.Context, why beside) {
 	c.looked = a.start
 	c.count(a)
 	if a.number > 0 || c.budget.Mode == NewConnections && !c.transport.tuned() || wantsFresh(caller) {
-		c.transport.freshen(c.budget)
+		c.transport.closeIdleOnce(c.budget)
 	}
 	request, err := a.replay(ctx, c.request)
 	if err == nil && c.budget.Mode == NewConnections && !switches(request) { // one that switches is never kept
 		request.Close = true
-		a.use.final.Store(true)
+		a.trace.final.Store(true)
 	}
 	if err == nil && c.transport.announce && !c.stream {
 		announce(request, c.left())

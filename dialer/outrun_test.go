@@ -21,7 +21,7 @@ import (
 func shaken(pool *authority, budget Budget, dial dialFunc) *Transport {
 	budget = budget.WithDefaults()
 	d := budget.dialer(dial)
-	d.use = budget.Answer
+	d.untilTaken = budget.Answer
 	base := &http.Transport{DialContext: d.DialContext, TLSClientConfig: &tls.Config{RootCAs: pool.pool(), ServerName: apiName}}
 	tune(base, budget)
 	return &Transport{Base: base, Budget: budget, sockets: base}

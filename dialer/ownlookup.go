@@ -113,7 +113,7 @@ func (r *race) learn() {
 	if r.learned {
 		return
 	}
-	if more := r.own.targets(r.fortunes.order); len(more) > 0 {
+	if more := r.own.targets(r.history.order); len(more) > 0 {
 		r.learned = true
 		r.targets = slices.Concat(slices.Repeat(r.targets[:1], r.tries), more)
 	}

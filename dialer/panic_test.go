@@ -105,7 +105,7 @@ func TestAPanicInWhatIsClosedLateEndsNothing(t *testing.T) {
 	})
 	t.Run("a connection that is not ready in time", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			d := &Dialer{use: time.Second, Dial: func(context.Context, string, string) (net.Conn, error) { return panicking{}, nil }}
+			d := &Dialer{untilTaken: time.Second, Dial: func(context.Context, string, string) (net.Conn, error) { return panicking{}, nil }}
 			_, err := d.DialContext(t.Context(), "tcp", "192.0.2.1:443")
 			require.NoError(t, err)
 			time.Sleep(2 * time.Second)

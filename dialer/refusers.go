@@ -86,7 +86,7 @@ func (r *refusers) leave(address string, asks bool, err error) {
 		delete(r.of, address)
 	default:
 		if known == nil {
-			if r.of == nil || len(r.of) > maxFortunes {
+			if r.of == nil || len(r.of) > maxHistory {
 				r.of = map[string]*refuser{}
 			}
 			known = new(refuser)

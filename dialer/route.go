@@ -16,12 +16,12 @@ const (
 // proxyFunc is http.Transport.Proxy.
 type proxyFunc = func(*http.Request) (*url.URL, error)
 
-// routed returns the proxy function that tells each request's use of the way
+// routed returns the proxy function that tells the trace of each request of the way
 // which the request takes.
 func routed(proxy proxyFunc) proxyFunc {
 	return func(request *http.Request) (*url.URL, error) {
 		via, err := proxy(request)
-		if u := useOf(request.Context()); u != nil && err == nil && request.URL != nil {
+		if u := requestTraceOf(request.Context()); u != nil && err == nil && request.URL != nil {
 			u.way.Store(route(request.URL.Scheme, via))
 		}
 		return via, err
@@ -48,8 +48,8 @@ func route(scheme string, via *url.URL) int32 {
 }
 
 // straight reports whether a connection for the request is ready when dialled.
-func (u *use) straight() bool { return u != nil && u.way.Load() == wayStraight }
+func (r *requestTrace) straight() bool { return r != nil && r.way.Load() == wayStraight }
 
 // handshakes is how many TLS handshakes make a connection for the request ready.
 // Where the way is unknown, it is taken to have no proxy that speaks TLS.
-func (u *use) handshakes() int32 { return max(u.way.Load(), 1) }
+func (r *requestTrace) handshakes() int32 { return max(r.way.Load(), 1) }

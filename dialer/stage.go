@@ -14,15 +14,15 @@ const (
 )
 
 // stage returns how far the request has come.
-func (u *use) stage() stage {
+func (r *requestTrace) stage() stage {
 	switch {
-	case u.has():
+	case r.has():
 		return stageSent
-	case u.shook.Load():
+	case r.shook.Load():
 		return stageShaking
-	case u.queued.Load():
+	case r.queued.Load():
 		return stageQueued
-	case u.waits.Load():
+	case r.waits.Load():
 		return stageDialled
 	}
 	return stageUnknown

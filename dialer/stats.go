@@ -68,7 +68,7 @@ func StatsOf(rt http.RoundTripper) (Stats, bool) {
 			if t != nil {
 				return t.Stats(), true
 			}
-		case *traffic:
+		case *meteredTransport:
 			return t.meter.Stats(), true
 		}
 	}

@@ -125,7 +125,7 @@ type Transport struct {
 	tokens   bucket
 	deaf     atomic.Int64 // attempts that go on long after their calls were over
 	learned  patience
-	fresh    freshening
+	fresh    idleClosing
 	making   handshakes            // the connections under way
 	traces   atomic.Bool           // Base tells which connections its requests ask for
 	tally    atomic.Pointer[Meter] // apart, since connections keep it, and must not keep the Transport
@@ -155,7 +155,7 @@ func (t *Transport) WrappedRoundTripper() http.RoundTripper {
 	t.once.Do(func() {
 		budget := t.Budget.WithDefaults()
 		d := budget.dialer(nil)
-		d.use = budget.Answer
+		d.untilTaken = budget.Answer
 		t.own = &http.Transport{
 			Proxy:           routed(http.ProxyFromEnvironment),
 			DialContext:     d.DialContext,

@@ -127,7 +127,7 @@ func TestUnackedIsWhatThePeerHasNotTaken(t *testing.T) {
 	peer, err := listener.Accept()
 	require.NoError(t, err)
 	defer func() { _ = peer.Close() }()
-	u := &use{Context: context.Background(), carrier: &conn{Conn: socket}}
+	u := &requestTrace{Context: context.Background(), carrier: &conn{Conn: socket}}
 	require.NoError(t, socket.SetWriteDeadline(time.Now().Add(200*ms)))
 	_, err = socket.Write(make([]byte, 64<<20))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)

@@ -24,7 +24,7 @@ type wait struct {
 // well and the next request can use what it has begun. Where many handshakes are
 // under way none is taken along: what a server that is short of CPU has begun would be
 // lost, and begun again.
-func (c *conn) await(bound time.Duration, start time.Time, op string, u *use, made func(ready bool)) {
+func (c *conn) await(bound time.Duration, start time.Time, op string, u *requestTrace, made func(ready bool)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

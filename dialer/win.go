@@ -19,10 +19,10 @@ func (c *call) win(o outcome) *http.Response {
 		c.transport.meter().count(func(s *Stats) { s.HedgesWon++ })
 	}
 	if served && !c.stream {
-		c.transport.learned.answered(time.Since(o.attempt.use.since(o.attempt.start)), c.budget.pace())
+		c.transport.learned.answered(time.Since(o.attempt.trace.since(o.attempt.start)), c.budget.pace())
 	}
 	elapsed := time.Since(c.first.start)
-	o.attempt.use.answered(len(c.attempts), elapsed)
+	o.attempt.trace.answered(len(c.attempts), elapsed)
 	if len(c.attempts) > 1 {
 		klog.FromContext(c.request.Context()).V(2).Info("Request needed more than one attempt",
 			"method", c.request.Method, "host", c.host(), "attempts", len(c.attempts),
@@ -58,7 +58,7 @@ func (c *call) settle(winner *attempt, served bool) {
 	if winner != nil {
 		why = endedOutrun
 		h.byFirst = winner.number == 0
-		h.took = time.Since(winner.use.since(winner.start))
+		h.took = time.Since(winner.trace.since(winner.start))
 		h.whole = time.Since(winner.start)
 	}
 	for _, a := range c.attempts {
@@ -68,17 +68,17 @@ func (c *call) settle(winner *attempt, served bool) {
 		}
 		switch {
 		case a.number == 0:
-			reused, known := a.use.reused()
+			reused, known := a.trace.reused()
 			h.fresh = known && !reused
 		case !a.paid:
-		case !a.use.waits.Load() && c.transport.traces.Load():
-			h.empty++ // it was launched just now, and has not asked for a connection yet
-		case a.weighed():
-			h.weighed++
-		case a.shaking():
-			h.shaking++
+		case !a.trace.waits.Load() && c.transport.traces.Load():
+			h.unconnected++ // it was launched just now, and has not asked for a connection yet
+		case a.reachedServer():
+			h.reachedServer++
+		case a.inHandshake():
+			h.inHandshake++
 		default:
-			h.empty++
+			h.unconnected++
 		}
 	}
 	c.transport.tokens.refund(h.refund())

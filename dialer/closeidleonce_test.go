@@ -10,7 +10,7 @@ import (
 
 func TestIdleConnectionsAreClosedAtMostOncePerMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var f freshening
+		var f idleClosing
 		assert.True(t, f.due(time.Second), "the first time")
 		time.Sleep(999 * ms) // virtual
 		assert.False(t, f.due(time.Second))

@@ -5,10 +5,10 @@ import "time"
 // hedging is what a round trip that has ended knows of the attempts that it paid
 // for: hedges, and retries of what had reached a server.
 type hedging struct {
-	delay   time.Duration // Budget.Hedge
-	weighed int           // hedges that reached a server
-	shaking int           // hedges that got no further than their TLS handshake
-	empty   int           // hedges that never got as far as that
+	delay         time.Duration // Budget.Hedge
+	reachedServer int           // hedges that reached a server
+	inHandshake   int           // hedges that got no further than their TLS handshake
+	unconnected   int           // hedges that never got as far as that
 
 	answered bool          // there was an answer, and
 	byFirst  bool          // the first attempt gave it, or
@@ -35,15 +35,15 @@ type hedging struct {
 // where a third of the answers are late, hedging adds up to half as many
 // requests, since a second try is then likely to be a quick one.
 func (h hedging) refund() int {
-	back := h.empty
+	back := h.unconnected
 	if !h.answered || h.byFirst {
 		return back
 	}
 	if h.whole <= h.delay {
-		back += h.shaking
+		back += h.inHandshake
 	}
 	if !h.fresh && h.took <= h.delay {
-		back += h.weighed
+		back += h.reachedServer
 	}
 	return back
 }

@@ -44,13 +44,13 @@ func TestEveryRaceIsLearnedFrom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				targets, f := []string{"a:1", "b:1"}, new(fortunes)
+				targets, f := []string{"a:1", "b:1"}, new(addressHistory)
 				if c.bad != "" {
 					f.lost(time.Now(), c.bad)
 				}
 				r := &race{
 					network: "tcp", address: "name:1", bound: bound, hedge: hedge, winner: -1,
-					crowd: new(crowd), tokens: new(bucket), fortunes: f,
+					crowd: new(crowd), tokens: new(bucket), history: f,
 					results: make(chan dialled), over: make(chan struct{}),
 					resolve: func(context.Context) ([]string, error) { return f.order(targets, time.Now()), nil },
 					dial: func(ctx context.Context, _, address string) (net.Conn, error) {

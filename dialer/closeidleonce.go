@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// freshening keeps many round trips that each want a new connection from
+// idleClosing keeps many round trips that each want a new connection from
 // closing the idle ones over and over. What is idle a moment after they were
 // closed has carried an answer since, or has just been opened: it is as good as
 // new, and with many leases on one transport it is what the others use. The
 // zero value is ready for use; it is safe for concurrent use.
-type freshening struct {
+type idleClosing struct {
 	mu   sync.Mutex
 	last time.Time
 }
 
 // due reports whether the last time was at least a moment ago, and if so makes
 // now the last.
-func (f *freshening) due(moment time.Duration) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (c *idleClosing) due(moment time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
-	if !f.last.IsZero() && now.Sub(f.last) < moment {
+	if !c.last.IsZero() && now.Sub(c.last) < moment {
 		return false
 	}
-	f.last = now
+	c.last = now
 	return true
 }
 
-// freshen closes the idle connections, unless that was done less than half a
+// closeIdleOnce closes the idle connections, unless that was done less than half a
 // hedge ago: so two attempts of one round trip, which are a hedge apart, never
 // count on the same closing. net/http ends handshakes with them that nobody waits for
 // any more. Where many are under way, or this process is short of CPU, that would be
 // to throw away what others are made of, and is done once in Answer.
-func (t *Transport) freshen(budget Budget) {
+func (t *Transport) closeIdleOnce(budget Budget) {
 	moment := budget.pace() / 2
 	if t.making.crowded() || process.now(time.Now()) >= budget.pace()/10 {
 		moment = budget.Answer

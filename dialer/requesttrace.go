@@ -13,11 +13,11 @@ import (
 	"github.com/holdfast-go/holdfast/dialer/internal/socket"
 )
 
-// use is one request's use of connections: it ties what net/http tells about
+// requestTrace is what is known of one request and its connections: it ties what net/http tells about
 // the request to the connection that was dialled for it and to the one that
 // carries it, which need not be the same. It is the context that the request is
 // sent with, so that a dial finds it there.
-type use struct {
+type requestTrace struct {
 	context.Context
 	trace httptrace.ClientTrace
 
@@ -51,19 +51,19 @@ type use struct {
 	served  Served
 }
 
-type useKey struct{}
+type requestTraceKey struct{}
 
 // Value implements context.Context.
-func (u *use) Value(key any) any {
-	if key == (useKey{}) {
-		return u
+func (r *requestTrace) Value(key any) any {
+	if key == (requestTraceKey{}) {
+		return r
 	}
-	return u.Context.Value(key)
+	return r.Context.Value(key)
 }
 
 // follow returns the context that a request is to be sent with to be counted by m.
-func (m *Meter) follow(ctx context.Context) *use {
-	u := &use{meter: m}
+func (m *Meter) follow(ctx context.Context) *requestTrace {
+	u := &requestTrace{meter: m}
 	u.repeats = &u.repeated
 	u.trace = httptrace.ClientTrace{
 		GetConn:           u.asks,
@@ -85,88 +85,88 @@ func (m *Meter) follow(ctx context.Context) *use {
 	return u
 }
 
-// useOf returns the use that a dial was asked for by, nil if there is none.
-func useOf(ctx context.Context) *use {
-	u, _ := ctx.Value(useKey{}).(*use)
+// requestTraceOf returns the trace of the request that a dial was asked for by, nil if there is none.
+func requestTraceOf(ctx context.Context) *requestTrace {
+	u, _ := ctx.Value(requestTraceKey{}).(*requestTrace)
 	return u
 }
 
 // asks notes that the request asks for a connection, and puts it off where it has
 // had others in vain.
-func (u *use) asks(string) {
-	u.waits.Store(true)
-	defer u.rest()
-	if u.traces != nil && !u.traces.Load() {
-		u.traces.Store(true)
+func (r *requestTrace) asks(string) {
+	r.waits.Store(true)
+	defer r.rest()
+	if r.traces != nil && !r.traces.Load() {
+		r.traces.Store(true)
 	}
 }
 
 // goes notes that a connection is made for the request, or that it has one.
-func (u *use) goes() {
-	if u.company != nil && u.off.CompareAndSwap(false, true) {
-		u.company.Add(1)
+func (r *requestTrace) goes() {
+	if r.company != nil && r.off.CompareAndSwap(false, true) {
+		r.company.Add(1)
 	}
 }
 
 // failed notes that the request has failed.
-func (u *use) failed() {
-	if u.company != nil && u.off.CompareAndSwap(true, false) {
-		u.company.Add(-1)
+func (r *requestTrace) failed() {
+	if r.company != nil && r.off.CompareAndSwap(true, false) {
+		r.company.Add(-1)
 	}
 }
 
 // accompanied reports whether another attempt of the call is on its way.
-func (u *use) accompanied() bool { return u.company != nil && u.company.Load() > 0 }
+func (r *requestTrace) accompanied() bool { return r.company != nil && r.company.Load() > 0 }
 
-func (u *use) dial(c *conn) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.dialled = c
+func (r *requestTrace) dial(c *conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dialled = c
 }
 
-func (u *use) handshake(begun, http2 bool) {
+func (r *requestTrace) handshake(begun, http2 bool) {
 	if begun {
-		u.shook.Store(true)
+		r.shook.Store(true)
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.dialled != nil {
-		u.dialled.handshake(begun, http2, !begun && u.layers.Add(1) >= u.handshakes())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dialled != nil {
+		r.dialled.handshake(begun, http2, !begun && r.layers.Add(1) >= r.handshakes())
 	}
 }
 
-func (u *use) got(info httptrace.GotConnInfo) {
+func (r *requestTrace) got(info httptrace.GotConnInfo) {
 	c := countedConn(info.Conn)
 	if c == nil {
-		c = u.meter.find(info.Conn)
+		c = r.meter.find(info.Conn)
 	}
 	served := Served{Reused: info.Reused, Idle: info.IdleTime}
 	shared := speaksHTTP2(info.Conn)
 	if c != nil {
-		served.Age = c.taken(u, shared)
+		served.Age = c.taken(r, shared)
 	}
-	u.goes()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if c == nil && u.dialled != nil {
-		u.dialled.found() // it may be this one
+	r.goes()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c == nil && r.dialled != nil {
+		r.dialled.found() // it may be this one
 	}
-	u.carrier, u.known, u.served, u.at = c, true, served, time.Now()
+	r.carrier, r.known, r.served, r.at = c, true, served, time.Now()
 	if !info.Reused {
-		u.fresh++
+		r.fresh++
 	}
 	if !shared {
-		u.socket = info.Conn
+		r.socket = info.Conn
 	}
 }
 
 // unacknowledged returns how many bytes the kernel holds for the peer of the connection
 // that carries the request, 0 where that is not known. It reports false where the
 // connection is gone.
-func (u *use) unacknowledged() (bytes int64, ok bool) {
-	u.mu.Lock()
-	carrier := u.carrier
-	u.mu.Unlock()
+func (r *requestTrace) unacknowledged() (bytes int64, ok bool) {
+	r.mu.Lock()
+	carrier := r.carrier
+	r.mu.Unlock()
 	if carrier == nil {
 		return 0, true
 	}
@@ -184,55 +184,55 @@ func (u *use) unacknowledged() (bytes int64, ok bool) {
 
 // drop closes the connection that has carried the request, so that no other is
 // sent on it.
-func (u *use) drop() {
-	u.mu.Lock()
-	socket := u.socket
-	u.mu.Unlock()
+func (r *requestTrace) drop() {
+	r.mu.Lock()
+	socket := r.socket
+	r.mu.Unlock()
 	if socket != nil {
 		_ = socket.Close()
 	}
 }
 
-func (u *use) release() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.carrier != nil {
-		u.carrier.released(u)
+func (r *requestTrace) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.carrier != nil {
+		r.carrier.released(r)
 	}
 }
 
 // reused reports whether the request is on a connection that had carried
 // others, and whether it is known to be on any.
-func (u *use) reused() (reused, known bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.served.Reused, u.known
+func (r *requestTrace) reused() (reused, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.served.Reused, r.known
 }
 
 // has reports whether the request has a connection.
-func (u *use) has() bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.known
+func (r *requestTrace) has() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known
 }
 
 // since returns when the request got its connection, or else what is given.
-func (u *use) since(otherwise time.Time) time.Time {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.known {
-		return u.at
+func (r *requestTrace) since(otherwise time.Time) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known {
+		return r.at
 	}
 	return otherwise
 }
 
 // answered counts the request as served.
-func (u *use) answered(attempts int, took time.Duration) {
-	u.mu.Lock()
-	served, known := u.served, u.known
-	u.mu.Unlock()
+func (r *requestTrace) answered(attempts int, took time.Duration) {
+	r.mu.Lock()
+	served, known := r.served, r.known
+	r.mu.Unlock()
 	served.Attempts, served.Took = attempts, took
-	u.meter.serve(served, known)
+	r.meter.serve(served, known)
 }
 
 func speaksHTTP2(c net.Conn) bool {

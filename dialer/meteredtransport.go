@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// traffic counts the requests of a client that are not hedged.
-type traffic struct {
+// meteredTransport counts the requests of a client that are not hedged.
+type meteredTransport struct {
 	base  http.RoundTripper
 	meter *Meter
 }
 
 // RoundTrip implements http.RoundTripper.
-func (t *traffic) RoundTrip(request *http.Request) (*http.Response, error) {
+func (t *meteredTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	start := time.Now()
 	t.meter.count(func(s *Stats) { s.Requests++ })
 	u := t.meter.follow(request.Context())
@@ -31,7 +31,7 @@ func (t *traffic) RoundTrip(request *http.Request) (*http.Response, error) {
 // heldBy makes a body that is to be read hold the client. Where nothing does any more,
 // the idle connections are closed, once; one over HTTP/2 that carries a watch is not
 // idle, and would stay when the watch has ended.
-func (t *traffic) heldBy(response *http.Response) {
+func (t *meteredTransport) heldBy(response *http.Response) {
 	if response.Body != nil && response.Body != http.NoBody {
 		body := &stream{ReadCloser: response.Body, cancel: func() {}, closed: func() { runtime.KeepAlive(t) }}
 		response.Body = body.live()
@@ -39,7 +39,7 @@ func (t *traffic) heldBy(response *http.Response) {
 }
 
 // CloseIdleConnections closes the connections that no request is using.
-func (t *traffic) CloseIdleConnections() { closeIdle(t.base) }
+func (t *meteredTransport) CloseIdleConnections() { closeIdle(t.base) }
 
 // WrappedRoundTripper gives way to what it wraps.
-func (t *traffic) WrappedRoundTripper() http.RoundTripper { return t.base }
+func (t *meteredTransport) WrappedRoundTripper() http.RoundTripper { return t.base }

@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 )
 
-// unhurried makes one call of client-go one call of ours: it keeps client-go
+// retryAfterInBody makes one call of client-go one call of ours: it keeps client-go
 // from sleeping inside of it and from making it again.
 //
 // A refusal with a Retry-After header makes client-go wait that long and try
@@ -26,14 +26,14 @@ import (
 // the wish moves from the header into the Status that is the answer's body, where
 // an API server may put it as well, and the caller decides. In the header it becomes
 // a date, which client-go does not act upon. See final for errors.
-type unhurried struct{ base http.RoundTripper }
+type retryAfterInBody struct{ base http.RoundTripper }
 
 // maxSaid bounds what is kept of what a refusal says in words, as client-go does.
 const maxSaid = 2 << 10
 
 // RoundTrip implements http.RoundTripper.
-func (u *unhurried) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := u.base.RoundTrip(request)
+func (r *retryAfterInBody) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := r.base.RoundTrip(request)
 	if err != nil {
 		return nil, settled(err, request)
 	}
@@ -66,10 +66,10 @@ func (u *unhurried) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // WrappedRoundTripper gives way to what it wraps.
-func (u *unhurried) WrappedRoundTripper() http.RoundTripper { return u.base }
+func (r *retryAfterInBody) WrappedRoundTripper() http.RoundTripper { return r.base }
 
 // CloseIdleConnections closes the connections that no request is using.
-func (u *unhurried) CloseIdleConnections() { closeIdle(u.base) }
+func (r *retryAfterInBody) CloseIdleConnections() { closeIdle(r.base) }
 
 // retryAfter returns the seconds that client-go would wait for: the rule of
 // checkWait in k8s.io/client-go/rest. A number too large for a Status is the
