@@ -55,6 +55,7 @@ cross-all:
 
 # fast: the tests that need no privileges, with the race detector.
 fast:
+	go build -race ./... # before any test, which a build beside it would slow down
 	go test -race -timeout 20m ./...
 
 # modules: the same of the modules beside the library. What they hold against
@@ -87,6 +88,7 @@ ELECTIONS = 20000
 simulation:
 	go test ./leaderelection -run 'TestSimulation$$' -v -timeout 60m -args -sim.elections=$(ELECTIONS)
 	go test ./leaderelection -run TestPreferredContenderLeads -v -timeout 20m -args -fleets=1000
+	go test ./leaderelection -run TestPreferredContenderIsHandedTheLease -v -timeout 20m -args -fleets=200
 
 # mutants: the rules of the elector broken one at a time, and what the tests make
 # of each. It takes hours, and is run by hand; internal/mutants says how to limit it.

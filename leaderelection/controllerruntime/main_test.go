@@ -59,7 +59,7 @@ type replica struct {
 // lasting is a lease that no load on the machine ends by itself, brief one that
 // is lost soon.
 var (
-	lasting = timing{10 * time.Second, 8 * time.Second, 200 * time.Millisecond}
+	lasting = timing{10 * time.Second, 8 * time.Second, time.Second}
 	brief   = timing{time.Second, 700 * time.Millisecond, 150 * time.Millisecond}
 )
 
