@@ -52,8 +52,10 @@ type candidacy struct {
 	left <-chan struct{}
 	// inquiry is about whoever holds the lease; nil where nothing is asked.
 	inquiry *inquiry
-	// preference is how much this contender is preferred.
+	// preference is how much this contender is preferred, and wishes what it asks of the
+	// leader for that.
 	preference preference
+	wishes     wishes
 }
 
 // won is what a candidate begins its term with.
@@ -115,7 +117,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 		case consult:
 			c.consult(watchCtx, seen)
 		case wait:
-			if w := c.pause(ctx, pause); w != nil {
+			if w := c.pause(ctx, min(pause, c.wish(watchCtx, seen, now))); w != nil {
 				return w
 			}
 		}
@@ -156,6 +158,8 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 		c.checkedOf(asked, err)
 	case got := <-c.preference.answers:
 		c.consulted(got)
+	case got := <-c.wishes.answers:
+		c.wished(got)
 	case got := <-answers:
 		bounded.Raise(ctx, got.err)
 		return c.answered(got)

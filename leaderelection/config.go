@@ -138,6 +138,17 @@ type LeaderElectionConfig struct {
 	// delay. With Coordinated it is not asked.
 	Priority func() int
 
+	// HandoverAfter, where set, lets a contender that is preferred ask the leader to hand
+	// over, once it has seen the leader's term last for so long; and the leader do so, once
+	// its term has, if the other's Priority is more than its own. The leader's work stops
+	// first, as by Resign (ReasonResigned), and the release names who has asked. The wish
+	// stands in an annotation of the Lease, which takes no other right than the election
+	// itself, and is about that term alone: a leader that does not know it, such as
+	// client-go's elector, leads on. It takes a Lock that is a resourcelock.Wisher. It must
+	// be at least LeaseDuration, so that leaders do not change all the time. Zero asks
+	// nobody and hands over to nobody. With Coordinated it is not regarded.
+	HandoverAfter time.Duration
+
 	// Trace is told what the elector does; nil tells nobody.
 	Trace *Trace
 
@@ -160,6 +171,8 @@ func (c *LeaderElectionConfig) validate() error {
 		return fmt.Errorf("StopTimeout = %v: must not be negative; zero is RenewDeadline, at least 10s", c.StopTimeout)
 	case c.SuccessorWait < 0:
 		return fmt.Errorf("SuccessorWait = %v: must not be negative; zero is 1s, and it is never more than RetryPeriod", c.SuccessorWait)
+	case c.HandoverAfter < 0 || c.HandoverAfter > 0 && c.HandoverAfter < c.LeaseDuration:
+		return fmt.Errorf("HandoverAfter = %v: must be zero, for no handover to who is preferred, or at least LeaseDuration (%v)", c.HandoverAfter, c.LeaseDuration)
 	case c.Callbacks.OnStartedLeading == nil:
 		return errors.New("no Callbacks.OnStartedLeading is set (nil): it is the work to guard")
 	case c.Callbacks.OnStoppedLeading == nil:

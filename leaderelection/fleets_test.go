@@ -21,7 +21,7 @@ func TestPreferredContenderLeads(t *testing.T) {
 	silenceLog(t)
 	for seed := range *fleets {
 		within(t, func(t *testing.T) {
-			f := newFleet(t, rand.New(rand.NewPCG(seed, 1)))
+			f := newFleet(t, rand.New(rand.NewPCG(seed, 1)), 0)
 			for range 4 {
 				f.loseLeader()
 			}
@@ -33,14 +33,68 @@ func TestPreferredContenderLeads(t *testing.T) {
 	}
 }
 
+// TestPreferredContenderIsHandedTheLease lets those who are preferred ask for the lease:
+// the one of those that live which is preferred most leads in the end, after no more
+// changes than there may be, and leads on. Nobody leads beside another.
+func TestPreferredContenderIsHandedTheLease(t *testing.T) {
+	silenceLog(t)
+	for seed := range *fleets {
+		within(t, func(t *testing.T) {
+			f := newFleet(t, rand.New(rand.NewPCG(seed, 2)), 1+time.Duration(seed%4))
+			for range 4 {
+				f.bestIsHanded()
+			}
+			f.neverTwo()
+		})
+		if t.Failed() {
+			t.Fatalf("fleet %d", seed)
+		}
+	}
+}
+
+// bestIsHanded changes the fleet in one of the ways there are, and sees that the one that
+// is preferred comes to lead.
+func (f *fleet) bestIsHanded() {
+	switch old := f.leader(); f.random.IntN(4) {
+	case 0: // the leader dies, and one that is preferred may come
+		f.dies(old)
+	case 1: // it hands over to any
+		to := f.members[f.random.IntN(len(f.members))]
+		require.NoError(f.t, old.ResignTo(f.t.Context(), to.lock.identity))
+	case 2: // one of the others dies in the moment in which it may have asked
+		other := f.members[f.random.IntN(len(f.members))]
+		if other == old {
+			break
+		}
+		sleep(time.Duration(f.random.Int64N(int64(f.handover))))
+		f.dies(other)
+	}
+	for range 1 + f.random.IntN(3) {
+		if priority := f.random.IntN(MaxPriority + 1); !f.has(priority) {
+			f.join(priority)
+		}
+	}
+	terms := f.terms()
+	// The lease of a dead leader, and of one of whom a dead one has asked for the lease; then
+	// those who ask do so one after another, since terms may be too short for all.
+	sleep(2*f.timing.lease + 3*(f.handover+5*f.timing.retry))
+	assert.Same(f.t, f.best(nil), f.leader())
+	assert.LessOrEqual(f.t, f.terms()-terms, 4, "it flaps")
+	terms = f.terms()
+	sleep(10 * f.handover)
+	assert.Equal(f.t, terms, f.terms(), "it flaps")
+}
+
 // fleet is contenders of one lease, no two of one priority.
 type fleet struct {
-	t       *testing.T
-	random  *rand.Rand
-	memory  *memory
-	timing  timing
-	members []*member
-	all     []*member // those that are gone, too
+	t      *testing.T
+	random *rand.Rand
+	memory *memory
+	timing timing
+	// handover is how long a term must last before the lease may be asked for.
+	handover time.Duration
+	members  []*member
+	all      []*member // those that are gone, too
 }
 
 type member struct {
@@ -49,11 +103,12 @@ type member struct {
 	priority int
 }
 
-func newFleet(t *testing.T, random *rand.Rand) *fleet {
+func newFleet(t *testing.T, random *rand.Rand, handoverLeases time.Duration) *fleet {
 	f := &fleet{t: t, random: random, memory: newMemory(), timing: timing{lease: 15 * s, deadline: 10 * s, retry: 2 * s}}
 	if random.IntN(2) == 0 {
 		f.timing = timing{lease: 3 * s, deadline: 2 * s, retry: s / 2}
 	}
+	f.handover = handoverLeases * f.timing.lease
 	for n := 2 + random.IntN(4); len(f.members) < n; {
 		f.join(len(f.members) * MaxPriority / n)
 	}
@@ -68,6 +123,7 @@ func (f *fleet) join(priority int) {
 		c.LeaseDuration, c.RenewDeadline, c.RetryPeriod = f.timing.lease, f.timing.deadline, f.timing.retry
 		c.ReleaseOnCancel = true
 		c.Priority = func() int { return priority }
+		c.HandoverAfter = f.handover
 	})
 	f.members, f.all = append(f.members, m), append(f.all, m)
 }

@@ -64,6 +64,9 @@ type leadership struct {
 	// whether that is so, and when that was not.
 	fenced fenced
 	fence  clock.Timer
+	// began is when the claim was sent that the term began with.
+	began    instant
+	handover handover
 	// clocks tells of leaps; nil where compare has to find them.
 	clocks *clockWatch
 }
@@ -73,7 +76,7 @@ type leadership struct {
 func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won) *leadership {
 	term := le.begin(won)
 	l := &leadership{
-		le: le, logger: logger, runCtx: ctx, term: term, state: won.state, timing: le.timing,
+		le: le, logger: logger, runCtx: ctx, term: term, state: won.state, timing: le.timing, began: won.sent,
 		renewals: make(chan outcome, 1), hurry: make(chan struct{}, 1),
 	}
 	l.takeDurations(won.state)
@@ -166,6 +169,8 @@ func (l *leadership) run(ctx context.Context) {
 			l.fencedBy(err)
 		case <-l.fence.C():
 			l.findOut()
+		case own := <-l.handover.answers:
+			l.decide(own)
 		case o := <-l.renewals:
 			l.take(o)
 		}
@@ -305,4 +310,5 @@ func (l *leadership) take(o outcome) {
 	}
 	l.due.Reset(max(0, l.timing.next(l.took)-now.steady(l.term.lastSent())))
 	l.settleFence(o)
+	l.heed(o.state)
 }

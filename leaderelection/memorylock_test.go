@@ -154,7 +154,22 @@ func (l *memoryLock) commit(base rl.Snapshot, next rl.Entry) (rl.Snapshot, error
 	if base.ResourceVersion != l.state.ResourceVersion {
 		return rl.Snapshot{}, apierrors.NewConflict(leases, "it", errors.New("changed since"))
 	}
-	return l.set(rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement()}), nil
+	return l.set(rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement(), Wished: base.Wished}), nil
+}
+
+// Wish implements rl.Wisher.
+func (l *memoryLock) Wish(ctx context.Context, base rl.Snapshot, by string, priority int) (rl.Snapshot, error) {
+	if err := l.meets(ctx); err != nil {
+		return rl.Snapshot{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if base.ResourceVersion != l.state.ResourceVersion {
+		return rl.Snapshot{}, apierrors.NewConflict(leases, "it", errors.New("changed since"))
+	}
+	next := l.state
+	next.Wished = base.NewWish(by, priority)
+	return l.set(next), nil
 }
 
 func (l *memoryLock) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snapshot)) error {

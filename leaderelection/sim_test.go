@@ -181,7 +181,7 @@ func (r *rig) run(p *simulation.Process) {
 		LeaseDuration: p.Timing.Lease, RenewDeadline: p.Timing.Deadline, RetryPeriod: p.Timing.Retry,
 		ReleaseOnCancel: p.Release, ContendAgain: p.Again, StopTimeout: p.StopTimeout,
 		Clock: p.Clock(), Coordinated: p.Coordinated, Witnesses: p.Witnesses(),
-		Successor: p.Successor(), Priority: p.Priority(),
+		Successor: p.Successor(), Priority: p.Priority(), HandoverAfter: p.HandoverAfter(),
 		Callbacks: LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				term, _ := TermFromContext(ctx)

@@ -50,13 +50,17 @@ func (c *candidacy) yields(seen observation) time.Duration {
 }
 
 // successor returns whom the release is to name: whom the first resignation that does
-// has named, else whom the hook names in time. Empty is nobody.
+// has named, else who has asked for the lease, else whom the hook names in time. Empty
+// is nobody.
 func (l *leadership) successor(ctx context.Context) string {
 	name := ""
 	for _, r := range l.resigned {
 		if name = r.successor; name != "" {
 			break
 		}
+	}
+	if name == "" {
+		name = l.handover.heir
 	}
 	if name == "" {
 		name = l.askForSuccessor(ctx)

@@ -96,6 +96,7 @@ type statementJSON struct {
 
 // annotate makes the annotations of lease say what its spec cannot.
 func annotate(lease *coordinationv1.Lease, entry Entry) {
+	forgetWish(lease, entry.Record)
 	annotateDuration(lease, entry.Record, entry.Duration)
 	stated := statementJSON{
 		Mark:      entry.Mark,

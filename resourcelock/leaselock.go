@@ -305,6 +305,7 @@ func (l *LeaseLock) snapshot(lease *coordinationv1.Lease) Snapshot {
 		Record:          record,
 		Duration:        leaseOf(record, stated, lease.Annotations),
 		Stated:          stated,
+		Wished:          wishOf(lease.Annotations),
 		ResourceVersion: lease.ResourceVersion,
 		lease:           lease,
 	}

@@ -22,6 +22,9 @@ type Snapshot struct {
 	// Stated is what the last writer that states anything has stated of its own
 	// write, which need not be the last one that has written.
 	Stated Statement
+	// Wished is the wish that stands in the Lease, whatever it is about; Wish tells
+	// whether that is the present term.
+	Wished Wish
 	// ResourceVersion identifies this state of the Lease. It is empty for a Lease
 	// that does not exist, and for one of an API that keeps none, which client-go's
 	// fake clientset is. Since Kubernetes 1.35 resource versions are documented as

@@ -128,6 +128,12 @@ func (t transport) put(ctx context.Context, body []byte) (state, error) {
 	}
 	record := *rl.LeaseSpecToLeaderElectionRecord(&lease.Spec)
 	base := lease.ResourceVersion
+	if _, wishes := lease.Annotations[rl.WishAnnotation]; wishes && record.HolderIdentity != "" && record.HolderIdentity != p.Identity {
+		return p.wish(ctx, base, func(s *state) {
+			s.object = s.object.DeepCopy()
+			s.object.Annotations = lease.Annotations
+		})
+	}
 	written, known := p.hedged(body)
 	if !known {
 		if written = p.writing(base, record); written == nil {

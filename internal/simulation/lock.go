@@ -27,7 +27,10 @@ type Lock struct {
 	last rl.Snapshot
 }
 
-var _ rl.Versioned = (*Lock)(nil)
+var (
+	_ rl.Versioned = (*Lock)(nil)
+	_ rl.Wisher    = (*Lock)(nil)
+)
 
 // Identity implements resourcelock.Interface.
 func (l *Lock) Identity() string { return l.p.Identity }
@@ -55,7 +58,7 @@ func (l *Lock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.S
 	if written == nil {
 		return rl.Snapshot{}, errDead
 	}
-	written.Snapshot = rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement()}
+	written.Snapshot = rl.Snapshot{Record: next.Record, Duration: next.Duration, Stated: next.Statement(), Wished: base.Wished}
 	written.lease = next.Duration
 	w.mutate(written)
 	s, err := l.roundTrip(ctx, "write", func() (state, error) { return w.execute(p, base.ResourceVersion, *written) })
@@ -63,6 +66,24 @@ func (l *Lock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.S
 		return rl.Snapshot{}, err
 	}
 	return s.Snapshot, nil
+}
+
+// Wish implements resourcelock.Wisher.
+func (l *Lock) Wish(ctx context.Context, base rl.Snapshot, by string, priority int) (rl.Snapshot, error) {
+	s, err := l.p.wish(ctx, base.ResourceVersion, func(s *state) { s.Wished = base.NewWish(by, priority) })
+	return s.Snapshot, err
+}
+
+// wish leaves a wish in the Lease, which changes neither its record nor who wrote that.
+func (p *Process) wish(ctx context.Context, base string, change func(*state)) (state, error) {
+	w := p.world
+	return p.roundTrip(ctx, "wish", func() (state, error) {
+		if err := w.store.check(base); err != nil {
+			return state{}, err
+		}
+		w.note(p.name, "asks for the lease, on version %s", base)
+		return w.store.edit(w.now(), change), nil
+	})
 }
 
 // writing notes that the process sends a write, and returns what is known of it

@@ -111,6 +111,21 @@ func (p *Process) Priority() func() int {
 	}
 }
 
+// HandoverAfter is how long a term must have lasted before the process asks for the lease,
+// and before it hands it over; zero where it does neither.
+func (p *Process) HandoverAfter() time.Duration {
+	w := p.world
+	if !w.has(Priorities) {
+		return 0
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if random := p.host.chance("handover"); random.IntN(4) > 0 {
+		return p.Timing.Lease + between(random, 0, 2*p.Timing.Lease)
+	}
+	return 0
+}
+
 // isNamed reports whether the release s names the process to lead next.
 func (p *Process) isNamed(s state) bool {
 	name := s.Successor()
@@ -125,7 +140,7 @@ func (p *Process) holdsBack(s state) (least, most time.Duration) {
 	if p.isNamed(s) {
 		return 0, 0
 	}
-	if w.has(Successors) && s.Record.HolderIdentity == "" {
+	if w.has(Successors|Priorities) && s.Record.HolderIdentity == "" { // who asks for the lease is named, too
 		if s.Successor() != "" && !p.host.plain {
 			least = p.Timing.moment()
 		}

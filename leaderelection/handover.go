@@ -1,0 +1,54 @@
+package leaderelection
+
+import (
+	"context"
+
+	"github.com/holdfast-go/holdfast/internal/bounded"
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// handover is a leader's part where others may ask it to hand the lease over. The zero
+// value was asked by nobody.
+type handover struct {
+	// wish is the last one that was considered.
+	wish rl.Wish
+	// answers is where this leader's own priority comes; nil while it is not asked.
+	answers chan priorityAnswer
+	// heir is to whom the lease is handed over; empty for nobody.
+	heir string
+}
+
+// heed considers what a contender asks for in a state, once for each wish and not before
+// the term has lasted for as long as HandoverAfter.
+func (l *leadership) heed(state rl.Snapshot) {
+	wish, asks := state.Wish()
+	switch config := &l.le.config; {
+	case !asks || config.HandoverAfter <= 0 || config.Coordinated:
+	case l.stopping != nil || !l.term.lasts() || l.handover.answers != nil:
+	case wish.By == l.handover.wish.By && wish.Priority == l.handover.wish.Priority:
+	case l.le.clock.now().steady(l.began) < config.HandoverAfter: // it stays in the Lease
+	default:
+		l.handover.wish, l.handover.answers = wish, make(chan priorityAnswer, 1)
+		go func(ctx context.Context, answers chan<- priorityAnswer) {
+			priority, err := l.le.priority(ctx)
+			answers <- priorityAnswer{priority, err}
+		}(bounded.Unawaited(context.WithoutCancel(l.runCtx)), l.handover.answers)
+	}
+}
+
+// decide hands the lease over to whoever has asked for it and is preferred to this
+// leader.
+func (l *leadership) decide(own priorityAnswer) {
+	wish := l.handover.wish
+	l.handover.answers = nil
+	switch {
+	case own.err != nil:
+		l.logger.Info("The priority of this leader could not be asked; it leads on", "askedBy", wish.By, "err", own.err)
+	case wish.Priority <= own.priority:
+		l.logger.Info("A contender asked for the lease that is not preferred; leading on", "askedBy", wish.By, "itsPriority", wish.Priority, "priority", own.priority)
+	default:
+		l.logger.Info("Handing the lease over to a contender that is preferred", "to", wish.By, "itsPriority", wish.Priority, "priority", own.priority)
+		l.handover.heir = wish.By
+		l.stop(&TermEndedError{Reason: ReasonResigned}, true)
+	}
+}

@@ -1,0 +1,156 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+func asksAfter(d time.Duration) func(*LeaderElectionConfig) {
+	return func(c *LeaderElectionConfig) { c.HandoverAfter = d }
+}
+
+// stopsWithin is work that takes a while to stop.
+func stopsWithin(d time.Duration) func(*LeaderElectionConfig) {
+	return func(c *LeaderElectionConfig) {
+		begin := c.Callbacks.OnStartedLeading
+		c.Callbacks.OnStartedLeading = func(ctx context.Context) { begin(ctx); sleep(d) }
+	}
+}
+
+func TestAPreferredContenderThatArrivesIsHandedTheLease(t *testing.T) {
+	for name, test := range map[string]struct {
+		leads, asks int // their priorities
+		leader      []func(*LeaderElectionConfig)
+		asker       []func(*LeaderElectionConfig)
+		watchless   bool
+		hands       bool
+	}{
+		"it is preferred":                 {leads: 4, asks: 7, hands: true},
+		"it may not watch":                {leads: 4, asks: 7, watchless: true, hands: true},
+		"work that takes a while to stop": {leads: 4, asks: 7, leader: []func(*LeaderElectionConfig){stopsWithin(3 * s)}, hands: true},
+		"it is as much preferred":         {leads: 7, asks: 7},
+		"it is less preferred":            {leads: 7, asks: 4},
+		"it is the least":                 {leads: 0, asks: 0},
+		"the leader does not hand over":   {leads: 4, asks: 7, leader: []func(*LeaderElectionConfig){asksAfter(0)}},
+		"it does not ask":                 {leads: 4, asks: 7, asker: []func(*LeaderElectionConfig){asksAfter(0)}},
+		"the leader's priority panics":    {leads: 4, asks: 7, leader: []func(*LeaderElectionConfig){withPriority(func() int { panic("no") })}},
+		"the leader's priority hangs":     {leads: 4, asks: 7, leader: []func(*LeaderElectionConfig){withPriority(func() int { sleep(time.Hour); return 0 })}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			within(t, func(t *testing.T) {
+				m := newMemory()
+				a := contend(t, m.lock("a"), append([]func(*LeaderElectionConfig){withPriority(of(test.leads)), asksAfter(time.Minute)}, test.leader...)...)
+				sleep(5 * time.Minute)
+				lock := m.lock("b")
+				if test.watchless {
+					lock.watchErr = errors.New("no")
+				}
+				b := contend(t, lock, append([]func(*LeaderElectionConfig){withPriority(of(test.asks)), asksAfter(time.Minute)}, test.asker...)...)
+				came := time.Now()
+				sleep(time.Minute - 5*s)
+				assert.True(t, a.IsLeader(), "not before the term was seen for so long")
+				sleep(20 * s)
+				if test.hands {
+					require.Len(t, b.runs(), 1)
+					assert.True(t, b.IsLeader())
+					assert.False(t, b.runs()[0].from.Before(a.runs()[0].to), "the leader's work stops first")
+					assert.InDelta(t, time.Minute, b.runs()[0].from.Sub(came), float64(12*s))
+				} else {
+					assert.True(t, a.IsLeader())
+				}
+				changes := len(a.runs()) + len(b.runs())
+				sleep(time.Hour)
+				assert.Equal(t, changes, len(a.runs())+len(b.runs()), "and then nothing changes")
+				wished := 0
+				for i, state := range m.states() {
+					if _, wishes := state.Wish(); wishes && (i == 0 || m.states()[i-1].Wished != state.Wished) {
+						wished++
+					}
+				}
+				assert.LessOrEqual(t, wished, 2, "nobody asks again and again")
+			})
+		})
+	}
+}
+
+// Many who ask, and one that dies as soon as it has asked.
+func TestWhoAsksAndDiesCostsOneChange(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"), withPriority(of(1)), asksAfter(time.Minute))
+		sleep(s)
+		lock := m.lock("b")
+		contend(t, lock, withPriority(of(9)), asksAfter(time.Minute))
+		for range 100 {
+			sleep(s)
+			if _, wishes := m.now().Wish(); wishes {
+				lock.with(func(l *memoryLock) { l.cut, l.deaf = true, true })
+				break
+			}
+		}
+		require.True(t, a.IsLeader())
+		sleep(10 * s)
+		assert.True(t, a.IsLeader(), "it leads again")
+		assert.Len(t, a.runs(), 2)
+		sleep(time.Hour)
+		assert.Len(t, a.runs(), 2)
+	})
+}
+
+// A contender that becomes preferred asks then, and what was asked of an earlier leader
+// is nothing to the next.
+func TestAContenderAsksWhenItIsPreferred(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"), withPriority(of(5)), asksAfter(time.Minute))
+		sleep(s)
+		var priority atomic.Int64
+		priority.Store(2)
+		b := contend(t, m.lock("b"), withPriority(func() int { return int(priority.Load()) }), asksAfter(time.Minute))
+		sleep(10 * time.Minute)
+		require.True(t, a.IsLeader())
+		priority.Store(8)
+		sleep(time.Minute + 10*s)
+		assert.True(t, b.IsLeader())
+		sleep(time.Hour)
+		assert.True(t, b.IsLeader(), "what was asked before is about another term")
+	})
+}
+
+func TestAWishIsAboutOneTerm(t *testing.T) {
+	record := rl.LeaderElectionRecord{HolderIdentity: "a", LeaderTransitions: 3}
+	state := rl.Snapshot{Record: record}
+	state.Wished = state.NewWish("b", 7)
+	wish, is := state.Wish()
+	assert.True(t, is)
+	assert.Equal(t, "b", wish.By)
+	for name, change := range map[string]func(*rl.LeaderElectionRecord){
+		"another holder": func(r *rl.LeaderElectionRecord) { r.HolderIdentity = "c" },
+		"no holder":      func(r *rl.LeaderElectionRecord) { r.HolderIdentity = "" },
+		"another term":   func(r *rl.LeaderElectionRecord) { r.LeaderTransitions++ },
+		"acquired anew":  func(r *rl.LeaderElectionRecord) { r.AcquireTime.Time = time.Unix(1, 0) },
+	} {
+		changed := state
+		change(&changed.Record)
+		_, is := changed.Wish()
+		assert.False(t, is, name)
+	}
+}
+
+func TestHandoverAfterIsNoShorterThanTheLease(t *testing.T) {
+	for _, wrong := range []time.Duration{-1, 1, 15*s - 1} {
+		c := config(newMemory().lock("a"))
+		c.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+		c.HandoverAfter = wrong
+		_, err := NewLeaderElector(c)
+		assert.ErrorContains(t, err, "HandoverAfter = "+wrong.String())
+	}
+}

@@ -1,0 +1,122 @@
+package leaderelection
+
+import (
+	"context"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/bounded"
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// wishes are what a candidate asks of those who lead: to hand the lease over, where it is
+// preferred. The zero value has seen no leader.
+type wishes struct {
+	// about is the term that is asked for, and from when it counts that it has lasted
+	// for wait.
+	about rl.LeaderElectionRecord
+	from  instant
+	wait  time.Duration
+	// priority is the one that it was asked for with last; negative if it was not.
+	priority int
+	failures int
+	// answers is where what has become of the wish under way comes; nil while there is
+	// none.
+	answers chan wished
+}
+
+// wished is what has become of a wish. Without an error, one that was not left was of no
+// use.
+type wished struct {
+	// priority is that of this contender, as far as it was asked; left says that the
+	// wish was left in the Lease.
+	priority int
+	left     bool
+	err      error
+}
+
+// sameTerm reports whether two records are of one term.
+func sameTerm(a, b rl.LeaderElectionRecord) bool {
+	return a.HolderIdentity == b.HolderIdentity && a.LeaderTransitions == b.LeaderTransitions && sameMicro(a.AcquireTime, b.AcquireTime)
+}
+
+// wish asks the holder that was seen to hand the lease over, once its term has been seen
+// for as long as HandoverAfter, and again where this contender is preferred more than
+// before. It returns how long it is until there is something to ask for.
+func (c *candidacy) wish(ctx context.Context, seen observation, now instant) time.Duration {
+	lock, asks := c.le.config.Lock.(rl.Wisher)
+	record := seen.snapshot.Record
+	if !asks || c.le.config.HandoverAfter <= 0 || c.le.config.Coordinated || record.HolderIdentity == "" || record.HolderIdentity == c.lock.Identity() {
+		return never
+	}
+	w := &c.wishes
+	if !sameTerm(w.about, record) {
+		*w = wishes{about: record, from: now, wait: c.le.config.HandoverAfter, priority: -1}
+	}
+	lease, _ := c.heldUntil(seen, now)
+	switch rest := w.wait - now.steady(w.from); {
+	case w.answers != nil, lease <= 0: // then it is to be claimed
+		return never
+	case rest > 0:
+		return rest
+	}
+	answers, least, bound := make(chan wished, 1), w.priority, c.le.callBound()
+	w.answers = answers
+	go func() {
+		ctx, cancel := c.clock.within(ctx, bound)
+		defer cancel()
+		answers <- c.leaveWish(ctx, lock, record, least)
+	}()
+	return never
+}
+
+// leaveWish asks for the priority of this contender and leaves a wish in the Lease if it
+// is more than least and the term of a record lasts. A candidate that polls has not seen
+// the last renewal, so the Lease is read before.
+func (c *candidacy) leaveWish(ctx context.Context, lock rl.Wisher, about rl.LeaderElectionRecord, least int) wished {
+	priority, err := c.le.priority(ctx)
+	if err != nil || priority <= max(0, least) {
+		return wished{err: err}
+	}
+	c.allowance.spend(c.clock.now(), c.timing)
+	state, err := c.lock.Read(ctx)
+	if err != nil || !sameTerm(state.Record, about) {
+		return wished{err: err}
+	}
+	if other, asks := state.Wish(); asks && other.Priority >= priority {
+		return wished{priority: priority} // what the leader makes of that goes for this one too
+	}
+	c.allowance.spend(c.clock.now(), c.timing)
+	_, err = await(ctx, c.clock, &c.le.lock.calls, func(ctx context.Context) (rl.Snapshot, error) {
+		return lock.Wish(ctx, state, c.lock.Identity(), priority)
+	})
+	return wished{priority, err == nil, err}
+}
+
+// wished takes in what has become of a wish.
+func (c *candidacy) wished(got wished) {
+	w := &c.wishes
+	w.answers, w.from, w.wait = nil, c.clock.now(), c.le.config.HandoverAfter
+	switch {
+	case got.err != nil:
+		w.failures++
+		w.wait = max(c.timing.retry, c.timing.pause(w.failures, c.random(), retryAfter(got.err)))
+		c.logger.V(2).Info("Could not ask the leader to hand the lease over", "holder", w.about.HolderIdentity, "failures", w.failures, "err", got.err)
+	default:
+		w.failures, w.priority = 0, max(w.priority, got.priority)
+	}
+	if got.left {
+		c.logger.Info("Asked the leader to hand the lease over", "holder", w.about.HolderIdentity, "priority", got.priority)
+	}
+}
+
+// priority returns how much this contender is preferred, from 0 to MaxPriority.
+func (le *LeaderElector) priority(ctx context.Context) (int, error) {
+	asks := le.config.Priority
+	if asks == nil {
+		return MaxPriority, nil
+	}
+	ctx, cancel := le.clock.within(bounded.Awaited(ctx), min(mostYielded, le.timing.retry))
+	defer cancel()
+	p, err := bounded.Do(ctx, ctx, &le.priorities, func(context.Context) (int, error) { return asks(), nil })
+	return max(0, min(p, MaxPriority)), err
+}
