@@ -57,6 +57,13 @@ type Options struct {
 	// another node. It takes the right to watch Pods in the namespace of the leader's,
 	// and writes a line into the termination log of the container.
 	WitnessPod bool `json:"witnessPod,omitempty"`
+	// Priority is how much this contender is preferred to lead, from 0 to
+	// leaderelection.MaxPriority, the same all the time. Nil is MaxPriority.
+	Priority *int `json:"priority,omitempty"`
+	// SuccessorWait and HandoverAfter are those of
+	// leaderelection.LeaderElectionConfig.
+	SuccessorWait metav1.Duration `json:"successorWait,omitempty"`
+	HandoverAfter metav1.Duration `json:"handoverAfter,omitempty"`
 	// ResourceLabels are put on the Lease with every write, beside those that
 	// others have put there. Empty puts none.
 	ResourceLabels map[string]string `json:"resourceLabels,omitempty"`
@@ -93,6 +100,9 @@ func (o *Options) AddFlags(flags FlagSet) {
 	flags.BoolVar(&o.ContendAgain, "leader-elect-contend-again", o.ContendAgain, "contend again after a lost term instead of ending")
 	flags.BoolVar(&o.Coordinated, "leader-elect-coordinated", o.Coordinated, "leave the choice of leader to the API server (Coordinated Leader Election)")
 	flags.BoolVar(&o.WitnessPod, "leader-elect-witness-pod", o.WitnessPod, "replace a leader at once when the kubelet says that its container has ended; needs the right to watch Pods")
+	flags.TextVar(&priorityText{&o.Priority}, "leader-elect-priority", priorityText{&o.Priority}, "how much this contender is preferred to lead, `0…10`: it lets others go first for up to a second; not set: 10")
+	flags.DurationVar(&o.SuccessorWait.Duration, "leader-elect-successor-wait", o.SuccessorWait.Duration, "how long to let one go first whom a release names; no more than the retry period; 0: 1s")
+	flags.DurationVar(&o.HandoverAfter.Duration, "leader-elect-handover-after", o.HandoverAfter.Duration, "after so long a term, ask a leader of a lower priority to hand over, and hand over to one of a higher; at least the lease duration; 0: never")
 	flags.TextVar((*labelsText)(&o.ResourceLabels), "leader-elect-resource-labels", labelsText(o.ResourceLabels), "`labels` of the Lease, as in team=a,tier=b")
 }
 
@@ -143,6 +153,12 @@ func (o Options) Validate() error {
 	if o.StopTimeout.Duration < 0 {
 		faults = append(faults, fmt.Errorf("stopTimeout %v: must not be negative; 0 is the renew deadline, at least 10s", o.StopTimeout.Duration))
 	}
+	if o.SuccessorWait.Duration < 0 {
+		faults = append(faults, fmt.Errorf("successorWait %v: must not be negative; 0 is 1s", o.SuccessorWait.Duration))
+	}
+	if err := validPriority(o.Priority); err != nil {
+		faults = append(faults, err)
+	}
 	return errors.Join(append(faults, o.validateDurations())...)
 }
 
@@ -155,6 +171,9 @@ func (o Options) validateDurations() error {
 	}
 	if err := election.ValidateDurations(); err != nil {
 		return o.nameProfile(err)
+	}
+	if after := election.HandoverAfter; after < 0 || after > 0 && after < election.LeaseDuration {
+		return fmt.Errorf("handoverAfter %v: must be 0, for never, or at least the lease duration (%v)", after, election.LeaseDuration)
 	}
 	lock, err := o.Lock()
 	if err != nil {
@@ -188,7 +207,7 @@ func (o Options) nameProfile(err error) error {
 }
 
 // Election returns the configuration of the election without Lock, Witnesses, Callbacks and
-// what else is code (Successor, Priority), the durations of the profile filled in. Who makes
+// what else is code (Successor), the durations of the profile filled in. Who makes
 // the lock himself sets Witnesses to those that Witnesses returns. Its Name is that of the
 // Lease. The only error is that of an unknown profile: what cannot be used
 // together is for Validate to say.
@@ -199,6 +218,12 @@ func (o Options) Election() (leaderelection.LeaderElectionConfig, error) {
 		StopTimeout:     o.StopTimeout.Duration,
 		ContendAgain:    o.ContendAgain,
 		Coordinated:     o.Coordinated,
+		SuccessorWait:   o.SuccessorWait.Duration,
+		HandoverAfter:   o.HandoverAfter.Duration,
+	}
+	if o.Priority != nil {
+		priority := *o.Priority
+		config.Priority = func() int { return priority }
 	}
 	if err := o.Profile.Durations(&config); err != nil {
 		return leaderelection.LeaderElectionConfig{}, err

@@ -42,10 +42,11 @@ func TestEveryOptionIsAFlag(t *testing.T) {
 	args := strings.Fields("--leader-elect=true --leader-elect-profile=calm --leader-elect-lease-duration=30s --leader-elect-renew-deadline=20s " +
 		"--leader-elect-retry-period=3s --leader-elect-resource-lock=leases --leader-elect-resource-name=it --leader-elect-resource-namespace=ns " +
 		"--leader-elect-mode=new-connections --leader-elect-release-on-cancel --leader-elect-stop-timeout=5s --leader-elect-contend-again " +
-		"--leader-elect-coordinated --leader-elect-witness-pod --leader-elect-resource-labels=team=a,tier=b")
+		"--leader-elect-coordinated --leader-elect-witness-pod --leader-elect-priority=7 --leader-elect-successor-wait=500ms --leader-elect-handover-after=5m --leader-elect-resource-labels=team=a,tier=b")
 	var want options.Options
 	require.NoError(t, yaml.UnmarshalStrict([]byte(`{leaderElect: true, profile: calm, leaseDuration: 30s, renewDeadline: 20s, retryPeriod: 3s,
 		resourceLock: leases, resourceName: it, resourceNamespace: ns, mode: new-connections, releaseOnCancel: true, stopTimeout: 5s, contendAgain: true, coordinated: true, witnessPod: true,
+		priority: 7, successorWait: 500ms, handoverAfter: 5m,
 		resourceLabels: {team: a, tier: b}}`), &want))
 	for name, field := range fields(reflect.ValueOf(want)) {
 		assert.False(t, field.IsZero(), "the test says nothing of %s", name)
@@ -109,12 +110,13 @@ func fields(of reflect.Value) iter.Seq2[string, reflect.Value] {
 // What an elector and a lock take is either an option or the program's to set.
 func TestEveryFieldOfAnElectionIsAnOptionOrTheProgramsOwn(t *testing.T) {
 	o := options.Options{LeaderElect: true, ResourceNamespace: "ns", ResourceName: "it", Mode: dialer.NewConnections, ReleaseOnCancel: true,
-		StopTimeout: metav1.Duration{Duration: time.Second}, ContendAgain: true, Coordinated: true, ResourceLabels: map[string]string{"team": "a"}}
+		StopTimeout: metav1.Duration{Duration: time.Second}, ContendAgain: true, Coordinated: true, ResourceLabels: map[string]string{"team": "a"},
+		Priority: new(int), SuccessorWait: metav1.Duration{Duration: time.Second}, HandoverAfter: metav1.Duration{Duration: time.Minute}}
 	election, err := o.Election()
 	require.NoError(t, err)
 	lock, err := o.Lock()
 	require.NoError(t, err)
-	programs := []string{"Lock", "Callbacks", "WatchDog", "Readiness", "Trace", "Clock", "Meter", "Witnesses", "Successor", "SuccessorWait", "Priority"}
+	programs := []string{"Lock", "Callbacks", "WatchDog", "Readiness", "Trace", "Clock", "Meter", "Witnesses", "Successor"}
 	for _, of := range []any{election, lock} {
 		for name, field := range fields(reflect.ValueOf(of)) {
 			assert.Equal(t, slices.Contains(programs, name), field.IsZero(), "%T.%s", of, name)
