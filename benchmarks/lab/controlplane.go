@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -142,9 +143,13 @@ func (l *Lab) newAPIServer(i int, s sharedFiles) error {
 	if err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
+	audit, err := l.audit(a, dir)
+	if err != nil {
+		return err
+	}
 	a.command = Command{
 		Path: path,
-		Args: append([]string{
+		Args: slices.Concat([]string{
 			"--etcd-servers=http://" + netip.AddrPortFrom(l.etcd.host.Addr(), etcdPort).String(),
 			fmt.Sprintf("--secure-port=%d", apiPort),
 			"--advertise-address=" + h.Addr().String(),
@@ -159,7 +164,7 @@ func (l *Lab) newAPIServer(i int, s sharedFiles) error {
 			"--authorization-mode=RBAC",
 			"--disable-admission-plugins=ServiceAccount", // nobody runs the controller that makes accounts
 			"--endpoint-reconciler-type=none",            // the virtual IP is ours, and no Endpoints name it
-		}, l.options.APIServerArgs...),
+		}, audit, l.options.APIServerArgs),
 	}
 	l.servers = append(l.servers, a)
 	return nil

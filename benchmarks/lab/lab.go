@@ -48,6 +48,9 @@ type Options struct {
 	// Binaries are the programs to run. The zero value means those that
 	// [Enter] has prepared.
 	Binaries Binaries
+	// Audit makes each API server write down every request when it comes in, but for
+	// the servers' own and the lab's: see [APIServer.AuditLog].
+	Audit bool
 	// APIServerArgs and EtcdArgs are added after the lab's own arguments and
 	// override them.
 	APIServerArgs, EtcdArgs []string

@@ -27,6 +27,8 @@ type APIServer struct {
 	*Server
 	// Index is its number, from 0; [Host.SetBackends] takes it.
 	Index int
+
+	auditLog string
 }
 
 // Addr is the address at which the API server serves TLS.
