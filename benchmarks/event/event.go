@@ -25,7 +25,8 @@ const (
 	// Reason says what the elector reported, if it reports anything.
 	Lost What = "lost"
 	// Requested: a request has left for the API; every attempt counts, hedges
-	// included. Verb is its method.
+	// included. Verb is its method. Of a program that says nothing itself it is one
+	// that an API server has got: Verb is Kubernetes' verb, and On what it was about.
 	Requested What = "requested"
 	// Connected: a connection has been opened, whether or not a request came to
 	// use it; On is its address.
@@ -59,6 +60,9 @@ const (
 	// Backends: what the virtual IP names from now on for new connections, in
 	// Reason.
 	Backends What = "backends"
+	// Settled: one leads and the other stands by; from here to the fault nothing is
+	// wrong.
+	Settled What = "settled"
 	// Fault: On is what was harmed, Reason how. Several faults of one scenario
 	// that belong together carry one Time.
 	Fault What = "fault"
@@ -81,7 +85,7 @@ type Event struct {
 	// What happened.
 	What What
 
-	// On is what a fault was done to, or what works again.
+	// On is what a fault was done to, what works again, or what a request was about.
 	On string
 	// Reason is why or how, in words.
 	Reason string

@@ -11,6 +11,12 @@
 // it when the fault comes. The moment of the fault is random within a retry
 // period, so that several runs show the whole spread.
 //
+// Any other program that elects through a Lease can contend in place of a peer: a
+// [Program]. It says nothing of itself, so the run reads who led from the Lease and the
+// processes, and what was asked for from the audit logs of the API servers, and says
+// it in the same words. A peer is read in that way too where it is to be compared
+// (Options.Outside).
+//
 // What happened is one stream of package event, and [Measure] computes every
 // figure from that stream and from nothing else.
 //

@@ -42,7 +42,7 @@ func terminate(c *contending) fault {
 func (r *run) harm(faults ...fault) error {
 	at := time.Now()
 	for _, f := range faults {
-		r.log.Append(event.Event{Time: at, Who: narrator, What: event.Fault, On: f.on, Reason: f.how})
+		r.say(event.Event{Time: at, Who: narrator, What: event.Fault, On: f.on, Reason: f.how})
 	}
 	for _, f := range faults {
 		if err := f.do(); err != nil {
@@ -57,7 +57,7 @@ func (r *run) name(servers ...int) error {
 	if err := r.stage.lab.SetBackends(servers...); err != nil {
 		return err
 	}
-	r.log.Append(event.Event{Who: narrator, What: event.Backends, Reason: fmt.Sprint("API servers ", servers)})
+	r.say(event.Event{Who: narrator, What: event.Backends, Reason: fmt.Sprint("API servers ", servers)})
 	return nil
 }
 

@@ -67,6 +67,12 @@ type Figures struct {
 	// plus the retry period.
 	RenewalLate Figure
 
+	// Leaderless is for how long nobody led, from the fault to the end of the run;
+	// whom the fault was done to leads no longer. LeaderlessAtEnd says that it went
+	// on then.
+	Leaderless      time.Duration
+	LeaderlessAtEnd bool
+
 	// Overlap is how long the guarded work of two contenders ran at the same
 	// time, over the whole run.
 	Overlap time.Duration
@@ -74,6 +80,9 @@ type Figures struct {
 	// the end of the run, and Window is how long that was.
 	Requests map[string]int
 	Window   time.Duration
+	// Standby is what the contender that did not lead asked for while nothing was
+	// wrong.
+	Standby Asked
 }
 
 // Measure computes the figures of the run that events, sorted by time, are the
@@ -100,6 +109,8 @@ func Measure(events []event.Event, retryPeriod time.Duration) (Figures, error) {
 		return Figures{}, errors.New("measure a run: nobody led when the fault came")
 	}
 	f.LeaseEnd = leaseEnd(events, f.Leader)
+	f.Leaderless, f.LeaderlessAtEnd = leaderlessAfter(events, terms, fault.Time, end)
+	f.Standby = askedAtRest(events, f.Leader, fault.Time)
 	for _, e := range events {
 		if e.Time.Before(fault.Time) {
 			continue

@@ -76,10 +76,10 @@ func (s *Stage) NewFleet(ctx context.Context, o FleetOptions) (*Fleet, error) {
 	}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	f.close = sync.OnceValue(f.end)
-	r.log.Append(event.Event{Who: narrator, What: event.Began, Reason: fmt.Sprintf("fleet %s, %v", o.Name, o.Timing)})
+	r.say(event.Event{Who: narrator, What: event.Began, Reason: fmt.Sprintf("fleet %s, %v", o.Name, o.Timing)})
 	err := r.nameAll()
 	if err == nil {
-		err = r.observe(f.ctx, f.lease)
+		err = r.observe(f.ctx, namespace, f.lease)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fleet %q: %w", o.Name, err), f.Close())
@@ -101,11 +101,15 @@ func (f *Fleet) Start(m Member) error {
 		kubeconfig = m.Through.kubeconfig
 	}
 	t := f.options.Timing
-	c, err := f.run.begin(host, contender.Options{
-		Peer: m.Peer, Identity: m.Identity, Namespace: namespace, Lease: f.lease, Kubeconfig: kubeconfig, Etcd: f.run.stage.lab.EtcdURL(),
+	p, err := peerProgram(contender.Options{
+		Peer: m.Peer, Namespace: namespace, Lease: f.lease, Etcd: f.run.stage.lab.EtcdURL(),
 		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod,
 		ReleaseOnCancel: f.options.ReleaseOnCancel, WorkStop: f.options.WorkStop,
-	}, f.options.Stderr)
+	})
+	if err != nil {
+		return fmt.Errorf("fleet %q: start %s: %w", f.options.Name, m.Identity, err)
+	}
+	c, err := f.run.begin(host, m.Identity, p.command(m.Identity, kubeconfig), f.options.Stderr)
 	if err != nil {
 		return fmt.Errorf("fleet %q: start %s: %w", f.options.Name, m.Identity, err)
 	}
@@ -168,7 +172,7 @@ func (f *Fleet) Close() error { return f.close() }
 
 func (f *Fleet) end() error {
 	r := f.run
-	r.log.Append(event.Event{Who: narrator, What: event.Ended})
+	r.say(event.Event{Who: narrator, What: event.Ended})
 	f.cancel()
 	r.tasks.Wait()
 	var errs []error

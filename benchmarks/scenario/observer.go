@@ -3,7 +3,6 @@ package scenario
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -19,10 +18,10 @@ import (
 // observerName is whose words the writes of the Lease are in the stream.
 const observerName = "observer"
 
-// observe appends an event for each write of the Lease to log until ctx is
+// observe hands an event of each write of the Lease to take until ctx is
 // done, which is no error. From the moment at which it calls ready it misses
 // none: a watch that ends is followed by one that goes on where that was.
-func observe(ctx context.Context, leases client.LeaseInterface, name string, log *event.Log, ready func()) error {
+func observe(ctx context.Context, leases client.LeaseInterface, name string, take func(event.Event), ready func()) error {
 	selector := fields.OneTermEqualSelector("metadata.name", name).String()
 	list, err := leases.List(ctx, metav1.ListOptions{FieldSelector: selector})
 	if ctx.Err() != nil {
@@ -55,7 +54,7 @@ func observe(ctx context.Context, leases client.LeaseInterface, name string, log
 			}
 			version = lease.ResourceVersion
 			if e.Type != watch.Deleted {
-				log.Append(write(lease))
+				take(write(lease))
 			}
 		}
 		stream.Stop()
@@ -63,7 +62,8 @@ func observe(ctx context.Context, leases client.LeaseInterface, name string, log
 	return nil
 }
 
-// write returns the event of a write that left lease as it is.
+// write returns the event of a write that left lease as it is. Its Holder is the
+// identity that stands there.
 func write(lease *coordinationv1.Lease) event.Event {
 	e := event.Event{Who: observerName, What: event.Released}
 	if lease.Spec.RenewTime != nil {
@@ -73,16 +73,7 @@ func write(lease *coordinationv1.Lease) event.Event {
 		e.Lease = time.Duration(*seconds) * time.Second
 	}
 	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
-		e.What, e.Holder = event.Committed, contenderOf(*holder)
+		e.What, e.Holder = event.Committed, *holder
 	}
 	return e
-}
-
-// contenderOf returns which contender an identity is of. It is the identity
-// itself, except that a manager of controller-runtime chooses its own: the name
-// of its host, which is the contender's, an underscore, and a UUID. No contender's
-// name has an underscore.
-func contenderOf(identity string) string {
-	name, _, _ := strings.Cut(identity, "_")
-	return name
 }

@@ -64,6 +64,6 @@ func (r *run) restart(ctx context.Context, a *lab.APIServer) error {
 	if err := r.stage.recovered(ctx, a.Index); err != nil {
 		return err
 	}
-	r.log.Append(event.Event{Who: narrator, What: event.Mended, On: a.Host().Name(), Took: time.Since(begun)})
+	r.say(event.Event{Who: narrator, What: event.Mended, On: a.Host().Name(), Took: time.Since(begun)})
 	return r.nameAll()
 }

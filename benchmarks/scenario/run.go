@@ -20,9 +20,11 @@ import (
 const narrator = "scenario"
 
 const (
-	// startBound is how long a run may take until both contend, beyond one
-	// lease.
+	// startBound is how long a run may take until one leads, and then until the
+	// other stands by, beyond one lease.
 	startBound = 30 * time.Second
+	// programBound is the same for a program of which nothing is known.
+	programBound = time.Minute
 	// takeoverBound is how long a takeover may take beyond one lease: longer
 	// than client-go's default pings let a dead connection live.
 	takeoverBound = 2 * time.Minute
@@ -34,7 +36,14 @@ const (
 type Options struct {
 	// Peer is one of contender.Peers. Both contenders are of it.
 	Peer string
-	// Timing is the election's. It must be set.
+	// Program contends in place of a peer; nil for the peer.
+	Program *Program
+	// Outside reads what a peer does from where it is read of a Program, which says
+	// nothing itself: the Lease, the processes, and what the API servers were asked.
+	// It takes a laboratory with lab.Options.Audit, and so does a Program.
+	Outside bool
+	// Timing is the election's. It must be set for a peer. That of a Program is read
+	// from its Lease where it is zero.
 	Timing Timing
 	// Mode and WorkStop are those of contender.Options.
 	Mode     dialer.Mode
@@ -53,6 +62,8 @@ type Result struct {
 	Events []event.Event
 	// Figures are what Measure makes of it.
 	Figures Figures
+	// Timing is that of the options, or what was read from the Lease.
+	Timing Timing
 }
 
 // run is one run in progress.
@@ -62,8 +73,13 @@ type run struct {
 	leader, standby *contending
 	victim          *lab.APIServer
 	unharmed        []int
+	program         Program // what both copies are of
 	timing          Timing
 	front           *front // stands before the victim; nil in most scenarios
+
+	telling sync.Mutex
+	names   identities
+	outside *outside // nil where the contenders say themselves what they do
 
 	tasks sync.WaitGroup // end with the run's context
 	exits sync.WaitGroup // end with the contenders' processes
@@ -75,6 +91,7 @@ type run struct {
 type contending struct {
 	host    *lab.Host
 	process *lab.Process
+	output  *tail // nil where the output is a stream of events
 }
 
 // Run plays scenario once and mends everything afterwards. The result of a run
@@ -82,18 +99,47 @@ type contending struct {
 // error.
 func (s *Stage) Run(ctx context.Context, scenario Scenario, o Options) (Result, error) {
 	r := s.newRun()
-	err := o.Timing.validate()
+	err := r.cast(scenario, o)
 	if err == nil {
 		err = r.play(ctx, scenario, o)
 	}
-	result := Result{Events: r.log.Events()}
+	result := Result{Events: r.log.Events(), Timing: r.timing}
 	if err == nil {
-		result.Figures, err = Measure(result.Events, o.Timing.RetryPeriod)
+		result.Figures, err = Measure(result.Events, r.timing.RetryPeriod)
 	}
 	if err != nil {
-		return result, fmt.Errorf("scenario %s with peer %s at %v: %w", scenario.Name, o.Peer, o.Timing, err)
+		return result, fmt.Errorf("scenario %s with %s: %w", scenario.Name, o.who(), err)
 	}
 	return result, nil
+}
+
+// who says who contends.
+func (o Options) who() string {
+	if o.Program != nil {
+		return "program " + o.Program.Name
+	}
+	return fmt.Sprintf("peer %s at %v", o.Peer, o.Timing)
+}
+
+// cast says what the two contenders of a run are copies of.
+func (r *run) cast(scenario Scenario, o Options) (err error) {
+	r.timing = o.Timing
+	if o.Program != nil || o.Outside {
+		r.names.names, r.outside = copies, &outside{}
+	}
+	if o.Program != nil {
+		r.program = *o.Program
+		return nil
+	}
+	if err := o.Timing.validate(); err != nil {
+		return err
+	}
+	r.program, err = peerProgram(contender.Options{
+		Peer: o.Peer, Namespace: namespace, Lease: fmt.Sprintf("%s-%d", scenario.Name, r.stage.number()), Etcd: r.stage.lab.EtcdURL(),
+		LeaseDuration: o.Timing.LeaseDuration, RenewDeadline: o.Timing.RenewDeadline, RetryPeriod: o.Timing.RetryPeriod,
+		Mode: o.Mode, ReleaseOnCancel: scenario.ReleaseOnCancel, WorkStop: o.WorkStop,
+	})
+	return err
 }
 
 // newRun returns a run that has not begun.
@@ -111,7 +157,7 @@ func (s *Stage) newRun() *run {
 func (r *run) play(ctx context.Context, scenario Scenario, o Options) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
-		r.log.Append(event.Event{Who: narrator, What: event.Ended})
+		r.say(event.Event{Who: narrator, What: event.Ended})
 		cancel()
 		r.tasks.Wait()
 		cleared := r.clear()
@@ -120,48 +166,75 @@ func (r *run) play(ctx context.Context, scenario Scenario, o Options) (err error
 		defer r.mu.Unlock()
 		err = errors.Join(append([]error{err, cleared}, r.errs...)...)
 	}()
-	r.log.Append(event.Event{Who: narrator, What: event.Began, Reason: fmt.Sprintf("%s, peer %s, %v", scenario.Name, o.Peer, o.Timing)})
-	lease := fmt.Sprintf("%s-%d", scenario.Name, r.stage.number())
-	r.timing = o.Timing
+	r.say(event.Event{Who: narrator, What: event.Began, Reason: scenario.Name + ", " + o.who()})
 	if scenario.prepare != nil {
 		if err := scenario.prepare(ctx, r); err != nil {
 			return err
 		}
 	}
-	if err := r.observe(ctx, lease); err != nil {
+	if r.outside != nil {
+		if err := r.overhear(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.observe(ctx, r.program.Namespace, r.program.Lease); err != nil {
 		return err
 	}
-	if err := r.gather(ctx, scenario, o, lease); err != nil {
+	if err := r.gather(ctx, o); err != nil {
 		return err
 	}
 	// The fault may come at any moment between two renewals.
-	select {
-	case <-time.After(rand.N(o.Timing.RetryPeriod)):
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := wait(ctx, rand.N(r.timing.RetryPeriod)); err != nil {
+		return err
 	}
 	if err := scenario.inflict(ctx, r); err != nil {
 		return err
 	}
 	if scenario.Takeover {
-		return r.awaitTakeover(ctx, o.Timing)
+		return r.awaitTakeover(ctx)
 	}
+	if err := wait(ctx, r.timing.LeaseDuration+r.timing.RenewDeadline); err != nil || r.outside == nil {
+		return err
+	}
+	return r.awaitLeader(ctx)
+}
+
+// wait returns after the time d, or with the error of a ctx that is done first.
+func wait(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(o.Timing.LeaseDuration + o.Timing.RenewDeadline):
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
+// say appends e, and what follows from it where the contenders do not say it.
+func (r *run) say(e event.Event) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	if e.What == event.Committed {
+		e.Holder = r.names.of(e.Holder)
+	}
+	if r.outside != nil {
+		for _, derived := range r.outside.derive(e) {
+			r.log.Append(derived)
+		}
+	}
+	r.log.Append(e)
+}
+
 // observe starts the observer and returns when it sees every write.
-func (r *run) observe(ctx context.Context, lease string) error {
+func (r *run) observe(ctx context.Context, namespace, lease string) error {
 	watching := make(chan struct{})
 	failed := make(chan error, 1)
 	var once sync.Once
 	leases := r.stage.observer.CoordinationV1().Leases(namespace)
 	r.tasks.Go(func() {
-		err := observe(ctx, leases, lease, &r.log, func() { once.Do(func() { close(watching) }) })
+		err := observe(ctx, leases, lease, r.say, func() { once.Do(func() { close(watching) }) })
 		if err != nil {
 			r.fail(err)
 			failed <- err
@@ -179,32 +252,23 @@ func (r *run) observe(ctx context.Context, lease string) error {
 
 // gather starts the contenders and returns when the first leads, the second
 // stands by, and both are connected to the victim.
-func (r *run) gather(ctx context.Context, scenario Scenario, o Options, lease string) error {
-	ctx, cancel := context.WithTimeout(ctx, o.Timing.LeaseDuration+startBound)
-	defer cancel()
+func (r *run) gather(ctx context.Context, o Options) (err error) {
 	if err := r.name(victimIndex); err != nil {
 		return err
 	}
-	options := contender.Options{
-		Peer: o.Peer, Namespace: namespace, Lease: lease, Kubeconfig: r.stage.kubeconfig, Etcd: r.stage.lab.EtcdURL(),
-		LeaseDuration: o.Timing.LeaseDuration, RenewDeadline: o.Timing.RenewDeadline, RetryPeriod: o.Timing.RetryPeriod,
-		Mode: o.Mode, ReleaseOnCancel: scenario.ReleaseOnCancel, WorkStop: o.WorkStop,
-	}
-	if o.WithoutWatch {
-		options.Kubeconfig = r.stage.unwatching
-	}
-	var err error
-	if r.leader, err = r.contend("contender-1", options, o.Stderr); err != nil {
+	if r.leader, err = r.contend("contender-1", o); err != nil {
 		return err
 	}
-	if err = r.await(ctx, "contender-1 to lead", says("contender-1", event.Leading)); err != nil {
+	if err := r.await(ctx, "contender-1 to lead", says("contender-1", event.Leading)); err != nil {
+		return r.explain(r.leader, fmt.Sprintf("did not take the Lease %s/%s", r.program.Namespace, r.program.Lease), err)
+	}
+	if r.standby, err = r.contend("contender-2", o); err != nil {
 		return err
 	}
-	if r.standby, err = r.contend("contender-2", options, o.Stderr); err != nil {
-		return err
-	}
-	return r.await(ctx, "contender-2 to stand by and contender-1 to renew", func(events []event.Event) bool {
-		asked, ok := first(events, func(e event.Event) bool { return e.Who == "contender-2" && e.What == event.Requested })
+	err = r.await(ctx, "contender-2 to stand by and contender-1 to renew", func(events []event.Event) bool {
+		asked, ok := first(events, func(e event.Event) bool {
+			return e.Who == "contender-2" && e.What == event.Requested && (e.On == "" || e.On == theLease)
+		})
 		renewals := 0
 		for _, e := range events {
 			if e.What == event.Committed && e.Time.After(asked.Time) {
@@ -213,11 +277,24 @@ func (r *run) gather(ctx context.Context, scenario Scenario, o Options, lease st
 		}
 		return ok && renewals >= 2
 	})
+	if err != nil {
+		return r.explain(r.standby, "did not stand by while the first was renewing", err)
+	}
+	r.say(event.Event{Who: narrator, What: event.Settled})
+	if r.outside == nil {
+		return nil
+	}
+	if err := wait(ctx, r.record().Lease); err != nil {
+		return err
+	}
+	if r.timing == (Timing{}) {
+		r.timing, err = timingOf(r.log.Events())
+	}
+	return err
 }
 
 // contend starts a contender on a new host of the same name.
-func (r *run) contend(name string, o contender.Options, stderr io.Writer) (*contending, error) {
-	o.Identity = name
+func (r *run) contend(name string, o Options) (*contending, error) {
 	host, err := r.stage.lab.NewHost(name)
 	if err != nil {
 		return nil, err
@@ -227,25 +304,44 @@ func (r *run) contend(name string, o contender.Options, stderr io.Writer) (*cont
 			return &contending{host: host}, err
 		}
 	}
-	return r.begin(host, o, stderr)
+	kubeconfig, err := r.kubeconfig(name, o)
+	if err != nil {
+		return &contending{host: host}, err
+	}
+	return r.begin(host, name, r.program.command(name, kubeconfig), o.Stderr)
+}
+
+// kubeconfig returns that of a contender. Those that say nothing themselves are a
+// user each, so that what they ask for can be told apart.
+func (r *run) kubeconfig(name string, o Options) (string, error) {
+	switch {
+	case r.outside != nil && r.program.Restricted:
+		return r.stage.lab.Kubeconfig(name)
+	case r.outside != nil:
+		return r.stage.lab.Kubeconfig(name, lab.Masters)
+	case o.WithoutWatch:
+		return r.stage.unwatching, nil
+	}
+	return r.stage.kubeconfig, nil
 }
 
 // begin starts a contender on host. What it says and its exit are in the log.
-func (r *run) begin(host *lab.Host, o contender.Options, stderr io.Writer) (*contending, error) {
-	name := o.Identity
+func (r *run) begin(host *lab.Host, name string, command lab.Command, stderr io.Writer) (*contending, error) {
 	c := &contending{host: host}
-	path, args, env, err := contender.Command(o)
-	if err != nil {
-		return c, err
+	command.Stdout, command.Stderr = r.log.Lines(name), stderr
+	if r.outside != nil {
+		c.output = &tail{also: stderr}
+		command.Stdout, command.Stderr = c.output, c.output
 	}
-	c.process, err = host.Start(lab.Command{Path: path, Args: args, Env: env, Stdout: r.log.Lines(name), Stderr: stderr})
+	var err error
+	c.process, err = host.Start(command)
 	if err != nil {
 		return c, err
 	}
 	r.exits.Go(func() {
 		<-c.process.Done()
 		code := c.process.ExitCode()
-		r.log.Append(event.Event{Who: name, What: event.Exited, Code: &code})
+		r.say(event.Event{Who: name, What: event.Exited, Code: &code})
 	})
 	return c, nil
 }
@@ -253,8 +349,8 @@ func (r *run) begin(host *lab.Host, o contender.Options, stderr io.Writer) (*con
 // awaitTakeover returns when another than the leader leads and the leader's
 // own work has ended. That the work goes on for a whole lease after that is no
 // error: the figures show it.
-func (r *run) awaitTakeover(ctx context.Context, t Timing) error {
-	patience, cancel := context.WithTimeout(ctx, t.LeaseDuration+takeoverBound)
+func (r *run) awaitTakeover(ctx context.Context) error {
+	patience, cancel := context.WithTimeout(ctx, r.timing.LeaseDuration+takeoverBound)
 	defer cancel()
 	err := r.log.Await(patience, "contender-2 to lead", func(events []event.Event) bool {
 		_, held := first(events, func(e event.Event) bool { return e.What == event.Committed && e.Holder == "contender-2" })
@@ -263,11 +359,20 @@ func (r *run) awaitTakeover(ctx context.Context, t Timing) error {
 	if err != nil {
 		return err
 	}
-	ending, cancel := context.WithTimeout(ctx, t.LeaseDuration)
+	ending, cancel := context.WithTimeout(ctx, r.timing.LeaseDuration)
 	defer cancel()
 	_ = r.log.Await(ending, "the work of contender-1 to end", func(events []event.Event) bool {
 		return says("contender-1", event.Stopped)(events) || says("contender-1", event.Exited)(events)
 	})
+	return ctx.Err()
+}
+
+// awaitLeader returns when somebody leads, or when nobody has for so long that
+// somebody would: the figures show it.
+func (r *run) awaitLeader(ctx context.Context) error {
+	patience, cancel := context.WithTimeout(ctx, r.timing.LeaseDuration+takeoverBound)
+	defer cancel()
+	_ = r.log.Await(patience, "somebody to lead", func(events []event.Event) bool { return held(events, time.Now()) })
 	return ctx.Err()
 }
 
@@ -279,8 +384,17 @@ func says(who string, what event.What) func([]event.Event) bool {
 	}
 }
 
-// await is Log.Await for a time at which no contender may exit.
+// record returns the last renewal of the first contender.
+func (r *run) record() event.Event { return lastRenewal(r.log.Events(), "contender-1") }
+
+// await is Log.Await for the time in which the contenders gather, when none may exit.
 func (r *run) await(ctx context.Context, what string, cond func([]event.Event) bool) error {
+	bound := max(r.timing.LeaseDuration, r.record().Lease) + startBound
+	if r.outside != nil {
+		bound += programBound - startBound
+	}
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
 	exited := func(e event.Event) bool { return e.What == event.Exited }
 	err := r.log.Await(ctx, what, func(events []event.Event) bool {
 		_, gone := first(events, exited)
@@ -310,7 +424,7 @@ func (r *run) clear() error {
 	if err := r.stage.recovered(ctx, victimIndex); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	r.log.Append(event.Event{Who: narrator, What: event.Mended, On: "laboratory", Took: time.Since(begun)})
+	r.say(event.Event{Who: narrator, What: event.Mended, On: "laboratory", Took: time.Since(begun)})
 	return errors.Join(errs...)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -46,23 +45,26 @@ func NewStage(ctx context.Context, l *lab.Lab) (*Stage, error) {
 		return nil, fmt.Errorf("set the stage: %w", err)
 	}
 	s := &Stage{lab: l, observer: observer}
-	_, err = observer.CoreV1().Namespaces().Create(ctx,
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("set the stage: create namespace %s: %w", namespace, err)
+	if err := s.namespace(ctx, namespace); err != nil {
+		return nil, fmt.Errorf("set the stage: %w", err)
 	}
 	needed := []string{"get", "create", "update"}
-	if s.unwatching, err = s.user(ctx, "contender-unwatching", needed...); err != nil {
+	if s.unwatching, err = s.user(ctx, "contender-unwatching", nil, needed...); err != nil {
 		return nil, err
 	}
-	if s.kubeconfig, err = s.user(ctx, "contender", append(needed, "list", "watch")...); err != nil {
+	if s.kubeconfig, err = s.user(ctx, "contender", copies, append(needed, "list", "watch")...); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// user makes a user who may do verbs to Leases, and returns its kubeconfig.
-func (s *Stage) user(ctx context.Context, name string, verbs ...string) (string, error) {
+// copies are the two contenders of a run, and the users that they are where each is
+// one of its own.
+var copies = []string{"contender-1", "contender-2"}
+
+// user makes a user who may do verbs to Leases, as those beside it may, and returns
+// its kubeconfig.
+func (s *Stage) user(ctx context.Context, name string, beside []string, verbs ...string) (string, error) {
 	meta := metav1.ObjectMeta{Name: name, Namespace: namespace}
 	_, err := s.observer.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{
 		ObjectMeta: meta,
@@ -74,7 +76,7 @@ func (s *Stage) user(ctx context.Context, name string, verbs ...string) (string,
 	_, err = s.observer.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: meta,
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}},
+		Subjects:   users(append([]string{name}, beside...)...),
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("set the stage: bind role %s: %w", name, err)
@@ -84,6 +86,14 @@ func (s *Stage) user(ctx context.Context, name string, verbs ...string) (string,
 		return "", fmt.Errorf("set the stage: %w", err)
 	}
 	return kubeconfig, nil
+}
+
+func users(names ...string) []rbacv1.Subject {
+	var subjects []rbacv1.Subject
+	for _, name := range names {
+		subjects = append(subjects, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name})
+	}
+	return subjects
 }
 
 // number returns a number that no other run on the stage has.
