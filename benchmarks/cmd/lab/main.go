@@ -1,9 +1,11 @@
-// Command lab plays one scenario in the laboratory and prints what came of it:
-// a timeline and the figures.
+// Command lab plays scenarios in the laboratory and prints what came of them: a
+// timeline and the figures of a peer, or a table of any program that elects through
+// a Lease, beside peers in the same laboratory.
 //
 //	go run ./cmd/lab -scenario kill
-//	go run ./cmd/lab -scenario api-silent -peer client-go -lease 15s -renew 10s -retry 2s -n 5 -events runs.jsonl
-//	go run ./cmd/lab -measure runs.jsonl -retry 2s
+//	go run ./cmd/lab -scenario api-silent -peer client-go -timing 15s/10s/2s -n 5 -events runs.jsonl
+//	go run ./cmd/lab -measure runs.jsonl -timing 15s/10s/2s
+//	go run ./cmd/lab -program ./my-operator -args "--leader-elect" -lease default/my-operator -scenario node-death,kill -n 5
 //	go run ./cmd/lab -list
 //
 // Exit codes: 0 for runs that were measured, whatever the figures; 1 for a run
@@ -76,8 +78,8 @@ func measure(out io.Writer, c command) error {
 	return printFigures(out, all)
 }
 
-// run starts a laboratory and plays the scenario in it, n times. Runs that
-// were measured before one failed are still printed.
+// run starts a laboratory and plays what is to be played in it. What was measured
+// before a run failed is still printed.
 func run(ctx context.Context, out io.Writer, c command) (err error) {
 	var saved *event.Writer
 	if c.events != "" {
@@ -88,7 +90,7 @@ func run(ctx context.Context, out io.Writer, c command) (err error) {
 		defer func() { err = errors.Join(err, file.Close()) }()
 		saved = event.NewWriter(file)
 	}
-	l, err := lab.Start(ctx, lab.Options{Progress: os.Stderr, Keep: c.keep})
+	l, err := lab.Start(ctx, lab.Options{Progress: os.Stderr, Keep: c.keep, Audit: c.options.Program != nil})
 	if err != nil {
 		return err
 	}
@@ -97,16 +99,38 @@ func run(ctx context.Context, out io.Writer, c command) (err error) {
 	if err != nil {
 		return err
 	}
-	var all []scenario.Figures
-	for i := range c.n {
-		result, err := stage.Run(ctx, c.scenario, c.options)
-		err = errors.Join(err, save(saved, result.Events), printRun(out, i+1, result.Events, result.Figures))
-		if err != nil {
-			return errors.Join(printFigures(out, all), err)
-		}
-		all = append(all, result.Figures)
+	play := func(s scenario.Scenario, o scenario.Options) (scenario.Result, error) {
+		result, err := stage.Run(ctx, s, o)
+		return result, errors.Join(err, save(saved, result.Events))
 	}
-	return printFigures(out, all)
+	if c.options.Program == nil {
+		return playPeer(out, c, play)
+	}
+	if err := c.grant(ctx, stage); err != nil {
+		return err
+	}
+	return playProgram(out, c, play)
+}
+
+// player plays a scenario once.
+type player func(scenario.Scenario, scenario.Options) (scenario.Result, error)
+
+// playPeer plays each scenario n times, and prints the timelines and the figures.
+func playPeer(out io.Writer, c command, play player) error {
+	for _, s := range c.scenarios {
+		var all []scenario.Figures
+		for i := range c.n {
+			result, err := play(s, c.options)
+			if err := errors.Join(err, printRun(out, i+1, result.Events, result.Figures)); err != nil {
+				return errors.Join(printFigures(out, all), err)
+			}
+			all = append(all, result.Figures)
+		}
+		if err := printFigures(out, all); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func save(to *event.Writer, events []event.Event) error {

@@ -16,9 +16,10 @@ import (
 )
 
 func TestFlagsSayWhatToPlay(t *testing.T) {
-	c, err := parse([]string{"-scenario", "kill", "-peer", "client-go", "-lease", "15s", "-renew", "10s", "-retry", "2s", "-n", "5", "-no-watch"}, io.Discard)
+	c, err := parse([]string{"-scenario", "kill", "-peer", "client-go", "-timing", "15s/10s/2s", "-n", "5", "-no-watch"}, io.Discard)
 	require.NoError(t, err)
-	assert.Equal(t, "kill", c.scenario.Name)
+	require.Len(t, c.scenarios, 1)
+	assert.Equal(t, "kill", c.scenarios[0].Name)
 	assert.Equal(t, scenario.Options{Peer: "client-go", Timing: scenario.Long, WithoutWatch: true}, c.options)
 	assert.Equal(t, 5, c.n)
 }
@@ -33,14 +34,15 @@ func TestABadFlagIsNamedWithItsValue(t *testing.T) {
 		"unknown peer":      {[]string{"-scenario", "kill", "-peer", "consul"}, []string{"-peer", `"consul"`, "client-go"}},
 		"mode of another":   {[]string{"-scenario", "kill", "-peer", "client-go", "-mode", "new-connections"}, []string{"-mode new-connections", "client-go"}},
 		"unknown mode":      {[]string{"-scenario", "kill", "-mode", "stale"}, []string{"-mode", "stale"}},
-		"lease too short":   {[]string{"-scenario", "kill", "-lease", "2s"}, []string{"-lease 2s", "-renew 2s"}},
-		"renew too short":   {[]string{"-scenario", "kill", "-renew", "100ms"}, []string{"-renew 100ms", "-retry 500ms"}},
-		"retry negative":    {[]string{"-scenario", "kill", "-retry", "-1s"}, []string{"-retry -1s"}},
-		"no duration":       {[]string{"-scenario", "kill", "-lease", "15"}, []string{"-lease", `"15"`}},
+		"lease too short":   {[]string{"-scenario", "kill", "-timing", "2s/2s/500ms"}, []string{"-timing 2s/2s/500ms", "lease must be greater"}},
+		"renew too short":   {[]string{"-scenario", "kill", "-timing", "3s/100ms/500ms"}, []string{"-timing 3s/100ms/500ms", "renew deadline must be greater"}},
+		"retry negative":    {[]string{"-scenario", "kill", "-timing", "3s/2s/-1s"}, []string{"-timing", "-1s"}},
+		"no duration":       {[]string{"-scenario", "kill", "-timing", "15/10s/2s"}, []string{"-timing", `"15"`}},
 		"work-stop":         {[]string{"-scenario", "kill", "-work-stop", "-1s"}, []string{"-work-stop -1s"}},
 		"no runs":           {[]string{"-scenario", "kill", "-n", "0"}, []string{"-n 0"}},
 		"arguments":         {[]string{"kill"}, []string{`"kill"`}},
-		"measure, no retry": {[]string{"-measure", "x", "-retry", "0s"}, []string{"-retry 0s"}},
+		"measure, no retry": {[]string{"-measure", "x", "-timing", "3s/2s/0s"}, []string{"retry period 0s"}},
+		"of a program":      {[]string{"-scenario", "kill", "-lease", "a/b"}, []string{"-lease", "-program must be set"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(c.args, io.Discard)
