@@ -103,8 +103,8 @@ func TestTheTableSetsAProgramBesideThePeers(t *testing.T) {
 	}}.print(&out))
 	for _, line := range []string{
 		"| median / max | op | client-go | holdfast |",
-		"| time without a leader | 47s / 1m0s | 2m0s, and longer in 1 of 1 run | - |",
-		"| from the end of the lease to the next leader | 33s / 48s | - | - |",
+		"| time without a leader | 47.0 s / 60.0 s | 120.0 s, and longer in 1 of 1 run | - |",
+		"| from the end of the lease to the next leader | 33.0 s / 48.0 s | - | - |",
 		"| leases lost | 0 in 3 runs | 1 in 1 run | - |",
 		"| requests a minute of the standby: for the Lease | 20.0 | - | - |",
 		"| for anything else | 2.0 | - | - |",
@@ -112,8 +112,8 @@ func TestTheTableSetsAProgramBesideThePeers(t *testing.T) {
 	} {
 		assert.Contains(t, out.String(), line+"\n")
 	}
-	assert.Equal(t, "contender-1 led; without a leader for 45.1s; then contender-2 led; 0 leases lost", inWords(run(45123*time.Millisecond, 0)))
-	assert.Equal(t, "contender-1 led; without a leader for 2m0s; and nobody at the end; 1 lease lost", inWords(never))
+	assert.Equal(t, "contender-1 led; without a leader for 45.1 s; then contender-2 led; 0 leases lost", inWords(run(45123*time.Millisecond, 0)))
+	assert.Equal(t, "contender-1 led; without a leader for 120.0 s; and nobody at the end; 1 lease lost", inWords(never))
 }
 
 func TestThePeersContendWithTheTimingThatWasRead(t *testing.T) {

@@ -138,14 +138,13 @@ func times(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// short is a duration to some three digits.
+// short is a duration to some three digits, in seconds or milliseconds.
 func short(d time.Duration) string {
-	unit := time.Millisecond
 	switch {
 	case d.Abs() >= 10*time.Second:
-		unit = 100 * time.Millisecond
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d.Abs() >= time.Second:
-		unit = 10 * time.Millisecond
+		return fmt.Sprintf("%.2f s", d.Seconds())
 	}
-	return d.Round(unit).String()
+	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 }
