@@ -52,7 +52,7 @@ func playProgram(out io.Writer, c command, play player) error {
 				}
 				if timing == (scenario.Timing{}) {
 					timing = result.Timing
-					fmt.Fprintf(out, "%s has a lease of %v and renews it every %v; peers beside it contend with %v\n",
+					fmt.Fprintf(out, "%s has a lease of %v and renews it every %v; a peer beside it contends with %v\n",
 						col.name, timing.LeaseDuration, timing.RetryPeriod, timing)
 				}
 				col.runs = append(col.runs, result.Figures)
