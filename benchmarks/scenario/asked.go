@@ -100,7 +100,12 @@ func request(line []byte, p Program) (event.Event, error) {
 	}, nil
 }
 
-// object is what a request was about: the Lease of p, a kind of object, or a path.
+// anotherLease begins what a request was about if it was about one that is not
+// elected through; namespace and name follow.
+const anotherLease = "the other Lease "
+
+// object is what a request was about: the Lease of p, another Lease, a kind of object,
+// or a path.
 func object(a audited, p Program) string {
 	o := a.ObjectRef
 	if o == nil {
@@ -108,8 +113,21 @@ func object(a audited, p Program) string {
 		return path
 	}
 	among := func(named, one string) bool { return named == "" || named == one }
-	if o.Resource == "leases" && among(o.Namespace, p.Namespace) && among(o.Name, p.Lease) {
+	switch {
+	case o.Resource != "leases":
+		return o.Resource
+	case among(o.Namespace, p.Namespace) && among(o.Name, p.Lease):
 		return theLease
 	}
-	return o.Resource
+	return anotherLease + o.Namespace + "/" + o.Name
+}
+
+// othersAsked returns the other Leases that were asked for, each once.
+func othersAsked(events []event.Event) (others []string) {
+	for _, e := range events {
+		if name, ok := strings.CutPrefix(e.On, anotherLease); ok && e.What == event.Requested && !slices.Contains(others, name) {
+			others = append(others, name)
+		}
+	}
+	return others
 }

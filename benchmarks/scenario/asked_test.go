@@ -23,8 +23,8 @@ func TestARequestIsReadFromTheAuditLog(t *testing.T) {
 	for object, about := range map[string]string{
 		`{"resource":"leases","namespace":"kube-system","name":"op"}`:    theLease,
 		`{"resource":"leases","namespace":"kube-system"}`:                theLease, // all of a namespace
-		`{"resource":"leases","namespace":"kube-system","name":"other"}`: "leases",
-		`{"resource":"leases","namespace":"default","name":"op"}`:        "leases",
+		`{"resource":"leases","namespace":"kube-system","name":"other"}`: "the other Lease kube-system/other",
+		`{"resource":"leases","namespace":"default","name":"op"}`:        "the other Lease default/op",
 		`{"resource":"configmaps","namespace":"kube-system"}`:            "configmaps",
 		`null`: "/version",
 	} {
@@ -36,6 +36,13 @@ func TestARequestIsReadFromTheAuditLog(t *testing.T) {
 		_, err := request([]byte(line), p)
 		assert.ErrorContains(t, err, "read what an API server was asked")
 	}
+}
+
+func TestTheOtherLeasesThatWereAskedForAreNamed(t *testing.T) {
+	asked := func(about string) event.Event { return event.Event{What: event.Requested, On: about} }
+	assert.Equal(t, []string{"default/op", "default/x"}, othersAsked([]event.Event{
+		asked(theLease), asked(anotherLease + "default/op"), asked("configmaps"), asked(anotherLease + "default/op"), asked(anotherLease + "default/x"),
+	}))
 }
 
 func TestOnlyWhatTheCopiesAskFromNowOnIsHeard(t *testing.T) {

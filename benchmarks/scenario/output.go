@@ -50,5 +50,9 @@ func (r *run) explain(c *contending, what string, err error) error {
 	if c.output == nil {
 		return err
 	}
-	return fmt.Errorf("%s %s: %w; it was started as %s %s; %v", c.host.Name(), what, err, r.program.Path, strings.Join(r.program.Args, " "), c.output)
+	also := ""
+	if others := othersAsked(r.log.Events()); len(others) > 0 {
+		also = "; it asked for other Leases, " + strings.Join(others, ", ")
+	}
+	return fmt.Errorf("%s %s: %w%s; it was started as %s %s; %v", c.host.Name(), what, err, also, r.program.Path, strings.Join(r.program.Args, " "), c.output)
 }
