@@ -277,6 +277,9 @@ func (r *run) gather(ctx context.Context, o Options) (err error) {
 		}
 		return ok && renewals >= 2
 	})
+	if err != nil && says("contender-1", event.Exited)(r.log.Events()) {
+		return r.explain(r.leader, "did not go on leading", err)
+	}
 	if err != nil {
 		return r.explain(r.standby, "did not stand by while the first was renewing", err)
 	}
