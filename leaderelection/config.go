@@ -144,7 +144,7 @@ type LeaderElectionConfig struct {
 	// first, as by Resign (ReasonResigned), and the release names who has asked. The wish
 	// stands in an annotation of the Lease, which takes no other right than the election
 	// itself, and is about that term alone: a leader that does not know it, such as
-	// client-go's elector, leads on. It takes a Lock that is a resourcelock.Wisher. It must
+	// client-go's elector, leads on. It takes a Lock that is a resourcelock.Wisher and Versioned. It must
 	// be at least LeaseDuration, so that leaders do not change all the time. Zero asks
 	// nobody and hands over to nobody. With Coordinated it is not regarded.
 	HandoverAfter time.Duration
@@ -181,10 +181,19 @@ func (c *LeaderElectionConfig) validate() error {
 		return errors.New("no Lock is set (nil): see resourcelock.NewFromKubeconfig")
 	case c.Lock.Identity() == "":
 		return fmt.Errorf("the Lock on %s has an empty identity: it must be unique among all contenders", c.Lock.Describe())
+	case c.HandoverAfter > 0 && !c.Coordinated && !canWish(c.Lock):
+		return fmt.Errorf("HandoverAfter = %v: the Lock on %s has no place for a wish, being a %T; it must be a resourcelock.Wisher, as LeaseLock is", c.HandoverAfter, c.Lock.Describe(), c.Lock)
 	case !utf8.ValidString(c.Lock.Identity()):
 		return fmt.Errorf("the Lock on %s has the identity %q: it must be valid UTF-8, or the API stores another one", c.Lock.Describe(), c.Lock.Identity())
 	}
 	return nil
+}
+
+// canWish reports whether a contender can ask for the lease by a lock, or be asked.
+func canWish(lock rl.Interface) bool {
+	_, asks := lock.(rl.Wisher)
+	_, reads := lock.(rl.Versioned)
+	return asks && reads
 }
 
 // boundOf returns the time within which each call to lock returns by itself.

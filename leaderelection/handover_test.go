@@ -153,4 +153,42 @@ func TestHandoverAfterIsNoShorterThanTheLease(t *testing.T) {
 		_, err := NewLeaderElector(c)
 		assert.ErrorContains(t, err, "HandoverAfter = "+wrong.String())
 	}
+	c := config(onlyInterface{newMemory().lock("a")})
+	c.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+	c.HandoverAfter = time.Minute
+	_, err := NewLeaderElector(c)
+	assert.ErrorContains(t, err, "has no place for a wish, being a leaderelection.onlyInterface")
+}
+
+func TestAWishThatFailsIsTriedAgainMoreAndMoreSeldom(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	for failures, want := range map[int]time.Duration{1: 2 * s, 2: 4 * s, 3: 8 * s, 5: 32 * s, 6: time.Minute, 1000: time.Minute} {
+		assert.Equal(t, want, of.wishAgain(failures, 0, time.Minute))
+	}
+	assert.Equal(t, 7*s, of.wishAgain(1, 7*s, time.Minute))
+	assert.Equal(t, time.Minute, of.wishAgain(1, time.Hour, time.Minute))
+}
+
+// refusing is a lock by which no wish can be left.
+type refusing struct {
+	*memoryLock
+	asked atomic.Int32
+}
+
+func (r *refusing) Wish(context.Context, rl.Snapshot, string, int) (rl.Snapshot, error) {
+	r.asked.Add(1)
+	return rl.Snapshot{}, errors.New("denied by a policy")
+}
+
+func TestWishesThatAreRefusedCostLittle(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := contend(t, m.lock("a"), withPriority(of(1)), asksAfter(time.Minute))
+		sleep(s)
+		lock := &refusing{memoryLock: m.lock("b")}
+		contend(t, lock, asksAfter(time.Minute))
+		sleep(time.Hour)
+		assert.InDelta(t, 64, lock.asked.Load(), 6, "once a minute in the end")
+		assert.True(t, a.IsLeader())
+	})
 }

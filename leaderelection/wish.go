@@ -45,7 +45,12 @@ func sameTerm(a, b rl.LeaderElectionRecord) bool {
 func (c *candidacy) wish(ctx context.Context, seen observation, now instant) time.Duration {
 	lock, asks := c.le.config.Lock.(rl.Wisher)
 	record := seen.snapshot.Record
-	if !asks || c.le.config.HandoverAfter <= 0 || c.le.config.Coordinated || record.HolderIdentity == "" || record.HolderIdentity == c.lock.Identity() {
+	switch {
+	case !asks, c.le.config.HandoverAfter <= 0, c.le.config.Coordinated:
+		return never
+	case record.HolderIdentity == "", record.HolderIdentity == c.lock.Identity():
+		return never
+	case seen.snapshot.ResourceVersion == "": // nothing could be bound to what was seen
 		return never
 	}
 	w := &c.wishes
@@ -99,7 +104,7 @@ func (c *candidacy) wished(got wished) {
 	switch {
 	case got.err != nil:
 		w.failures++
-		w.wait = max(c.timing.retry, c.timing.pause(w.failures, c.random(), retryAfter(got.err)))
+		w.wait = c.timing.wishAgain(w.failures, retryAfter(got.err), w.wait)
 		c.logger.V(2).Info("Could not ask the leader to hand the lease over", "holder", w.about.HolderIdentity, "failures", w.failures, "err", got.err)
 	default:
 		w.failures, w.priority = 0, max(w.priority, got.priority)
@@ -107,6 +112,13 @@ func (c *candidacy) wished(got wished) {
 	if got.left {
 		c.logger.Info("Asked the leader to hand the lease over", "holder", w.about.HolderIdentity, "priority", got.priority)
 	}
+}
+
+// wishAgain returns when to try again to leave a wish: after so many failures in a row,
+// where the server asks to wait, and at the latest after most. The leader may only have
+// renewed in that moment, or all wishes may be refused.
+func (t timing) wishAgain(failures int, asked, most time.Duration) time.Duration {
+	return min(most, max(asked, t.retry<<min(failures-1, 16)))
 }
 
 // priority returns how much this contender is preferred, from 0 to MaxPriority.

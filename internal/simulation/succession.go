@@ -115,7 +115,7 @@ func (p *Process) Priority() func() int {
 // and before it hands it over; zero where it does neither.
 func (p *Process) HandoverAfter() time.Duration {
 	w := p.world
-	if !w.has(Priorities) {
+	if !w.has(Priorities) || p.host.plain {
 		return 0
 	}
 	w.mu.Lock()
