@@ -10,25 +10,31 @@ import (
 // handover is a leader's part where others may ask it to hand the lease over. The zero
 // value was asked by nobody.
 type handover struct {
-	// wish is the last one that was considered.
-	wish rl.Wish
+	// wish is the last one that was considered, at considered; again says that this was
+	// not for the first time.
+	wish       rl.Wish
+	considered instant
+	again      bool
 	// answers is where this leader's own priority comes; nil while it is not asked.
 	answers chan priorityAnswer
 	// heir is to whom the lease is handed over; empty for nobody.
 	heir string
 }
 
-// heed considers what a contender asks for in a state, once for each wish and not before
-// the term has lasted for as long as HandoverAfter.
+// heed considers what a contender asks for in a state, not before the term has lasted for
+// as long as HandoverAfter. A wish that was refused is considered again each time that so
+// much has passed, since this leader's own priority may have fallen.
 func (l *leadership) heed(state rl.Snapshot) {
 	wish, asks := state.Wish()
+	now, h := l.le.clock.now(), &l.handover
+	known := wish.By == h.wish.By && wish.Priority == h.wish.Priority
 	switch config := &l.le.config; {
 	case !asks || config.HandoverAfter <= 0 || config.Coordinated:
-	case l.stopping != nil || !l.term.lasts() || l.handover.answers != nil:
-	case wish.By == l.handover.wish.By && wish.Priority == l.handover.wish.Priority:
-	case l.le.clock.now().steady(l.began) < config.HandoverAfter: // it stays in the Lease
+	case l.stopping != nil || !l.term.lasts() || h.answers != nil:
+	case known && now.steady(h.considered) < config.HandoverAfter:
+	case now.steady(l.began) < config.HandoverAfter: // it stays in the Lease
 	default:
-		l.handover.wish, l.handover.answers = wish, make(chan priorityAnswer, 1)
+		h.wish, h.considered, h.again, h.answers = wish, now, known, make(chan priorityAnswer, 1)
 		go func(ctx context.Context, answers chan<- priorityAnswer) {
 			priority, err := l.le.priority(ctx)
 			answers <- priorityAnswer{priority, err}
@@ -44,6 +50,7 @@ func (l *leadership) decide(own priorityAnswer) {
 	switch {
 	case own.err != nil:
 		l.logger.Info("The priority of this leader could not be asked; it leads on", "askedBy", wish.By, "err", own.err)
+	case wish.Priority <= own.priority && l.handover.again: // that was said
 	case wish.Priority <= own.priority:
 		l.logger.Info("A contender asked for the lease that is not preferred; leading on", "askedBy", wish.By, "itsPriority", wish.Priority, "priority", own.priority)
 	default:

@@ -58,6 +58,8 @@ type fleetState struct {
 	// overlaps are when more than one led.
 	overlaps []stretch
 	lost     int // how many terms ended although nobody had asked for it
+	// preferred is the slot that should lead; empty while none is.
+	preferred string
 }
 
 // contenderState is a slot: a process, and those started in its place.
@@ -170,6 +172,13 @@ func (b *board) applyFleet(f *fleetState, e event) {
 			f.lost++
 			b.note(e, true, "%s loses the lease and stops its work", e.contender)
 		}
+	case handed:
+		if f.ends(c, e) {
+			b.note(e, false, "%s stops its work and hands the lease over", e.contender)
+		}
+	case preferred:
+		f.preferred = c.slot
+		b.note(e, false, "%s is preferred from now on: it asks for the lease when a term has lasted %s", c.name, seconds(b.timing.lease))
 	case exited:
 		c.end(e.at)
 		b.note(e, false, "%s %s", e.contender, e.text)

@@ -26,6 +26,7 @@ type candidacy struct {
 	release   bool                      // ReleaseOnCancel
 	work      func(ctx context.Context) // OnStartedLeading
 	newLeader func(identity string)     // OnNewLeader
+	priority  func() int                // Priority, which only this library has; nil: none
 }
 
 // fleet is a kind of contender: each runs the same scenario with the same
@@ -36,8 +37,11 @@ type fleet struct {
 	elect func(ctx context.Context, c candidacy) error
 }
 
+// holdfastFleet is the name of the fleet of this library.
+const holdfastFleet = "holdfast"
+
 var fleets = []fleet{
-	{name: "holdfast", elect: electHoldfast},
+	{name: holdfastFleet, elect: electHoldfast},
 	{name: "client-go", elect: electClientGo},
 }
 

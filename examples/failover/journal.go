@@ -32,6 +32,8 @@ const (
 	unnamed   kind = "unnamed"   // and no more
 	slowed    kind = "slowed"    // the address is slow to notice a fault from now on
 	prompted  kind = "prompted"  // and notices at once
+	preferred kind = "preferred" // who leads should be this contender from now on
+	handed    kind = "handed"    // work was told to stop since another is preferred, and did
 )
 
 // event is one thing that happened. Every figure is computed from events.

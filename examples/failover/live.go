@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/leaseapi"
+	"github.com/holdfast-go/holdfast/leaderelection"
 )
 
 // live is a stage on which whoever watches causes the faults, for as long as
@@ -33,6 +34,8 @@ type live struct {
 	slow   bool
 	// lagging is until when the address names a faulty endpoint, by its name.
 	lagging map[string]time.Time
+	// preferred is the slot of our fleet that should lead; empty while none is.
+	preferred string
 	// told are the endpoints that the journal knows to be named.
 	told map[string]bool
 }
@@ -79,6 +82,7 @@ func openLive(t timing) (*live, error) {
 			p.host.Silence()
 		}
 	}
+	st.priority = l.priority
 	l.stage = st
 	var endpoints, names []string
 	for _, e := range st.endpoints {
@@ -273,8 +277,39 @@ func (l *live) strikeEndpoint(name, fault string) error {
 	return nil
 }
 
+// notPreferred is the priority of those who are not, while one is.
+const notPreferred = leaderelection.MaxPriority - 1
+
+// priority returns how much the process of a host is preferred.
+func (l *live) priority(host string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.preferred == "" || host == holdfastFleet+"/"+l.preferred {
+		return leaderelection.MaxPriority
+	}
+	return notPreferred
+}
+
+// prefer makes a contender of ours the one that should lead: it asks for the lease when a
+// term has lasted for as long as a lease. The error wraps errUnknown where there is no such
+// contender, and for client-go, which has no such thing; errNotAgain where it is
+// preferred already.
+func (l *live) prefer(kindOf, slot string) error {
+	if kindOf != holdfastFleet || !slices.Contains(liveSlots, slot) {
+		return fmt.Errorf("prefer contender %q of %q: %w", slot, kindOf, errUnknown)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.preferred == slot {
+		return fmt.Errorf("prefer %s %q: %w", kindOf, slot, errNotAgain)
+	}
+	l.preferred = slot
+	l.journal.add(event{scenario: liveName, fleet: kindOf, contender: slot, kind: preferred})
+	return nil
+}
+
 // strikeContender kills the process of a slot, which is started again after a
-// while, or cuts its host off the network, or mends that. The error wraps
+// while, or cuts its host off the network, or mends that, or prefers it. The error wraps
 // errUnknown where there is no such slot or fault, errNotAgain where the process
 // is down already or the host is as it was asked to be.
 func (l *live) strikeContender(kindOf, slot, fault string) error {
@@ -283,8 +318,11 @@ func (l *live) strikeContender(kindOf, slot, fault string) error {
 	if !known {
 		return fmt.Errorf("contender %q of %q: %w", slot, kindOf, errUnknown)
 	}
+	if fault == "prefer" {
+		return l.prefer(kindOf, slot)
+	}
 	if fault != "kill" && fault != "cut" && fault != "mend" {
-		return fmt.Errorf("fault %q of a contender: %w, must be kill, cut or mend", fault, errUnknown)
+		return fmt.Errorf("fault %q of a contender: %w, must be kill, cut, mend or prefer", fault, errUnknown)
 	}
 	host, off := kindOf+"/"+slot, fault == "cut"
 	l.mu.Lock()

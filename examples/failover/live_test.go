@@ -114,6 +114,27 @@ func TestTheBoardShowsWhatFaultsDo(t *testing.T) {
 	l.await(t, "it is back", func(o, _ fleetView) bool { return !cutOff(o).Cut && settled(o) })
 }
 
+func TestTheOneThatIsPreferredIsHandedTheLease(t *testing.T) {
+	t.Parallel()
+	l := contend(t)
+	ours, theirs := l.await(t, "two leaders", func(o, c fleetView) bool { return settled(o, c) })
+	other := liveSlots[0]
+	if slotOf(ours.Leaders[0]) == other {
+		other = liveSlots[1]
+	}
+	assert.ErrorIs(t, l.strikeContender("client-go", other, "prefer"), errUnknown)
+	assert.ErrorIs(t, l.strikeContender("holdfast", "three", "prefer"), errUnknown)
+	require.NoError(t, l.strikeContender("holdfast", other, "prefer"))
+	assert.ErrorIs(t, l.strikeContender("holdfast", other, "prefer"), errNotAgain)
+	lost, leader := ours.Lost, theirs.Leaders
+	ours, theirs = l.await(t, "the one that is preferred leads", func(o, _ fleetView) bool {
+		return len(o.Leaders) == 1 && slotOf(o.Leaders[0]) == other
+	})
+	assert.Equal(t, lost, ours.Lost, "it is handed over, which is no loss")
+	assert.Empty(t, ours.Overlaps)
+	assert.Equal(t, leader, theirs.Leaders, "nothing is asked of client-go")
+}
+
 func TestWhereNoEndpointIsWellTheAddressNamesAll(t *testing.T) {
 	l := quietLive(t)
 	assert.Equal(t, []string{"a"}, namedBy(l), "all begin on endpoint a")

@@ -119,7 +119,7 @@ func TestButtonsThatCannotBePressedSayWhy(t *testing.T) {
 		{"/everything/mend", http.StatusNoContent, ""},
 		{"/everything/mend", http.StatusConflict, "nothing is broken"},
 		{"/everything/explode", http.StatusNotFound, "incident or mend"},
-		{"/contenders/holdfast/one/explode", http.StatusNotFound, "kill, cut or mend"},
+		{"/contenders/holdfast/one/explode", http.StatusNotFound, "kill, cut, mend or prefer"},
 	} {
 		answer := ask(l, "POST", c.path, nil)
 		body, err := io.ReadAll(answer.Body)

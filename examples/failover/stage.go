@@ -31,6 +31,9 @@ type stage struct {
 	running   sync.WaitGroup
 	end       chan struct{} // closed with the stage
 
+	// priority, if set, is how much the process of a host is preferred, by fleet/slot.
+	priority func(host string) int
+
 	// spawned, if set, is called with each new process before it runs. It must
 	// not call the stage.
 	spawned func(*process)
@@ -179,7 +182,12 @@ func (s *stage) run(ctx context.Context, p *process) {
 	defer p.cancel()
 	s.report(p, started, "")
 	var once sync.Once
+	var priority func() int
+	if s.priority != nil {
+		priority = func() int { return s.priority(p.fleet.name + "/" + p.slot()) }
+	}
 	err := p.fleet.elect(ctx, candidacy{
+		priority: priority,
 		timing:   s.timing,
 		config:   p.host.Config(),
 		lock:     p.fleet.name,
@@ -188,6 +196,10 @@ func (s *stage) run(ctx context.Context, p *process) {
 		work: func(ctx context.Context) {
 			s.report(p, leading, "")
 			<-ctx.Done()
+			if handedOver(ctx) {
+				s.report(p, handed, "")
+				return
+			}
 			s.report(p, stopped, "")
 		},
 		newLeader: func(identity string) {

@@ -54,14 +54,17 @@ type contenderView struct {
 	Slot string `json:"slot"`
 	Name string `json:"name"`
 	// State is one of leads, stands by, down.
-	State    string         `json:"state"`
-	Cut      bool           `json:"cut"`
-	Links    map[string]int `json:"links"` // connections by endpoint
-	Linked   []stretchView  `json:"linked"`
-	Runs     []stretchView  `json:"runs"`
-	Terms    []stretchView  `json:"terms"`
-	Cuts     []stretchView  `json:"cuts"`
-	Renewals []int64        `json:"renewals"`
+	State string `json:"state"`
+	Cut   bool   `json:"cut"`
+	// Preferred is that it should lead; MayBePreferred is that there is such a thing.
+	Preferred      bool           `json:"preferred"`
+	MayBePreferred bool           `json:"mayBePreferred"`
+	Links          map[string]int `json:"links"` // connections by endpoint
+	Linked         []stretchView  `json:"linked"`
+	Runs           []stretchView  `json:"runs"`
+	Terms          []stretchView  `json:"terms"`
+	Cuts           []stretchView  `json:"cuts"`
+	Renewals       []int64        `json:"renewals"`
 }
 
 type noteView struct {
@@ -107,7 +110,9 @@ func (f *fleetState) view(now time.Time) fleetView {
 		v.LeaseEnd = f.leaseEnd.UnixMilli()
 	}
 	for _, c := range f.contenders {
-		v.Contenders = append(v.Contenders, c.view())
+		cv := c.view()
+		cv.Preferred, cv.MayBePreferred = f.preferred == c.slot, f.name == holdfastFleet
+		v.Contenders = append(v.Contenders, cv)
 		if lasts(c.terms) {
 			v.Leaders = append(v.Leaders, c.name)
 		}

@@ -102,6 +102,15 @@ func TestTheIncidentLeavesClientGoWithoutALeaderAndUsWithOne(t *testing.T) {
 		 document.querySelectorAll('.endpoint:not([data-fault=""]), .contender[data-cut="true"]').length === 0`)
 	p.toggle("slow")
 	p.until(5*time.Second, "the address to be prompt", `!document.getElementById("slow").checked`)
+
+	// One that stands by is preferred, and is handed the lease; client-go has no such button.
+	p.until(20*time.Second, "a standby", `document.querySelector('[data-contender^="holdfast/"][data-state="stands by"]:not([data-links=""])') !== null`)
+	standby := p.text(`document.querySelector('[data-contender^="holdfast/"][data-state="stands by"]').dataset.contender`)
+	lost := p.text(`document.querySelector('[data-fleet="holdfast"]').dataset.lost`)
+	p.press("prefer " + strings.ReplaceAll(standby, "/", " "))
+	p.until(20*time.Second, "the one that is preferred to lead", fmt.Sprintf(`document.querySelector('[data-contender=%q]').dataset.state === "leads"`, standby))
+	assert.Equal(t, lost, p.text(`document.querySelector('[data-fleet="holdfast"]').dataset.lost`), "no lease was lost by that")
+	assert.Equal(t, "null", p.text(`String(document.querySelector('[aria-label^="prefer client-go"]'))`))
 	assert.Equal(t, "", p.text(`document.getElementById("refused").textContent`), "no button was refused")
 	p.shoot("9-mended")
 }

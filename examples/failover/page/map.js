@@ -70,6 +70,9 @@ export class Map {
           made[fault] = button(made.buttons, fault === "kill" ? "kill" : fault + " network", label,
             () => this.strike(`contenders/${key}/${fault}`));
         }
+        if (c.mayBePreferred) {
+          made.prefer = button(made.buttons, "prefer", `prefer ${f.name} ${c.slot}`, () => this.strike(`contenders/${key}/prefer`));
+        }
         this.cards[key] = made;
       }
     }
@@ -112,10 +115,12 @@ export class Map {
     c.title.textContent = x.name;
     c.state.textContent = { leads: "● leads", "stands by": "○ stands by", down: "✕ down" }[x.state];
     const links = Object.entries(x.links).sort().map(([name, n]) => (n > 1 ? `${name} (${n} connections)` : name));
-    c.detail.textContent = (links.length ? "connected to " + links.join(", ") : "no connection") + (x.cut ? " · network cut" : "");
+    c.detail.textContent = (links.length ? "connected to " + links.join(", ") : "no connection") + (x.cut ? " · network cut" : "") + (x.preferred ? " · preferred" : "");
     allow(c.kill, x.state !== "down");
     allow(c.cut, !x.cut);
     allow(c.mend, x.cut);
+    c.root.dataset.preferred = x.preferred;
+    if (c.prefer) allow(c.prefer, !x.preferred);
   }
 
   // wires draws a line for each pair that is connected; a line that carries
