@@ -21,6 +21,14 @@ type handover struct {
 	heir string
 }
 
+// hears reports whether others may ask for the lease after a renewal. A wish costs the
+// next one two answers more: it is refused, the Lease is read, and then renewed. So nobody
+// is asked to bear that while answers are slow.
+func (l *leadership) hears(renewed outcome) bool {
+	config := &l.le.config
+	return config.HandoverAfter > 0 && !config.Coordinated && !renewed.settled && l.took <= l.timing.period()/4
+}
+
 // heed considers what a contender asks for in a state, not before the term has lasted for
 // as long as HandoverAfter. A wish that was refused is considered again each time that so
 // much has passed, since this leader's own priority may have fallen.

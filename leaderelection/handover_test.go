@@ -81,25 +81,26 @@ func TestAPreferredContenderThatArrivesIsHandedTheLease(t *testing.T) {
 	}
 }
 
-// Many who ask, and one that dies as soon as it has asked.
+// lastWish is a lock whose process dies as soon as it has left a wish.
+type lastWish struct{ *memoryLock }
+
+func (l lastWish) Wish(ctx context.Context, base rl.Snapshot, by string, priority int) (rl.Snapshot, error) {
+	state, err := l.memoryLock.Wish(ctx, base, by, priority)
+	if err == nil { // else the leader has renewed in this moment
+		l.with(func(l *memoryLock) { l.cut, l.deaf = true, true })
+	}
+	return state, err
+}
+
 func TestWhoAsksAndDiesCostsOneChange(t *testing.T) {
 	within(t, func(t *testing.T) {
 		m := newMemory()
 		a := contend(t, m.lock("a"), withPriority(of(1)), asksAfter(time.Minute))
 		sleep(s)
-		lock := m.lock("b")
-		contend(t, lock, withPriority(of(9)), asksAfter(time.Minute))
-		for range 100 {
-			sleep(s)
-			if _, wishes := m.now().Wish(); wishes {
-				lock.with(func(l *memoryLock) { l.cut, l.deaf = true, true })
-				break
-			}
-		}
-		require.True(t, a.IsLeader())
-		sleep(10 * s)
-		assert.True(t, a.IsLeader(), "it leads again")
+		contend(t, lastWish{m.lock("b")}, withPriority(of(9)), asksAfter(time.Minute))
+		sleep(time.Minute + 20*s)
 		assert.Len(t, a.runs(), 2)
+		assert.True(t, a.IsLeader(), "it leads again")
 		sleep(time.Hour)
 		assert.Len(t, a.runs(), 2)
 	})
@@ -143,6 +144,41 @@ func TestALeaderThatIsPreferredNoMoreGrantsTheWishThatStands(t *testing.T) {
 		sleep(time.Minute + 5*s)
 		assert.True(t, c.IsLeader())
 		assert.Empty(t, b.runs())
+	})
+}
+
+// A wish costs a renewal two answers more, which a leader whose answers are slow does not
+// have.
+func TestALeaderWhoseAnswersAreSlowIsNotAsked(t *testing.T) {
+	for _, late := range []time.Duration{600 * ms, 2 * s, 4 * s, 5900 * ms} {
+		within(t, func(t *testing.T) {
+			m := newMemory()
+			lock := m.lock("a")
+			a := contend(t, lock, withPriority(of(1)), asksAfter(time.Minute))
+			sleep(s)
+			lock.with(func(l *memoryLock) { l.late = late })
+			b := contend(t, m.lock("b"), asksAfter(time.Minute))
+			sleep(10 * time.Minute)
+			assert.Len(t, a.runs(), 1)
+			assert.Empty(t, b.runs(), "%v", late)
+			assert.Zero(t, m.now().Wished)
+			lock.with(func(l *memoryLock) { l.late = 0 })
+			sleep(2 * time.Minute)
+			assert.True(t, b.IsLeader(), "once they are quick again")
+		})
+	}
+}
+
+func TestNobodyAsksALeaderThatDoesNotHear(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		contend(t, m.lock("a"), withPriority(of(1)))
+		sleep(s)
+		contend(t, m.lock("b"), asksAfter(time.Minute))
+		sleep(time.Hour)
+		for _, state := range m.states() {
+			require.Zero(t, state.Wished)
+		}
 	})
 }
 

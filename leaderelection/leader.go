@@ -296,6 +296,7 @@ func (l *leadership) take(o outcome) {
 			l.took = now.steady(o.sent)
 		}
 		l.effort.begin()
+		l.le.writes.hear(l.hears(o))
 		if o.settled || !l.le.lock.takesTurns() { // else it only repeats what was written
 			l.takeDurations(o.state)
 		}

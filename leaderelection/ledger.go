@@ -24,8 +24,10 @@ type ledger struct {
 	count  uint64
 	term   uint64
 	writes []sentWrite // in the order they were sent
-	// testimony goes with every write that holds the lease.
+	// testimony goes with every write that holds the lease, and so does hears: that this
+	// elector hears of wishes.
 	testimony string
+	hears     bool
 }
 
 func newLedger(identity string) *ledger {
@@ -38,7 +40,7 @@ func (l *ledger) enter(record rl.LeaderElectionRecord, duration time.Duration, s
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	entry := l.marked(record, duration)
-	entry.Testimony = l.testimony
+	entry.Testimony, entry.Hears = l.testimony, l.hears
 	if len(l.writes) >= mostRemembered {
 		oldest := 0
 		if l.writes[0].known {
@@ -55,6 +57,13 @@ func (l *ledger) testify(testimony string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.testimony = testimony
+}
+
+// hear says with the writes that are entered from now on whether wishes are heard.
+func (l *ledger) hear(hears bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hears = hears
 }
 
 // testified returns the testimony of this process, empty if it has left none.
@@ -150,6 +159,7 @@ func (l *ledger) endTerm() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.term++
+	l.hears = false
 }
 
 // supersede forgets every write, since another's has been seen after them: what

@@ -52,6 +52,8 @@ func (c *candidacy) wish(ctx context.Context, seen observation, now instant) tim
 		return never
 	case seen.snapshot.ResourceVersion == "": // nothing could be bound to what was seen
 		return never
+	case !seen.snapshot.Hears():
+		return never // until it says otherwise
 	}
 	w := &c.wishes
 	if !sameTerm(w.about, record) {
@@ -84,7 +86,7 @@ func (c *candidacy) leaveWish(ctx context.Context, lock rl.Wisher, about rl.Lead
 	}
 	c.allowance.spend(c.clock.now(), c.timing)
 	state, err := c.lock.Read(ctx)
-	if err != nil || !sameTerm(state.Record, about) {
+	if err != nil || !sameTerm(state.Record, about) || !state.Hears() {
 		return wished{err: err}
 	}
 	if other, asks := state.Wish(); asks && other.Priority >= priority {

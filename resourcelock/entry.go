@@ -38,6 +38,9 @@ type Entry struct {
 	// MaxSuccessor bytes. Any other is left out, and so is that of an entry which has a
 	// holder or no mark. Empty names nobody.
 	Successor string
+	// Hears says that the holder hears of wishes (Wisher). It is left out of an entry
+	// without a holder or a mark.
+	Hears bool
 }
 
 // Statement is what the writer of a Lease has stated of its own write. The zero
@@ -57,6 +60,9 @@ type Statement struct {
 	// Successor is whom the writer has named to lead next. Snapshot.Successor tells
 	// whether that still counts.
 	Successor string
+	// Hears is that the writer hears of wishes. Snapshot.Hears tells whether it is the
+	// holder.
+	Hears bool
 }
 
 // Statement returns what the writer of e states.
@@ -64,6 +70,7 @@ func (e Entry) Statement() Statement {
 	return Statement{
 		Mark: e.Mark, Holder: e.Record.HolderIdentity, RenewTime: e.Record.RenewTime.Time, Duration: e.Duration,
 		Testimony: validTestimony(e.Testimony), Successor: validSuccessor(e.Record.HolderIdentity, e.Successor),
+		Hears: e.Hears && e.Record.HolderIdentity != "",
 	}
 }
 
@@ -92,6 +99,7 @@ type statementJSON struct {
 	Duration  string           `json:"duration,omitempty"`
 	Testimony string           `json:"testimony,omitempty"`
 	Successor string           `json:"successor,omitempty"`
+	Hears     bool             `json:"hears,omitempty"`
 }
 
 // annotate makes the annotations of lease say what its spec cannot.
@@ -104,6 +112,7 @@ func annotate(lease *coordinationv1.Lease, entry Entry) {
 		RenewTime: metav1.NewMicroTime(entry.Record.RenewTime.Time),
 		Testimony: validTestimony(entry.Testimony),
 		Successor: validSuccessor(entry.Record.HolderIdentity, entry.Successor),
+		Hears:     entry.Hears && entry.Record.HolderIdentity != "",
 	}
 	if entry.Duration > 0 {
 		stated.Duration = entry.Duration.String()
@@ -137,6 +146,7 @@ func statementOf(annotations map[string]string) Statement {
 	return Statement{
 		Mark: s.Mark, Holder: s.Holder, RenewTime: s.RenewTime.Time, Duration: duration,
 		Testimony: validTestimony(s.Testimony), Successor: validSuccessor(s.Holder, s.Successor),
+		Hears: s.Hears,
 	}
 }
 

@@ -73,6 +73,13 @@ func (s Snapshot) NewWish(by string, priority int) Wish {
 	return Wish{By: by, Priority: priority, Holder: record.HolderIdentity, AcquireTime: record.AcquireTime.Time, Transitions: record.LeaderTransitions}
 }
 
+// Hears reports whether the holder has said with its last write that it hears of wishes.
+// One that does not, such as client-go's elector, is not asked: a wish costs the holder's
+// next renewal two answers more.
+func (s Snapshot) Hears() bool {
+	return s.Record.HolderIdentity != "" && s.Stated.Mark != "" && s.Stated.Hears && s.Stated.Describes(s.Record)
+}
+
 // Wish returns the wish about the term that s shows, and false if there is none.
 func (s Snapshot) Wish() (Wish, bool) {
 	return s.Wished, s.Wished.valid() && s.Wished.about(s.Record)

@@ -80,3 +80,31 @@ func TestAnAnnotationThatIsNoWishAsksNothing(t *testing.T) {
 		assert.NotContains(t, lease.Annotations, WishAnnotation, "it is not left to lie there")
 	}
 }
+
+func TestWhoeverHearsSaysSo(t *testing.T) {
+	at := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC))
+	entry := Entry{Record: LeaderElectionRecord{HolderIdentity: "a", LeaseDurationSeconds: 15, AcquireTime: at, RenewTime: at}, Mark: "process.1", Hears: true}
+	for name, test := range map[string]struct {
+		change func(e *Entry)
+		edit   func(l *coordinationv1.Lease)
+		hears  bool
+	}{
+		"it says so":           {hears: true},
+		"it does not":          {change: func(e *Entry) { e.Hears = false }},
+		"nobody holds it":      {change: func(e *Entry) { e.Record.HolderIdentity = "" }},
+		"it marks nothing":     {change: func(e *Entry) { e.Mark = "" }},
+		"another has taken it": {edit: func(l *coordinationv1.Lease) { b := "b"; l.Spec.HolderIdentity = &b }},
+		"another has renewed":  {edit: func(l *coordinationv1.Lease) { l.Spec.RenewTime = &metav1.MicroTime{Time: at.Add(time.Second)} }},
+	} {
+		written, lease := entry, &coordinationv1.Lease{}
+		if test.change != nil {
+			test.change(&written)
+		}
+		lease.Spec = LeaderElectionRecordToLeaseSpec(&written.Record)
+		annotate(lease, written)
+		if test.edit != nil {
+			test.edit(lease)
+		}
+		assert.Equal(t, test.hears, (&LeaseLock{}).snapshot(lease).Hears(), name)
+	}
+}
