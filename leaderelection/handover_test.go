@@ -224,6 +224,7 @@ func TestAWishThatFailsIsTriedAgainMoreAndMoreSeldom(t *testing.T) {
 	}
 	assert.Equal(t, 7*s, of.wishAgain(1, 7*s, time.Minute))
 	assert.Equal(t, time.Minute, of.wishAgain(1, time.Hour, time.Minute))
+	assert.Equal(t, 1000*time.Hour, timing{retry: 500 * time.Hour}.wishAgain(1<<20, 0, 1000*time.Hour))
 }
 
 // refusing is a lock by which no wish can be left.

@@ -120,7 +120,7 @@ func (c *candidacy) wished(got wished) {
 // where the server asks to wait, and at the latest after most. The leader may only have
 // renewed in that moment, or all wishes may be refused.
 func (t timing) wishAgain(failures int, asked, most time.Duration) time.Duration {
-	return min(most, max(asked, t.retry<<min(failures-1, 16)))
+	return min(most, max(asked, doubled(t.retry, failures-1)))
 }
 
 // priority returns how much this contender is preferred, from 0 to MaxPriority.
