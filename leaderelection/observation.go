@@ -156,7 +156,7 @@ func emptied(state rl.Snapshot) bool {
 	case markOf(state) != "":
 		return stated.Holder != "" // its last writer says that he holds the lease
 	case record.RenewTime.IsZero() && record.AcquireTime.IsZero():
-		return false // it was never held
+		return record.LeaderTransitions > 0 // else it was never held, for all it says
 	default:
 		return record.LeaseDurationSeconds > 1 // a release says one second
 	}

@@ -174,6 +174,8 @@ func TestARecordWithOneTimeOnlyWasHeld(t *testing.T) {
 	never := empty
 	never.Record.RenewTime, never.Record.AcquireTime = metav1.Time{}, metav1.Time{}
 	assert.False(t, emptied(never))
+	never.Record.LeaderTransitions = 1
+	assert.True(t, emptied(never), "somebody has led before")
 }
 
 func TestWhatABackupBringsBackIsWaitedForAsLongAsAnyoneMayHaveHeldIt(t *testing.T) {

@@ -219,7 +219,8 @@ func (w *World) empty(random *rand.Rand) {
 	if !s.held() || s.emptied || s.edited || whole(s.Record) <= time.Second {
 		return
 	}
-	times := random.IntN(3) == 0
+	// Without annotations, what nobody has led before is a new Lease, for all it says.
+	times := random.IntN(3) == 0 && (s.Record.LeaderTransitions > 0 || s.Stated.Mark != "" || s.object != nil && s.object.Annotations[rl.WriteAnnotation] != "")
 	w.change("the holder away", func(s *state) {
 		s.Record.HolderIdentity = ""
 		s.emptied = true
