@@ -31,6 +31,8 @@ type LeaderElector struct {
 	running atomic.Bool
 	// allowance is for the calls of all campaigns and terms.
 	allowance *allowance
+	// preferred is Priority, as it is asked for a wish of this contender and of another.
+	preferred func() int
 	// witnesses know of dead processes, and leave word of this one.
 	witnesses testifying
 	// successors are the calls of Successor, priorities those of Priority.
@@ -83,6 +85,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		trace:   newTracer(config.Trace),
 
 		allowance: allowance,
+		preferred: config.Priority,
 		witnesses: testifying{group: witnesses, clock: timepiece{clk}},
 	}
 	if le.lock.takesTurns() {

@@ -204,7 +204,7 @@ func (r *rig) run(p *simulation.Process) {
 	if err != nil {
 		panic(err) // a configuration that the simulation drew and that is not valid
 	}
-	le.random = p.Random
+	le.random, le.preferred = p.Random, p.Preferred()
 	p.Resign, p.Remembered = le.ResignTo, le.remembered
 	if r.made != nil {
 		r.made(p, le)

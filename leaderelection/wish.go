@@ -125,12 +125,11 @@ func (t timing) wishAgain(failures int, asked, most time.Duration) time.Duration
 
 // priority returns how much this contender is preferred, from 0 to MaxPriority.
 func (le *LeaderElector) priority(ctx context.Context) (int, error) {
-	asks := le.config.Priority
-	if asks == nil {
+	if le.preferred == nil {
 		return MaxPriority, nil
 	}
 	ctx, cancel := le.clock.within(bounded.Awaited(ctx), min(mostYielded, le.timing.retry))
 	defer cancel()
-	p, err := bounded.Do(ctx, ctx, &le.priorities, func(context.Context) (int, error) { return asks(), nil })
+	p, err := bounded.Do(ctx, ctx, &le.priorities, func(context.Context) (int, error) { return le.preferred(), nil })
 	return max(0, min(p, MaxPriority)), err
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // answered returns what an answer shows of the Lease, where it is about that. A
@@ -36,8 +37,14 @@ func stored(base Snapshot, sent Entry, state Snapshot) error {
 		return nil
 	case state.Stated.Mark != "" && state.Stated.Describes(state.Record):
 		return fmt.Errorf(untrue+"what stands there is another write, of %q", holder)
+	case base.Exists() && sameFineTime(base.Record.RenewTime, state.Record.RenewTime) && !sent.Record.RenewTime.Equal(&base.Record.RenewTime):
+		return fmt.Errorf(untrue+"the Lease is as %q renewed it before, without a mark of this write", holder)
 	case !strings.EqualFold(holder, sent.Record.HolderIdentity):
 		return fmt.Errorf(untrue+"the holder is %q where %q was sent", holder, sent.Record.HolderIdentity)
 	}
 	return nil
 }
+
+// sameFineTime reports whether two times are one and not of whole seconds, at which times
+// that admission has cut may meet.
+func sameFineTime(a, b metav1.Time) bool { return a.Equal(&b) && a.Nanosecond() != 0 }

@@ -54,6 +54,17 @@ func TestWhatAWriteLeftBehindIsKnownByItsMarkOrItsHolder(t *testing.T) {
 		}
 	}
 	assert.NoError(t, stored(Snapshot{}, sent, at("1", sent, nil)), "created")
+
+	// A Lease that bears no marks, and of which a label was edited, is at a new version.
+	fine, whole := metav1.NewTime(epoch.Add(time.Millisecond)), metav1.NewTime(epoch.Truncate(time.Second))
+	bare := func(renewed metav1.Time) func(*Snapshot) {
+		return func(s *Snapshot) { s.Stated, s.Record.RenewTime = Statement{}, renewed }
+	}
+	later := sent
+	later.Record.RenewTime = metav1.NewTime(epoch.Add(2 * time.Second))
+	assert.ErrorContains(t, stored(at("7", sent, bare(fine)), later, at("8", sent, bare(fine))), "without a mark of this write")
+	assert.NoError(t, stored(at("7", sent, bare(whole)), later, at("8", sent, bare(whole))), "admission may cut times to seconds")
+	assert.NoError(t, stored(at("7", sent, bare(fine)), later, at("8", later, bare(later.Record.RenewTime))), "it strips annotations only")
 	assert.Error(t, stored(Snapshot{}, sent, at("1", theirs, nil)), "created by another")
 }
 

@@ -47,7 +47,7 @@ func (h *Host) wake() {
 	}
 	me, terms, confirmed := p.work, p.terms, p.confirmed
 	left := max(0, p.Timing.Term()-p.clock.fastest(confirmed))
-	if left > noticed && p.leading {
+	if w.stored(p.Timing.Term())-p.clock.fastest(confirmed) > noticed && p.leading {
 		return // what time is left is the work's to stop in, as ever
 	}
 	late := p.clock.truly(left + noticed)
