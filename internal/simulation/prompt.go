@@ -75,11 +75,17 @@ func (p *Process) sees(s state) {
 // looksAlike reports whether the process cannot know that others have led between
 // two states, the later of which a backup has brought back. A lock that is no more
 // than client-go's Interface shows the record and no version, and the record is the
-// same to the last byte.
+// same to the last byte. Any other shows the same write, at a version that is no lower
+// since the Lease was edited by hand after that.
 func (p *Process) looksAlike(before, now state) bool {
 	restored := p.world.store.restored
-	return p.host.plain && p.sight.known && before.position < restored && now.position >= restored &&
-		before.Exists() && reflect.DeepEqual(before.Record, now.Record)
+	if !p.sight.known || before.position >= restored || now.position < restored || !before.Exists() {
+		return false
+	}
+	if p.host.plain {
+		return reflect.DeepEqual(before.Record, now.Record)
+	}
+	return before.Stated.Mark != "" && before.Stated.Mark == now.Stated.Mark && now.version >= before.version
 }
 
 // late judges a candidate at the moment by which its work should have begun, if
