@@ -197,6 +197,9 @@ func (r *rig) run(p *simulation.Process) {
 	if lock, ok := config.Lock.(rl.Versioned); ok && r.lock != nil {
 		config.Lock = r.lock(p, lock)
 	}
+	if !canWish(config.Lock) { // a fault may be put in front of a lock that can
+		config.HandoverAfter = 0
+	}
 	if r.changed != nil {
 		r.changed(p, &config)
 	}
