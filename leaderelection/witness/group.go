@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // A Group is several witnesses that are asked at once. The first proof counts. It
@@ -32,7 +34,7 @@ func NewGroup(witnesses ...Witness) (*Group, error) {
 		}
 		name := w.Name()
 		if !validName.MatchString(name) {
-			return nil, fmt.Errorf("witness %d of %d has the name %s: it must be 1 to 63 of a-z, 0-9, '.', '-' and '/', with a letter or digit at either end", i+1, len(witnesses), quote(name))
+			return nil, fmt.Errorf("witness %d of %d has the name %s: it must be 1 to 63 of a-z, 0-9, '.', '-' and '/', with a letter or digit at either end", i+1, len(witnesses), death.Quote(name))
 		}
 		if slices.Contains(names, name) {
 			return nil, fmt.Errorf("two witnesses have the name %q, by which a testimony finds its witness", name)

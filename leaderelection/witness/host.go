@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/holdfast-go/holdfast/internal/death"
 	"github.com/holdfast-go/holdfast/internal/podtoken"
 )
 
@@ -130,7 +131,7 @@ func (h host) endsWithItsContainer() error {
 	}
 	if len(bytes.TrimSpace(own)) == 0 || !bytes.Equal(own, first) {
 		return fmt.Errorf("it is process %d, and the first process is in another cgroup (%s) than it (%s)",
-			pid, quote(string(bytes.TrimSpace(first))), quote(string(bytes.TrimSpace(own))))
+			pid, death.Quote(string(bytes.TrimSpace(first))), death.Quote(string(bytes.TrimSpace(own))))
 	}
 	// Where nobody has put containers into cgroups, all are in one. The first process
 	// of a container has the files of that container, if this process may look.

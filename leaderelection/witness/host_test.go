@@ -11,6 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/holdfast-go/holdfast/internal/death"
+	"github.com/holdfast-go/holdfast/internal/death/deathtest"
 )
 
 // aHost is a container as the kubelet makes it, in a folder. Its process is not the
@@ -19,8 +22,8 @@ func aHost(t *testing.T, files map[string]string) host {
 	t.Helper()
 	h := host{root: t.TempDir(), pid: 7}
 	all := map[string]string{
-		tokenFile:   aToken("kube-system", "controller-0", aUID),
-		mountFile:   mountLine("/var/lib/kubelet/pods/"+aUID+"/containers/manager/0a1b2c3d", defaultLog),
+		tokenFile:   aToken("kube-system", "controller-0", deathtest.UID),
+		mountFile:   mountLine("/var/lib/kubelet/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", defaultLog),
 		ownCgroup:   "0::/\n",
 		firstCgroup: "0::/\n",
 		defaultLog:  "",
@@ -56,20 +59,20 @@ func TestAnOrdinaryPodKnowsItself(t *testing.T) {
 		log   string
 	}{
 		"by itself":        {nil, instance{}, defaultLog},
-		"all given":        {map[string]string{tokenFile: absent, mountFile: absent}, instance{"kube-system", "controller-0", aUID, "manager", "/log"}, "/log"},
+		"all given":        {map[string]string{tokenFile: absent, mountFile: absent}, instance{"kube-system", "controller-0", deathtest.UID, "manager", "/log"}, "/log"},
 		"container given":  {map[string]string{mountFile: ""}, instance{container: "manager"}, defaultLog},
-		"a log of its own": {map[string]string{mountFile: mountLine("/pods/"+aUID+"/containers/manager/ffffffff", "/tmp/my\\040log")}, instance{}, "/tmp/my log"},
+		"a log of its own": {map[string]string{mountFile: mountLine("/pods/"+deathtest.UID+"/containers/manager/ffffffff", "/tmp/my\\040log")}, instance{}, "/tmp/my log"},
 		"another Pod's log is mounted as well": {map[string]string{mountFile: mountLine("/k/pods/another/containers/manager/ffffffff", "/other") +
-			mountLine("/k/pods/"+aUID+"/containers/manager/0a1b2c3d", defaultLog)}, instance{}, defaultLog},
-		"mounted twice": {map[string]string{mountFile: mountLine("/k/pods/"+aUID+"/containers/manager/0a1b2c3d", defaultLog) +
-			mountLine("/k/pods/"+aUID+"/containers/manager/0a1b2c3d", "/again")}, instance{}, defaultLog},
-		"another container's log is mounted as well, and the path is given": {map[string]string{mountFile: mountLine("/k/pods/"+aUID+"/containers/sidecar/ffffffff", "/other") +
-			mountLine("/k/pods/"+aUID+"/containers/manager/0a1b2c3d", defaultLog)}, instance{log: defaultLog}, defaultLog},
+			mountLine("/k/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", defaultLog)}, instance{}, defaultLog},
+		"mounted twice": {map[string]string{mountFile: mountLine("/k/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", defaultLog) +
+			mountLine("/k/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", "/again")}, instance{}, defaultLog},
+		"another container's log is mounted as well, and the path is given": {map[string]string{mountFile: mountLine("/k/pods/"+deathtest.UID+"/containers/sidecar/ffffffff", "/other") +
+			mountLine("/k/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", defaultLog)}, instance{log: defaultLog}, defaultLog},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := aHost(t, c.files).identify(c.given)
 			require.NoError(t, err)
-			assert.Equal(t, instance{"kube-system", "controller-0", aUID, "manager", c.log}, found)
+			assert.Equal(t, instance{"kube-system", "controller-0", deathtest.UID, "manager", c.log}, found)
 		})
 	}
 }
@@ -91,10 +94,10 @@ func TestWhoCannotTellWhichContainerItIsLeavesNothing(t *testing.T) {
 		"the mounts are of another Pod":   {map[string]string{mountFile: mountLine("/pods/another/containers/manager/0a1b2c3d", defaultLog)}, instance{}, "1 of other Pods"},
 		"a static Pod, given a mirror's":  {nil, instance{namespace: "a", pod: "b", uid: "c"}, "of Pod c, 1 of other Pods"},
 		"the log is mounted elsewhere":    {nil, instance{log: "/elsewhere"}, "no termination log"},
-		"logs of two containers mounted":  {map[string]string{mountFile: mountLine("/pods/"+aUID+"/containers/manager/0a1b2c3d", "/a") + mountLine("/pods/"+aUID+"/containers/sidecar/0a1b2c3d", "/b")}, instance{}, "two containers"},
-		"logs of two instances mounted":   {map[string]string{mountFile: mountLine("/pods/"+aUID+"/containers/manager/0a1b2c3d", "/a") + mountLine("/pods/"+aUID+"/containers/manager/ffffffff", "/b")}, instance{}, "two containers"},
-		"a volume that looks like a log":  {map[string]string{mountFile: mountLine("/pods/"+aUID+"/volumes/containers/manager/0a1b2c3d", "/a")}, instance{}, "no termination log"},
-		"a file in a folder of such name": {map[string]string{mountFile: mountLine("/pods/"+aUID+"/containers/manager/0a1b2c3d/x", "/a")}, instance{}, "no termination log"},
+		"logs of two containers mounted":  {map[string]string{mountFile: mountLine("/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", "/a") + mountLine("/pods/"+deathtest.UID+"/containers/sidecar/0a1b2c3d", "/b")}, instance{}, "two containers"},
+		"logs of two instances mounted":   {map[string]string{mountFile: mountLine("/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", "/a") + mountLine("/pods/"+deathtest.UID+"/containers/manager/ffffffff", "/b")}, instance{}, "two containers"},
+		"a volume that looks like a log":  {map[string]string{mountFile: mountLine("/pods/"+deathtest.UID+"/volumes/containers/manager/0a1b2c3d", "/a")}, instance{}, "no termination log"},
+		"a file in a folder of such name": {map[string]string{mountFile: mountLine("/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d/x", "/a")}, instance{}, "no termination log"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := aHost(t, c.files).identify(c.given)
@@ -139,11 +142,11 @@ func TestTheWordIsALineOfItsOwn(t *testing.T) {
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "no end of line\n"+string(w)+"\n", string(content))
-	assert.True(t, says(string(content)+"what comes later", w.hash()))
+	assert.True(t, death.Says(string(content)+"what comes later", w.Hash()))
 
 	_, err = writeWord(t.TempDir())
 	require.ErrorContains(t, err, "no regular file")
-	other, err := newWord()
+	other, err := death.NewWord()
 	require.NoError(t, err)
 	assert.NotEqual(t, w, other)
 	assert.Regexp(t, `^holdfast-witness [0-9a-f]{32}$`, other)
@@ -153,11 +156,11 @@ func TestAPodLeavesItsTestimony(t *testing.T) {
 	p := &Pod{host: aHost(t, nil)}
 	testimony, err := p.Leave(t.Context())
 	require.NoError(t, err)
-	read, err := parsePodTestimony(testimony)
+	read, err := death.ParsePodTestimony(testimony)
 	require.NoError(t, err)
 	line, err := os.ReadFile(p.host.path(defaultLog))
 	require.NoError(t, err)
-	assert.Equal(t, word(strings.TrimSuffix(string(line), "\n")).hash(), read.hash)
+	assert.Equal(t, death.Word(strings.TrimSuffix(string(line), "\n")).Hash(), read.Hash)
 	assert.NotContains(t, testimony, strings.Fields(string(line))[1], "what the Lease has cannot be quoted")
 
 	again, err := (&Pod{host: p.host}).Leave(t.Context())
@@ -168,7 +171,7 @@ func TestAPodLeavesItsTestimony(t *testing.T) {
 		"cannot tell which container": {host: aHost(t, map[string]string{tokenFile: absent})},
 		"may not be the end":          {host: aHost(t, map[string]string{firstCgroup: "0::/init\n"})},
 		"cannot write":                {host: aHost(t, map[string]string{defaultLog: absent})},
-		"is not valid":                {host: aHost(t, nil), Namespace: "Kube System", PodName: "a", UID: aUID},
+		"is not valid":                {host: aHost(t, nil), Namespace: "Kube System", PodName: "a", UID: deathtest.UID},
 	} {
 		_, err := p.Leave(t.Context())
 		assert.ErrorContains(t, err, says)
@@ -176,18 +179,18 @@ func TestAPodLeavesItsTestimony(t *testing.T) {
 }
 
 func FuzzMounts(f *testing.F) {
-	f.Add(mountLine("/var/lib/kubelet/pods/"+aUID+"/containers/manager/0a1b2c3d", defaultLog))
+	f.Add(mountLine("/var/lib/kubelet/pods/"+deathtest.UID+"/containers/manager/0a1b2c3d", defaultLog))
 	f.Add(mountLine("/", "/") + mountLine("/pods/x/containers/a/ffffffff//deleted", `\040`))
 	f.Add("1 2 3")
 	f.Fuzz(func(t *testing.T, mountinfo string) {
 		found := parseMounts(mountinfo)
 		for _, m := range found {
-			assert.Regexp(t, validUID, m.uid)
+			assert.Regexp(t, `^[0-9A-Za-z-]{1,64}$`, m.uid)
 			assert.Len(t, m.file, 8)
 			assert.NotEmpty(t, m.mountPoint)
 		}
-		if own, err := ownLog(found, types.UID(aUID), "", ""); err == nil {
-			assert.Equal(t, types.UID(aUID), own.uid)
+		if own, err := ownLog(found, types.UID(deathtest.UID), "", ""); err == nil {
+			assert.Equal(t, types.UID(deathtest.UID), own.uid)
 		}
 	})
 }

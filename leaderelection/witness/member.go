@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/holdfast-go/holdfast/internal/bounded"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // member is a witness of a group, and what keeps the group from its faults.
@@ -26,7 +28,7 @@ func (m *member) leave(ctx context.Context) (string, error) {
 	case len(testimony) > MaxTestimony:
 		return "", fmt.Errorf("witness %q: its testimony has %d bytes, and may have %d", m.name, len(testimony), MaxTestimony)
 	case !utf8.ValidString(testimony):
-		return "", fmt.Errorf("witness %q: its testimony %s is not valid UTF-8", m.name, quote(testimony))
+		return "", fmt.Errorf("witness %q: its testimony %s is not valid UTF-8", m.name, death.Quote(testimony))
 	}
 	return testimony, nil
 }
@@ -39,7 +41,7 @@ func (m *member) await(ctx context.Context, testimony string) (Proof, error) {
 		return Proof{}, err
 	}
 	if proof.Testimony == "" || proof.Testimony != testimony {
-		return Proof{}, fmt.Errorf("witness %q: its proof is about %s and not about %s", m.name, quote(proof.Testimony), quote(testimony))
+		return Proof{}, fmt.Errorf("witness %q: its proof is about %s and not about %s", m.name, death.Quote(proof.Testimony), death.Quote(testimony))
 	}
 	proof.Witness = m.name
 	if again := proof.Again; again != nil {

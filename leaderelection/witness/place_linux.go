@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // placeOf returns the place of a socket that the calling thread has opened. The
@@ -18,27 +20,27 @@ import (
 // Boot id and namespace are what tells two places apart. The rest guards against
 // what may share both: a namespace whose number was used again, and machines that
 // were started from one image of a running one.
-func placeOf(fd int) (place, error) {
+func placeOf(fd int) (death.Place, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return place{}, err
+		return death.Place{}, err
 	}
 	bootID := strings.TrimSpace(string(boot))
 	if bootID == "" {
-		return place{}, errors.New("/proc/sys/kernel/random/boot_id is empty")
+		return death.Place{}, errors.New("/proc/sys/kernel/random/boot_id is empty")
 	}
 	var ns unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &ns); err != nil {
-		return place{}, fmt.Errorf("/proc/thread-self/ns/net: %w", err)
+		return death.Place{}, fmt.Errorf("/proc/thread-self/ns/net: %w", err)
 	}
 	// Linux 5.14 and later: a number that no other namespace has until the next boot.
 	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
 	if err != nil {
 		cookie = 0
 	}
-	return place{
-		identity: fmt.Sprintf("boot=%s net=%d:%d cookie=%d from=%s", bootID, ns.Dev, ns.Ino, cookie, ownAddresses()),
-		epoch:    epoch(),
+	return death.Place{
+		Identity: fmt.Sprintf("boot=%s net=%d:%d cookie=%d from=%s", bootID, ns.Dev, ns.Ino, cookie, ownAddresses()),
+		Epoch:    epoch(),
 	}, nil
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // Pod is the kubelet's word, across nodes: the kubelet of the holder's node says in
@@ -68,8 +70,8 @@ func (p *Pod) Leave(context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot write to the termination log of container %q: %w", t.container, err)
 	}
-	testimony := podTestimony{t.namespace, t.pod, t.uid, t.container, word.hash()}
-	if _, err := parsePodTestimony(testimony.String()); err != nil {
+	testimony := death.PodTestimony{Namespace: t.namespace, Pod: t.pod, UID: t.uid, Container: t.container, Hash: word.Hash()}
+	if _, err := death.ParsePodTestimony(testimony.String()); err != nil {
 		return "", fmt.Errorf("what is known of this Pod is not valid: %w", err)
 	}
 	return testimony.String(), nil
@@ -77,14 +79,17 @@ func (p *Pod) Leave(context.Context) (string, error) {
 
 // Await implements Witness. It watches the Pod that the testimony names.
 func (p *Pod) Await(ctx context.Context, testimony string) (Proof, error) {
-	t, err := parsePodTestimony(testimony)
-	if err != nil {
+	if err := bearable(testimony); err != nil {
 		return Proof{}, err
+	}
+	t, err := death.ParsePodTestimony(testimony)
+	if err != nil {
+		return Proof{}, noProof("%w", err)
 	}
 	if p.Client == nil {
 		return Proof{}, noProof("Pod.Client is nil")
 	}
-	w := podWatch{pods: p.Client.Pods(t.namespace), of: t}
+	w := podWatch{pods: p.Client.Pods(t.Namespace), of: t}
 	pace := newPace()
 	for {
 		evidence, err := w.once(ctx)

@@ -14,12 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/klog/v2"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // podWatch looks at one Pod until it proves a death.
 type podWatch struct {
 	pods   corev1client.PodInterface
-	of     podTestimony
+	of     death.PodTestimony
 	seen   string        // the version from which the next watch goes on
 	lasted time.Duration // of the last watch that was open
 }
@@ -49,7 +51,7 @@ func (w *podWatch) once(ctx context.Context) (evidence string, err error) {
 	defer bound.Stop()
 	lasts := watchLasts + rand.N(watchLasts/5)
 	stream, err := w.pods.Watch(ctx, metav1.ListOptions{
-		FieldSelector:       fields.OneTermEqualSelector(metav1.ObjectNameField, w.of.pod).String(),
+		FieldSelector:       fields.OneTermEqualSelector(metav1.ObjectNameField, w.of.Pod).String(),
 		ResourceVersion:     w.seen,
 		AllowWatchBookmarks: true,
 		TimeoutSeconds:      seconds(lasts),
@@ -105,11 +107,11 @@ func (w *podWatch) look(event watch.Event) (evidence string, err error) {
 	if event.Type == watch.Bookmark {
 		return "", nil
 	}
-	evidence, err = deadBy(w.of, pod)
+	evidence, err = death.ByPod(w.of, pod)
 	if err == nil {
 		return evidence, nil
 	}
-	if event.Type == watch.Deleted && pod.UID == w.of.uid {
+	if event.Type == watch.Deleted && pod.UID == w.of.UID {
 		return "", noProof("the Pod was deleted: %w", err)
 	}
 	return "", nil
@@ -128,14 +130,14 @@ func (w *podWatch) forget(err error) {
 func refused(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
 
 // say tells the log why the Pod cannot be seen.
-func (p *Pod) say(ctx context.Context, t podTestimony, err error) {
+func (p *Pod) say(ctx context.Context, t death.PodTestimony, err error) {
 	log := klog.FromContext(ctx)
 	if refused(err) {
 		p.once.Do(func() {
 			log.Info("The holder's Pod may not be watched, so its death is not proven by it and its lease is waited for: grant watch on pods",
-				"namespace", t.namespace, "pod", t.pod, "err", err)
+				"namespace", t.Namespace, "pod", t.Pod, "err", err)
 		})
 		return
 	}
-	log.V(2).Info("The watch of the holder's Pod ended; watching anew", "namespace", t.namespace, "pod", t.pod, "err", err)
+	log.V(2).Info("The watch of the holder's Pod ended; watching anew", "namespace", t.Namespace, "pod", t.Pod, "err", err)
 }

@@ -25,9 +25,11 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
+
+	"github.com/holdfast-go/holdfast/internal/death/deathtest"
 )
 
-var line = string(aWord) + "\n"
+var line = string(deathtest.Word) + "\n"
 
 // event is a line of a watch, as an API server sends it.
 func event(kind watch.EventType, version string, object any) string {
@@ -99,19 +101,19 @@ func bound(t *testing.T) context.Context {
 }
 
 func TestAWatchOfThePodTellsOfTheDeath(t *testing.T) {
-	gone := aPod(nil, nil)
+	gone := deathtest.Pod(nil, nil)
 	gone.UID = "another"
 	for name, script := range map[string][]any{
-		"it has died already": {event(watch.Added, "1", aPod(ended(137, line), nil))},
-		"it dies":             {event(watch.Added, "1", aPod(nil, nil)), event(watch.Modified, "2", aPod(ended(137, line), nil))},
-		"it is started anew":  {event(watch.Added, "1", aPod(nil, nil)), event(watch.Modified, "2", aPod(nil, ended(137, line)))},
-		"it is deleted":       {event(watch.Added, "1", aPod(nil, nil)), event(watch.Deleted, "2", aPod(ended(137, line), nil))},
+		"it has died already": {event(watch.Added, "1", deathtest.Pod(deathtest.Ended(137, line), nil))},
+		"it dies":             {event(watch.Added, "1", deathtest.Pod(nil, nil)), event(watch.Modified, "2", deathtest.Pod(deathtest.Ended(137, line), nil))},
+		"it is started anew":  {event(watch.Added, "1", deathtest.Pod(nil, nil)), event(watch.Modified, "2", deathtest.Pod(nil, deathtest.Ended(137, line)))},
+		"it is deleted":       {event(watch.Added, "1", deathtest.Pod(nil, nil)), event(watch.Deleted, "2", deathtest.Pod(deathtest.Ended(137, line), nil))},
 		"one of the same name was deleted before": {event(watch.Added, "1", gone), event(watch.Deleted, "2", gone),
-			event(watch.Added, "3", aPod(nil, nil)), event(watch.Modified, "4", aPod(ended(0, line), nil))},
+			event(watch.Added, "3", deathtest.Pod(nil, nil)), event(watch.Modified, "4", deathtest.Pod(deathtest.Ended(0, line), nil))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, p := serve(t, script)
-			testimony := aTestimony().String()
+			testimony := deathtest.Testimony().String()
 			proof, err := p.Await(bound(t), testimony)
 			require.NoError(t, err)
 			assert.Contains(t, proof.Evidence, "has terminated")
@@ -128,12 +130,12 @@ func TestAWatchOfThePodTellsOfTheDeath(t *testing.T) {
 
 func TestAPodThatIsDeletedWithoutAWordIsNoProof(t *testing.T) {
 	for name, last := range map[string]*corev1.Pod{
-		"by force":       aPod(nil, nil),
-		"the state lost": aPod(ended(255, line), nil),
+		"by force":       deathtest.Pod(nil, nil),
+		"the state lost": deathtest.Pod(deathtest.Ended(255, line), nil),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, p := serve(t, []any{event(watch.Added, "1", aPod(nil, nil)), event(watch.Deleted, "2", last)})
-			_, err := p.Await(bound(t), aTestimony().String())
+			_, p := serve(t, []any{event(watch.Added, "1", deathtest.Pod(nil, nil)), event(watch.Deleted, "2", last)})
+			_, err := p.Await(bound(t), deathtest.Testimony().String())
 			require.ErrorIs(t, err, ErrNoProof)
 			require.ErrorContains(t, err, "the Pod was deleted")
 		})
@@ -142,10 +144,10 @@ func TestAPodThatIsDeletedWithoutAWordIsNoProof(t *testing.T) {
 
 func TestAnAPIServerThatKnowsNoMoreIsAskedAnew(t *testing.T) {
 	s, p := serve(t,
-		[]any{event(watch.Added, "1", aPod(nil, nil)), event(watch.Error, "", status(410, metav1.StatusReasonExpired))},
-		[]any{event(watch.Added, "2", aPod(ended(137, line), nil))},
+		[]any{event(watch.Added, "1", deathtest.Pod(nil, nil)), event(watch.Error, "", status(410, metav1.StatusReasonExpired))},
+		[]any{event(watch.Added, "2", deathtest.Pod(deathtest.Ended(137, line), nil))},
 	)
-	_, err := p.Await(bound(t), aTestimony().String())
+	_, err := p.Await(bound(t), deathtest.Testimony().String())
 	require.NoError(t, err)
 	for range 2 {
 		assert.Empty(t, (<-s.asked).Get("resourceVersion"))
@@ -153,10 +155,10 @@ func TestAnAPIServerThatKnowsNoMoreIsAskedAnew(t *testing.T) {
 }
 
 func TestAWatchEndsWithItsContext(t *testing.T) {
-	s, p := serve(t, []any{event(watch.Added, "1", aPod(nil, nil))})
+	s, p := serve(t, []any{event(watch.Added, "1", deathtest.Pod(nil, nil))})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	answer := make(chan error, 1)
-	go func() { _, err := p.Await(ctx, aTestimony().String()); answer <- err }()
+	go func() { _, err := p.Await(ctx, deathtest.Testimony().String()); answer <- err }()
 	<-s.asked
 	cancel(errors.New("the holder has changed"))
 	require.EqualError(t, <-answer, "the holder has changed")
@@ -186,22 +188,24 @@ func TestAWatchGoesOnWhereTheLastOneEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		expired, gone, broken := status(410, metav1.StatusReasonExpired), status(410, metav1.StatusReasonGone), status(500, metav1.StatusReasonInternalError)
 		answers := []func() (watch.Interface, error){
-			func() (watch.Interface, error) { return shown(watch.Added, "1", aPod(nil, nil)), nil },
+			func() (watch.Interface, error) { return shown(watch.Added, "1", deathtest.Pod(nil, nil)), nil },
 			func() (watch.Interface, error) { return shown(watch.Bookmark, "17", &corev1.Pod{}), nil },
 			func() (watch.Interface, error) { return nil, apierrors.FromObject(&expired) },
-			func() (watch.Interface, error) { return shown(watch.Added, "20", aPod(nil, nil)), nil },
+			func() (watch.Interface, error) { return shown(watch.Added, "20", deathtest.Pod(nil, nil)), nil },
 			func() (watch.Interface, error) { return nil, apierrors.FromObject(&gone) },
-			func() (watch.Interface, error) { return shown(watch.Added, "21", aPod(nil, nil)), nil },
+			func() (watch.Interface, error) { return shown(watch.Added, "21", deathtest.Pod(nil, nil)), nil },
 			func() (watch.Interface, error) { return nil, apierrors.FromObject(&broken) },
 			func() (watch.Interface, error) { return nil, errors.New("connection refused") },
-			func() (watch.Interface, error) { return shown(watch.Deleted, "22", aPod(ended(137, line), nil)), nil },
+			func() (watch.Interface, error) {
+				return shown(watch.Deleted, "22", deathtest.Pod(deathtest.Ended(137, line), nil)), nil
+			},
 		}
 		var from []string
 		p := &Pod{Client: stubbed{watch: func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			from = append(from, options.ResourceVersion)
 			return answers[len(from)-1]()
 		}}}
-		_, err := p.Await(t.Context(), aTestimony().String())
+		_, err := p.Await(t.Context(), deathtest.Testimony().String())
 		require.NoError(t, err)
 		assert.Equal(t, []string{"", "1", "17", "", "20", "", "21", "21", "21"}, from)
 	})
@@ -247,14 +251,14 @@ func TestAWatchThatFailsIsTriedAtAPaceThatNobodyNotices(t *testing.T) {
 				ctx := klog.NewContext(t.Context(), textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(&log))))
 				ctx, cancel := context.WithTimeout(ctx, time.Hour)
 				defer cancel()
-				_, err := p.Await(ctx, aTestimony().String())
+				_, err := p.Await(ctx, deathtest.Testimony().String())
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				assert.GreaterOrEqual(t, asked, c.least)
 				assert.LessOrEqual(t, asked, c.most)
 
 				again, cancel := context.WithTimeout(ctx, time.Minute)
 				defer cancel()
-				_, err = p.Await(again, aTestimony().String())
+				_, err = p.Await(again, deathtest.Testimony().String())
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				assert.Equal(t, c.linesOfTheLog, strings.Count(log.String(), "may not be watched"), log.String())
 				assert.Equal(t, c.linesOfTheLog, strings.Count(log.String(), "\n"), log.String())
@@ -278,11 +282,11 @@ func TestAServerThatDoesNotAnswerIsGivenUp(t *testing.T) {
 				return w, nil
 			}
 			w := watch.NewFakeWithChanSize(1, false)
-			w.Add(aPod(ended(137, line), nil))
+			w.Add(deathtest.Pod(deathtest.Ended(137, line), nil))
 			return w, nil
 		}}}
 		start := time.Now()
-		_, err := p.Await(t.Context(), aTestimony().String())
+		_, err := p.Await(t.Context(), deathtest.Testimony().String())
 		require.NoError(t, err)
 		assert.Less(t, time.Since(start), 7*time.Minute)
 		assert.EqualValues(t, 3, opened.Load())
@@ -292,7 +296,7 @@ func TestAServerThatDoesNotAnswerIsGivenUp(t *testing.T) {
 }
 
 func TestAPodWithoutAClientProvesNothing(t *testing.T) {
-	_, err := (&Pod{}).Await(t.Context(), aTestimony().String())
+	_, err := (&Pod{}).Await(t.Context(), deathtest.Testimony().String())
 	require.ErrorIs(t, err, ErrNoProof)
 	require.ErrorContains(t, err, "Pod.Client is nil")
 	_, err = (&Pod{Client: stubbed{}}).Await(t.Context(), "garbage")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // Leave implements Witness. The first call opens the socket, and later ones return
@@ -29,28 +31,31 @@ const (
 // It has nothing to say about this process itself: no process outlives itself, and
 // what a part of it may take over from another part is the lease's to decide.
 func (Process) Await(ctx context.Context, testimony string) (Proof, error) {
-	t, err := parseProcessTestimony(testimony)
-	if err != nil {
+	if err := bearable(testimony); err != nil {
 		return Proof{}, err
 	}
-	if ownSocket.has(t.name) {
+	t, err := death.ParseProcessTestimony(testimony)
+	if err != nil {
+		return Proof{}, noProof("%w", err)
+	}
+	if ownSocket.has(t.Name) {
 		return Proof{}, noProof("the testimony is this process's own")
 	}
 	for pause := shortestTry; ; pause = min(2*pause, longestTry) {
-		free, err := t.isFree()
+		free, err := isFree(t)
 		if err != nil {
 			return Proof{}, err
 		}
 		if free {
 			return Proof{
 				Testimony: testimony,
-				Evidence:  "the kernel has taken back the socket " + t.name,
-				Again:     t.checkFree,
+				Evidence:  "the kernel has taken back the socket " + t.Name,
+				Again:     func(ctx context.Context) error { return checkFree(ctx, t) },
 			}, nil
 		}
 		// One who took the name of the dead could end connections at once, so
 		// only one that lasted is a reason to hurry.
-		if lasted := awaitEnd(ctx, t.name); lasted >= time.Second {
+		if lasted := awaitEnd(ctx, t.Name); lasted >= time.Second {
 			pause = shortestTry
 			continue
 		}
@@ -62,14 +67,14 @@ func (Process) Await(ctx context.Context, testimony string) (Proof, error) {
 
 // checkFree is Again of a proof. Other candidates try to bind the same name at
 // the same time, each for a moment, so one refusal means little.
-func (t processTestimony) checkFree(ctx context.Context) error {
+func checkFree(ctx context.Context, t death.ProcessTestimony) error {
 	for pause := shortestTry; ; pause = min(2*pause, longestTry) {
-		free, err := t.isFree()
+		free, err := isFree(t)
 		if err != nil || free {
 			return err
 		}
 		if pause == longestTry {
-			return fmt.Errorf("the socket %s is taken", t.name)
+			return fmt.Errorf("the socket %s is taken", t.Name)
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return err
@@ -78,13 +83,13 @@ func (t processTestimony) checkFree(ctx context.Context) error {
 }
 
 // isFree reports whether the name can be bound here. An error wraps ErrNoProof.
-func (t processTestimony) isFree() (bool, error) {
-	free, here, err := tryBind(t.name)
+func isFree(t death.ProcessTestimony) (bool, error) {
+	free, here, err := tryBind(t.Name)
 	switch {
 	case err != nil:
-		return false, noProof("cannot try to bind the socket %s: %w", t.name, err)
-	case !t.place.is(here):
-		return false, noProof("the socket %s is of another place (%s, here it is %s)", t.name, quote(t.place.String()), here)
+		return false, noProof("cannot try to bind the socket %s: %w", t.Name, err)
+	case !t.Place.Is(here):
+		return false, noProof("the socket %s is of another place (%s, here it is %s)", t.Name, death.Quote(t.Place.String()), here)
 	}
 	return free, nil
 }

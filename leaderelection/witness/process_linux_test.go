@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // within bounds what must come, and is far longer than it takes.
@@ -93,9 +95,9 @@ func TestTheLivingAreNotProvenDead(t *testing.T) {
 				until = time.After(0)
 			}
 		}
-		parsed, err := parseProcessTestimony(holder.said)
+		parsed, err := death.ParseProcessTestimony(holder.said)
 		require.NoError(t, err)
-		require.ErrorContains(t, parsed.checkFree(ctx), "is taken")
+		require.ErrorContains(t, checkFree(ctx, parsed), "is taken")
 	}
 	silent("alive")
 	holder.signal(t, syscall.SIGSTOP)
@@ -110,11 +112,11 @@ func TestTheLivingAreNotProvenDead(t *testing.T) {
 
 func TestWhoFindsTheQueueFullTriesTheName(t *testing.T) {
 	holder := start(t, "holder")
-	parsed, err := parseProcessTestimony(holder.said)
+	parsed, err := death.ParseProcessTestimony(holder.said)
 	require.NoError(t, err)
 	accepted := 0
 	for {
-		conn, err := net.Dial("unix", address(parsed.name).Name)
+		conn, err := net.Dial("unix", address(parsed.Name).Name)
 		if err != nil {
 			break
 		}
@@ -164,11 +166,11 @@ func TestAProcessThatBecomesAnotherProgramIsDead(t *testing.T) {
 // no more than a few connections a second.
 func TestWhoTakesTheNameHidesTheDeath(t *testing.T) {
 	holder := start(t, "holder")
-	parsed, err := parseProcessTestimony(holder.said)
+	parsed, err := death.ParseProcessTestimony(holder.said)
 	require.NoError(t, err)
 	holder.signal(t, syscall.SIGKILL)
 	require.Error(t, holder.Wait())
-	impostor, err := net.Listen("unix", address(parsed.name).Name)
+	impostor, err := net.Listen("unix", address(parsed.Name).Name)
 	require.NoError(t, err)
 	var connections atomic.Int64
 	served := make(chan struct{})
@@ -206,9 +208,9 @@ func TestAProofIsLookedForAnew(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, proof.Check(t.Context(), holder.said))
 	require.Error(t, proof.Check(t.Context(), holder.said+" "))
-	parsed, err := parseProcessTestimony(holder.said)
+	parsed, err := death.ParseProcessTestimony(holder.said)
 	require.NoError(t, err)
-	taken, err := net.Listen("unix", address(parsed.name).Name)
+	taken, err := net.Listen("unix", address(parsed.Name).Name)
 	require.NoError(t, err)
 	require.ErrorContains(t, proof.Check(t.Context(), holder.said), "is taken")
 	require.NoError(t, taken.Close())
@@ -336,16 +338,4 @@ func field(testimony, key string) string {
 		}
 	}
 	return ""
-}
-
-func FuzzProcessTestimony(f *testing.F) {
-	f.Add("0123456789abcdef0123456789abcdef boot=x net=4:1 cookie=3 from=192.0.2.1 epoch=17")
-	f.Add("0123456789abcdef0123456789abcdef  epoch=-1 epoch=")
-	f.Fuzz(func(t *testing.T, text string) {
-		if read, err := parseProcessTestimony(text); err == nil {
-			again, err := parseProcessTestimony(read.String())
-			require.NoError(t, err)
-			assert.Equal(t, read, again)
-		}
-	})
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // queue is how many connections the kernel accepts and holds for a socket of which
@@ -22,7 +24,7 @@ const queue = 128
 // end of the process closes it.
 type heldSocket struct {
 	sync.Mutex
-	testimony *processTestimony
+	testimony *death.ProcessTestimony
 }
 
 var ownSocket heldSocket
@@ -30,10 +32,10 @@ var ownSocket heldSocket
 func (h *heldSocket) has(name string) bool {
 	h.Lock()
 	defer h.Unlock()
-	return h.testimony != nil && h.testimony.name == name
+	return h.testimony != nil && h.testimony.Name == name
 }
 
-func (h *heldSocket) leave() (processTestimony, error) {
+func (h *heldSocket) leave() (death.ProcessTestimony, error) {
 	h.Lock()
 	defer h.Unlock()
 	if h.testimony != nil {
@@ -41,14 +43,14 @@ func (h *heldSocket) leave() (processTestimony, error) {
 	}
 	var random [16]byte
 	if _, err := rand.Read(random[:]); err != nil {
-		return processTestimony{}, err
+		return death.ProcessTestimony{}, err
 	}
 	name := hex.EncodeToString(random[:])
 	where, err := listen(name)
 	if err != nil {
-		return processTestimony{}, err
+		return death.ProcessTestimony{}, err
 	}
-	h.testimony = &processTestimony{name, where}
+	h.testimony = &death.ProcessTestimony{Name: name, Place: where}
 	return *h.testimony, nil
 }
 
@@ -68,12 +70,12 @@ func open() (int, error) {
 
 // listen opens the socket that stays open as long as the process runs, and returns
 // where it is. The kernel accepts connections by itself, so nothing has to run here.
-func listen(name string) (where place, err error) {
+func listen(name string) (where death.Place, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	fd, err := open()
 	if err != nil {
-		return place{}, err
+		return death.Place{}, err
 	}
 	defer func() {
 		if err != nil {
@@ -81,35 +83,35 @@ func listen(name string) (where place, err error) {
 		}
 	}()
 	if where, err = placeOf(fd); err != nil {
-		return place{}, err
+		return death.Place{}, err
 	}
 	if err = unix.Bind(fd, address(name)); err != nil {
-		return place{}, fmt.Errorf("bind: %w", err)
+		return death.Place{}, fmt.Errorf("bind: %w", err)
 	}
 	if err = unix.Listen(fd, queue); err != nil {
-		return place{}, fmt.Errorf("listen: %w", err)
+		return death.Place{}, fmt.Errorf("listen: %w", err)
 	}
 	return where, nil
 }
 
 // tryBind reports whether the name is free, and where that was tried.
-func tryBind(name string) (free bool, where place, err error) {
+func tryBind(name string) (free bool, where death.Place, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	fd, err := open()
 	if err != nil {
-		return false, place{}, err
+		return false, death.Place{}, err
 	}
 	defer func() { _ = unix.Close(fd) }()
 	if where, err = placeOf(fd); err != nil {
-		return false, place{}, err
+		return false, death.Place{}, err
 	}
 	err = unix.Bind(fd, address(name))
 	if errors.Is(err, unix.EADDRINUSE) {
 		return false, where, nil
 	}
 	if err != nil {
-		return false, place{}, fmt.Errorf("bind: %w", err)
+		return false, death.Place{}, fmt.Errorf("bind: %w", err)
 	}
 	return true, where, nil
 }

@@ -4,24 +4,26 @@ import (
 	"fmt"
 	"os"
 	"sync"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // written are the words that this process has written, by the path of the log. A
 // process that leads many leases writes one line.
 var written struct {
 	sync.Mutex
-	words map[string]word
+	words map[string]death.Word
 }
 
 // writeWord appends a line with a new word to a termination log, unless this process
 // has done so before, and returns the word.
-func writeWord(path string) (word, error) {
+func writeWord(path string) (death.Word, error) {
 	written.Lock()
 	defer written.Unlock()
 	if w, done := written.words[path]; done {
 		return w, nil
 	}
-	w, err := newWord()
+	w, err := death.NewWord()
 	if err != nil {
 		return "", err
 	}
@@ -29,7 +31,7 @@ func writeWord(path string) (word, error) {
 		return "", err
 	}
 	if written.words == nil {
-		written.words = map[string]word{}
+		written.words = map[string]death.Word{}
 	}
 	written.words[path] = w
 	return w, nil

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // testimonies are those of several witnesses, by the witness's name. As text they
@@ -37,7 +39,7 @@ func parseTestimonies(text string) (testimonies, error) {
 	}
 	var t testimonies
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
-		return nil, noProof("the testimonies %s are no JSON object of strings: %w", quote(text), err)
+		return nil, noProof("the testimonies %s are no JSON object of strings: %w", death.Quote(text), err)
 	}
 	return t, nil
 }

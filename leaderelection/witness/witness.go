@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/holdfast-go/holdfast/internal/death"
 )
 
 // A Witness knows when a process is dead. Its methods may be called at once from
@@ -60,7 +62,7 @@ type Proof struct {
 // Lease at that moment.
 func (p Proof) Check(ctx context.Context, testimony string) error {
 	if p.Testimony == "" || p.Testimony != testimony {
-		return fmt.Errorf("the proof is about %s and not about %s", quote(p.Testimony), quote(testimony))
+		return fmt.Errorf("the proof is about %s and not about %s", death.Quote(p.Testimony), death.Quote(testimony))
 	}
 	if p.Again == nil {
 		return nil
@@ -73,11 +75,10 @@ func noProof(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrNoProof, fmt.Errorf(format, args...))
 }
 
-// quote shows what may be of any length and content.
-func quote(text string) string {
-	const most = 80
-	if len(text) > most {
-		return fmt.Sprintf("%q… (%d bytes)", text[:most], len(text))
+// bearable returns an error if a testimony is longer than any that is left.
+func bearable(testimony string) error {
+	if len(testimony) > MaxTestimony {
+		return noProof("a testimony of %d bytes, and it may have %d", len(testimony), MaxTestimony)
 	}
-	return fmt.Sprintf("%q", text)
+	return nil
 }

@@ -1,9 +1,8 @@
-package witness
+package death
 
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -15,7 +14,7 @@ const lostByTheRuntime = 255
 // reasonUnknown is what the kubelet says of a container that it has lost sight of.
 const reasonUnknown = "ContainerStatusUnknown"
 
-// deadBy returns what in a Pod proves that the one who left the testimony is dead,
+// ByPod returns what in a Pod proves that the one who left the testimony is dead,
 // or an error that says why nothing does. It is the whole rule: the Pod of that very
 // UID has, in the status of that very container, a termination that the runtime has
 // seen, with the word of that very instance. All else that a Pod may show (a phase, a
@@ -24,17 +23,17 @@ const reasonUnknown = "ContainerStatusUnknown"
 //
 // It holds for the last state of a deleted Pod as well, and for any earlier one: the
 // dead stay dead.
-func deadBy(t podTestimony, pod *corev1.Pod) (evidence string, err error) {
+func ByPod(t PodTestimony, pod *corev1.Pod) (evidence string, err error) {
 	if pod == nil {
 		return "", errors.New("there is no Pod")
 	}
-	if pod.UID != t.uid || pod.Name != t.pod || pod.Namespace != t.namespace {
+	if pod.UID != t.UID || pod.Name != t.Pod || pod.Namespace != t.Namespace {
 		return "", fmt.Errorf("Pod %s/%s with the UID %s is another one", pod.Namespace, pod.Name, pod.UID)
 	}
-	err = fmt.Errorf("Pod %s/%s shows no container %s", t.namespace, t.pod, t.container)
+	err = fmt.Errorf("Pod %s/%s shows no container %s", t.Namespace, t.Pod, t.Container)
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
 		for i := range statuses {
-			if statuses[i].Name != t.container {
+			if statuses[i].Name != t.Container {
 				continue
 			}
 			// A killed sandbox shows in the last state only, and so does
@@ -43,7 +42,7 @@ func deadBy(t podTestimony, pod *corev1.Pod) (evidence string, err error) {
 				refused := isEnd(t, state)
 				if refused == nil {
 					return fmt.Sprintf("container %s of Pod %s/%s has terminated (%s, exit code %d, %s)",
-						t.container, t.namespace, t.pod, state.Reason, state.ExitCode, state.ContainerID), nil
+						t.Container, t.Namespace, t.Pod, state.Reason, state.ExitCode, state.ContainerID), nil
 				}
 				err = refused
 			}
@@ -53,7 +52,7 @@ func deadBy(t podTestimony, pod *corev1.Pod) (evidence string, err error) {
 }
 
 // isEnd returns nil if a termination is that of the instance which left the testimony.
-func isEnd(t podTestimony, state *corev1.ContainerStateTerminated) error {
+func isEnd(t PodTestimony, state *corev1.ContainerStateTerminated) error {
 	switch {
 	case state == nil:
 		return errors.New("it has not terminated")
@@ -63,18 +62,8 @@ func isEnd(t podTestimony, state *corev1.ContainerStateTerminated) error {
 		return fmt.Errorf("the kubelet does not know how it is (%s, exit code %d)", state.Reason, state.ExitCode)
 	case state.ExitCode == lostByTheRuntime:
 		return fmt.Errorf("exit code %d is a guess of the runtime's", state.ExitCode)
-	case !says(state.Message, t.hash):
+	case !Says(state.Message, t.Hash):
 		return errors.New("its termination message has not the word of this instance")
 	}
 	return nil
-}
-
-// says reports whether one whole line of a message is the word of that hash.
-func says(message, hash string) bool {
-	for line := range strings.SplitSeq(message, "\n") {
-		if strings.HasPrefix(line, wordBegins) && word(line).hash() == hash {
-			return true
-		}
-	}
-	return false
 }
