@@ -6,9 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/internal/death"
 	"github.com/holdfast-go/holdfast/internal/simulation"
 	"github.com/holdfast-go/holdfast/leaderelection/witness"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
@@ -209,6 +211,18 @@ func (w gullible) Await(ctx context.Context, testimony string) (witness.Proof, e
 	proof, err := w.Witness.Await(ctx, testimony)
 	proof.Testimony = testimony
 	return proof, err
+}
+
+// verdict is a rig whose Pod witness goes by another rule.
+func verdict(rule func(death.PodTestimony, *corev1.Pod) (string, error)) rig {
+	return rig{changed: func(p *simulation.Process, _ *LeaderElectionConfig) { p.Verdict = rule }}
+}
+
+func containersOf(pod *corev1.Pod) []corev1.ContainerStatus {
+	if pod == nil {
+		return nil
+	}
+	return pod.Status.ContainerStatuses
 }
 
 // chatty records an event with each call, and waits for it.

@@ -5,13 +5,16 @@ import (
 	"flag"
 	"math/bits"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/internal/death"
 	"github.com/holdfast-go/holdfast/internal/simulation"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -44,6 +47,64 @@ var faults = []fault{
 		rig: rig{changed: func(_ *simulation.Process, c *LeaderElectionConfig) {
 			for i, w := range c.Witnesses {
 				c.Witnesses[i] = gullible{w}
+			}
+		}},
+	}, {
+		name: "an exit code that the runtime made up is a proof", needs: simulation.Witnesses, laws: []string{"proof"},
+		rig: verdict(func(t death.PodTestimony, pod *corev1.Pod) (string, error) {
+			for _, s := range containersOf(pod) {
+				for _, state := range []*corev1.ContainerStateTerminated{s.State.Terminated, s.LastTerminationState.Terminated} {
+					if state != nil && s.Name == t.Container && death.Says(state.Message, t.Hash) {
+						return "whatever it ended with", nil
+					}
+				}
+			}
+			return death.ByPod(t, pod)
+		}),
+	}, {
+		name: "a Pod that is gone is a proof", needs: simulation.Witnesses, laws: []string{"proof"},
+		rig: verdict(func(t death.PodTestimony, pod *corev1.Pod) (string, error) {
+			if pod == nil || pod.UID != t.UID {
+				return "it is gone", nil
+			}
+			return death.ByPod(t, pod)
+		}),
+	}, {
+		name: "the end of any instance is a proof", needs: simulation.Witnesses, laws: []string{"proof"},
+		rig: verdict(func(t death.PodTestimony, pod *corev1.Pod) (string, error) {
+			for _, s := range containersOf(pod) {
+				if s.State.Terminated != nil && s.Name == t.Container && s.State.Terminated.ExitCode != 255 {
+					return "it has ended", nil
+				}
+			}
+			return death.ByPod(t, pod)
+		}),
+	}, {
+		name: "the phase of a Pod is a proof", needs: simulation.Witnesses, laws: []string{"proof"},
+		rig: verdict(func(t death.PodTestimony, pod *corev1.Pod) (string, error) {
+			if pod != nil && pod.Status.Phase == corev1.PodFailed {
+				return "it has failed", nil
+			}
+			return death.ByPod(t, pod)
+		}),
+	}, {
+		name: "a word that another container quotes is a proof", needs: simulation.Witnesses, laws: []string{"proof"},
+		rig: verdict(func(t death.PodTestimony, pod *corev1.Pod) (string, error) {
+			for _, s := range containersOf(pod) {
+				t.Container = s.Name
+				if evidence, err := death.ByPod(t, pod); err == nil {
+					return evidence, nil
+				}
+			}
+			return death.ByPod(t, pod)
+		}),
+	}, {
+		name: "a clone is taken for the machine", needs: simulation.Witnesses, laws: []string{"proof"},
+		rig: rig{changed: func(p *simulation.Process, _ *LeaderElectionConfig) {
+			p.SamePlace = func(a, b death.Place) bool {
+				a.Identity, _, _ = strings.Cut(a.Identity, " from=")
+				b.Identity, _, _ = strings.Cut(b.Identity, " from=")
+				return a.Identity == b.Identity
 			}
 		}},
 	}, {

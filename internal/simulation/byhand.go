@@ -25,6 +25,7 @@ func (w *World) featured() (strikes []func(*rand.Rand)) {
 		{Compaction, func(*rand.Rand) { w.compact() }},
 		{FieldEdits, w.editField},
 		{Emptied, w.empty},
+		{Witnesses, w.lies},
 	} {
 		if w.has(f.feature) {
 			strikes = append(strikes, f.strike)

@@ -8,15 +8,6 @@ import (
 	"github.com/holdfast-go/holdfast/leaderelection/witness"
 )
 
-// Witnesses are what an elector of the process is given: none, or one that knows of the
-// world's dead.
-func (p *Process) Witnesses() []witness.Witness {
-	if !p.world.has(Witnesses) {
-		return []witness.Witness{}
-	}
-	return []witness.Witness{coroner{p}}
-}
-
 // coroner is a process's witness. What a process leaves is its name, which no other
 // has.
 type coroner struct{ p *Process }
@@ -79,10 +70,6 @@ func (c coroner) Await(ctx context.Context, testimony string) (witness.Proof, er
 		if err := c.p.wait(ctx, pause); err != nil {
 			return err
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		c.p.proven[testimony] = true
-		w.note(c.p.name, "has proof that %s is dead", testimony)
 		return nil
 	}}, nil
 }

@@ -66,7 +66,9 @@ const (
 	// coarse clocks.
 	Strict
 	// Witnesses: contenders leave a testimony, and witnesses prove deaths at once, late,
-	// never, or those of another instance. Nobody is proven dead who lives.
+	// never, or those of another instance: somebody outside who knows, the kernel of
+	// their network namespace (which may be used again, or be that of a clone), and
+	// kubelets, which lag, leave out and report what is not so.
 	Witnesses
 	// Successors: a release names who is to lead next, who may be dead, die in that
 	// very moment, or never have been.

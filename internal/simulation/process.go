@@ -7,9 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/internal/death"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -29,6 +31,10 @@ type Process struct {
 	// Remembered may be set by whoever runs the elector to what counts what it
 	// remembers of its failures.
 	Remembered func() int
+	// Verdict and SamePlace are the rules that its witnesses go by: death.ByPod and
+	// death.Place.Is, unless whoever runs the elector sets others.
+	Verdict   func(death.PodTestimony, *corev1.Pod) (evidence string, err error)
+	SamePlace func(a, b death.Place) bool
 	// Resign may be set by whoever runs the elector to what makes it resign, and name a
 	// successor unless that is empty.
 	Resign func(ctx context.Context, successor string) error
@@ -76,6 +82,9 @@ type Process struct {
 	returned bool
 	stopped  int
 	requests requests
+	// site is where it runs; bound: it has left a socket there.
+	site  site
+	bound bool
 	// proven are the names of processes that it was given a proof about.
 	proven map[string]bool
 	// yields is by how much at least it lets others go first, and mayYield by how much at
@@ -108,9 +117,15 @@ func (h *Host) begin() *Process {
 	if w.options.Reference {
 		p.lock.limit = w.timing.Deadline / 2
 	}
+	p.Verdict, p.SamePlace = death.ByPod, death.Place.Is
 	p.joins()
 	h.process = p
 	w.processes[p.name] = p
+	if w.has(Witnesses) {
+		h.moves(h.random("sandboxes"))
+		h.node.starts(p)
+	}
+	p.site = h.site
 	w.note(p.name, "starts as %q", p.Identity)
 	return p
 }
@@ -351,6 +366,9 @@ func (p *Process) crash() {
 	p.leading = false
 	p.sight.forget()
 	p.world.leave(p.work)
+	if p.world.has(Witnesses) {
+		p.host.node.ends(p)
+	}
 	p.cancel()
 }
 

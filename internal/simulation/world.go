@@ -75,12 +75,17 @@ type World struct {
 	lastEdit, lastCreate, fresh time.Duration
 	// lastRestore is when a backup was restored last.
 	lastRestore time.Duration
+	// testimonies are who has left each; sites counts the network namespaces, and
+	// witnesses is which witness this world has not.
+	testimonies map[string]*Process
+	sites       int
+	witnesses   int
 	running     sync.WaitGroup
 }
 
 // New returns the world of options. It must be called in a synctest bubble.
 func New(options Options) *World {
-	w := &World{options: options, start: time.Now(), store: newStore(), randoms: map[string]*rand.Rand{}, processes: map[string]*Process{}}
+	w := &World{options: options, start: time.Now(), store: newStore(), randoms: map[string]*rand.Rand{}, processes: map[string]*Process{}, testimonies: map[string]*Process{}}
 	random := w.random("world")
 	w.timing = drawTiming(random)
 	if options.Reference {
@@ -150,9 +155,12 @@ func (w *World) populate(random *rand.Rand) {
 		h.clock.grain = grain
 		h.clock.pausable = w.has(Stops | Suspension | ClockSteps)
 		h.draw(random)
+		h.node = newNode(h)
 		w.hosts = append(w.hosts, h)
 	}
 	w.pair()
+	w.settle()
+	w.witnesses = w.random("witnesses").IntN(4)
 	slowest := &Clock{ppm: million - int64(span)}
 	for _, h := range w.hosts {
 		t := h.timing
@@ -284,6 +292,9 @@ type Host struct {
 
 	process *Process
 	started int
+	// site is where its processes run, node the Pod that they are in.
+	site site
+	node *node
 
 	// timing is that of its processes, slack how long their work may take to stop
 	// after a term was lost, double the identity that they share with another's.
