@@ -10,7 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 // A Case is an end of a leader whose figure is how long it took until somebody led.
@@ -26,6 +28,14 @@ type Case struct {
 	play func(ctx context.Context, p *Play) (time.Duration, error)
 }
 
+// Outcome is what came of one play.
+type Outcome struct {
+	// Figure is the time that the case is about.
+	Figure time.Duration
+	// Events are what happened, for a timeline.
+	Events []event.Event
+}
+
 // Cases are the rows of the table, in order.
 var Cases = []Case{
 	{"killed", "The leader's process is killed; a standby is on another node. From its last work.", "pod", 1500 * time.Millisecond, killed},
@@ -35,18 +45,19 @@ var Cases = []Case{
 	{"deleted", "The leader's Pod is deleted, ignores SIGTERM and is killed after its grace; a standby is on another node. From its last work.", "pod", 1500 * time.Millisecond, deleted},
 }
 
-// Run plays the case once, with that peer, and returns its figure. Two that work at
-// once are an error.
-func (c Case) Run(ctx context.Context, s *Stage, peer string, timing Timing) (time.Duration, error) {
+// Run plays the case once, with that peer. Two that work at once are an error.
+func (c Case) Run(ctx context.Context, s *Stage, peer string, timing scenario.Timing) (o Outcome, err error) {
 	p := s.NewPlay(peer, timing)
-	figure, err := c.play(ctx, p)
-	if err == nil {
+	if o.Figure, err = c.play(ctx, p); err == nil {
 		err = p.Verdict()
 	}
-	if err != nil {
-		return 0, fmt.Errorf("%s with %s: %w", c.Name, peer, err)
+	if err == nil {
+		o.Events, err = p.Events(ctx)
 	}
-	return figure, p.End(ctx)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%s with %s: %w", c.Name, peer, err)
+	}
+	return o, p.End(ctx)
 }
 
 // scene is a leader and the process that it is.
@@ -67,8 +78,7 @@ func (p *Play) lead(ctx context.Context, m Member) (scene, error) {
 	if s.leader, err = p.Leads(ctx); err != nil {
 		return s, err
 	}
-	container := s.leader.Pod()[len(s.leader.Pod())-1:]
-	if s.process, err = p.stage.Process(s.pod, container); err != nil {
+	if s.process, err = p.stage.Process(s.pod, s.leader.Container()); err != nil {
 		return s, err
 	}
 	return s, nil
@@ -90,7 +100,7 @@ func (p *Play) pair(ctx context.Context, m Member) (scene, error) {
 // succession waits for the end of the leader and for the next one, and measures the time
 // between the last work of the one and the first of the other. Work is written every two
 // milliseconds, up to the end of its process.
-func (p *Play) succession(ctx context.Context, s scene) (time.Duration, error) {
+func (p *Play) succession(ctx context.Context, s scene, how string) (time.Duration, error) {
 	select {
 	case <-s.process.Done():
 	case <-ctx.Done():
@@ -106,7 +116,9 @@ func (p *Play) succession(ctx context.Context, s scene) (time.Duration, error) {
 	}
 	for _, d := range all {
 		if d.Who == s.leader.Who {
-			return next.Terms[0].From.Sub(d.Terms[len(d.Terms)-1].To), s.process.Close()
+			last := d.Terms[len(d.Terms)-1].To
+			p.harmed(last, s.leader.Who, how)
+			return next.Terms[0].From.Sub(last), s.process.Close()
 		}
 	}
 	return 0, fmt.Errorf("%s has left no diary", s.leader.Who)
@@ -120,7 +132,7 @@ func killed(ctx context.Context, p *Play) (time.Duration, error) {
 	if err := s.process.Kill(); err != nil {
 		return 0, err
 	}
-	return p.succession(ctx, s)
+	return p.succession(ctx, s, "killed")
 }
 
 func outOfMemory(ctx context.Context, p *Play) (time.Duration, error) {
@@ -131,7 +143,7 @@ func outOfMemory(ctx context.Context, p *Play) (time.Duration, error) {
 	if err := os.WriteFile(filepath.Join(p.stage.Nodes[0].Folder(), p.eatFile()), []byte(s.leader.Who), 0o644); err != nil {
 		return 0, err
 	}
-	return p.succession(ctx, s)
+	return p.succession(ctx, s, "killed for its use of memory")
 }
 
 func restarted(ctx context.Context, p *Play) (time.Duration, error) {
@@ -149,6 +161,7 @@ func restarted(ctx context.Context, p *Play) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	p.harmed(s.process.Died(), s.leader.Who, "killed, and started again")
 	return next.Terms[0].From.Sub(next.Started), s.process.Close()
 }
 
@@ -163,7 +176,7 @@ func beside(ctx context.Context, p *Play) (time.Duration, error) {
 	if err := s.process.Kill(); err != nil {
 		return 0, err
 	}
-	return p.succession(ctx, s)
+	return p.succession(ctx, s, "killed")
 }
 
 func deleted(ctx context.Context, p *Play) (time.Duration, error) {
@@ -174,5 +187,5 @@ func deleted(ctx context.Context, p *Play) (time.Duration, error) {
 	if err := p.stage.api.CoreV1().Pods(namespace).Delete(ctx, s.pod.Name, metav1.DeleteOptions{}); err != nil {
 		return 0, err
 	}
-	return p.succession(ctx, s)
+	return p.succession(ctx, s, "deleted, and killed after its grace")
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,8 @@ import (
 
 // A Diary is what one process has written of itself.
 type Diary struct {
-	// Who is the identity in the Lease: the Pod, and a word of this process alone.
+	// Who is the identity in the Lease: the Pod, the container, and a word of this
+	// process alone, as in web-1_a-X7KP2MQA.
 	Who string
 	// Started is when the kernel made the process, to a hundredth of a second.
 	Started time.Time
@@ -25,10 +27,17 @@ type Diary struct {
 // the last piece of work that it wrote down.
 type Term struct{ From, To time.Time }
 
-// Pod is the Pod, or the container of it, that the process ran in.
+// Pod is the name of the Pod that the process ran in.
 func (d Diary) Pod() string {
 	pod, _, _ := strings.Cut(d.Who, "_")
 	return pod
+}
+
+// Container is the name of the container in that Pod.
+func (d Diary) Container() string {
+	_, process, _ := strings.Cut(d.Who, "_")
+	container, _, _ := strings.Cut(process, "-")
+	return container
 }
 
 // parseDiary reads lines of a word and a time. The last may be cut off, by a death.
@@ -62,6 +71,11 @@ func parseDiary(who string, from io.Reader) (Diary, error) {
 			return d, fmt.Errorf("diary of %s: line %q: what is that", who, line)
 		}
 	}
+}
+
+// bySeniority returns the diaries, whoever was started first before the others.
+func bySeniority(all []Diary) []Diary {
+	return slices.SortedFunc(slices.Values(all), func(a, b Diary) int { return a.Started.Compare(b.Started) })
 }
 
 // diaries are those of the processes of a play, on all nodes.

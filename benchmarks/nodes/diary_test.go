@@ -15,10 +15,11 @@ func term(from, to int) Term { return Term{at(from), at(to)} }
 
 func TestADiaryIsReadUpToWhereItsWriterDied(t *testing.T) {
 	text := "started 1000000\nleading 2000000\nwork 3000000\nstopped 4000000\nleading 5000000\nwork 6000000\nwork 70000"
-	d, err := parseDiary("play1-one-a_XYZ", strings.NewReader(text))
+	d, err := parseDiary("play1-one_a-XYZ", strings.NewReader(text))
 	require.NoError(t, err)
-	assert.Equal(t, Diary{"play1-one-a_XYZ", at(1), []Term{term(2, 4), term(5, 6)}}, d)
-	assert.Equal(t, "play1-one-a", d.Pod())
+	assert.Equal(t, Diary{"play1-one_a-XYZ", at(1), []Term{term(2, 4), term(5, 6)}}, d)
+	assert.Equal(t, "play1-one", d.Pod())
+	assert.Equal(t, "a", d.Container())
 	for _, wrong := range []string{"work 1\n", "leading\n", "leading x\n", "sleeping 1\n"} {
 		_, err := parseDiary("who", strings.NewReader(wrong))
 		assert.Error(t, err, wrong)
@@ -47,18 +48,18 @@ func TestWorkThatOverlapsIsSeen(t *testing.T) {
 }
 
 func TestWhoLeadsBeforeALeaseHasEndedIsSeen(t *testing.T) {
-	held := []Record{{"a", at(0), time.Second}, {"a", at(500), time.Second}}
+	held := []Record{{Holder: "a", Renewed: at(0), Duration: time.Second}, {Holder: "a", Renewed: at(500), Duration: time.Second}}
 	for from, early := range map[int]bool{600: true, 1499: true, 1500: false, 2000: false} {
 		diaries := []Diary{{Who: "a", Terms: []Term{term(10, 550)}}, {Who: "b", Terms: []Term{term(from, 3000)}}}
-		records := append(held[:2:2], Record{"b", at(from), time.Second})
+		records := append(held[:2:2], Record{Holder: "b", Renewed: at(from), Duration: time.Second})
 		if err := Early(diaries, records); early {
 			assert.ErrorContains(t, err, "b led")
 		} else {
 			assert.NoError(t, err, from)
 		}
 	}
-	hidden := append(held[:2:2], Record{"b", at(600), time.Second}, Record{"", at(700), time.Second})
+	hidden := append(held[:2:2], Record{Holder: "b", Renewed: at(600), Duration: time.Second}, Record{Holder: "", Renewed: at(700), Duration: time.Second})
 	assert.Error(t, Early([]Diary{{Who: "a", Terms: []Term{term(10, 550)}}, {Who: "b", Terms: []Term{term(600, 690)}}}, hidden))
-	released := append(held[:2:2], Record{"", at(560), time.Second}, Record{"b", at(600), time.Second})
+	released := append(held[:2:2], Record{Holder: "", Renewed: at(560), Duration: time.Second}, Record{Holder: "b", Renewed: at(600), Duration: time.Second})
 	assert.NoError(t, Early([]Diary{{Who: "a", Terms: []Term{term(10, 550)}}, {Who: "b", Terms: []Term{term(600, 900)}}}, released))
 }

@@ -16,6 +16,7 @@ type Record struct {
 	Holder   string // empty: released
 	Renewed  time.Time
 	Duration time.Duration
+	Seen     time.Time // by the observer
 }
 
 // history has every record of every Lease that the API server has shown, in order.
@@ -52,6 +53,7 @@ func (h *history) add(lease *coordinationv1.Lease) {
 	h.records[lease.Name] = append(h.records[lease.Name], Record{
 		Holder: ptr.Deref(lease.Spec.HolderIdentity, ""), Renewed: lease.Spec.RenewTime.Time,
 		Duration: time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second,
+		Seen:     time.Now(),
 	})
 }
 

@@ -37,7 +37,7 @@ func stage(t *testing.T) *Stage {
 	shared.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
-		shared.stage, shared.err = NewStage(ctx, os.Stderr, "left", "right")
+		shared.stage, shared.err = NewStage(ctx, os.Stderr, node.Options{}, "left", "right")
 	})
 	require.NoError(t, shared.err)
 	return shared.stage

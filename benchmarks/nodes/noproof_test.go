@@ -35,7 +35,7 @@ func newAct(t *testing.T) *act {
 	t.Helper()
 	a := &act{t: t, ctx: bounded(t), s: stage(t)}
 	a.left = a.s.Nodes[0]
-	a.play = a.s.NewPlay("pod", Short)
+	a.play = a.s.NewPlay("pod", waiting)
 	var err error
 	a.scene, err = a.play.pair(a.ctx, Member{Deaf: true, Grace: 1})
 	require.NoError(t, err)

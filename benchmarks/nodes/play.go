@@ -15,32 +15,31 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
-// Timing is the three durations of an elector.
-type Timing struct{ Lease, Deadline, Period time.Duration }
-
-var (
-	// Usual is that of core components, by which the figures are measured.
-	Usual = Timing{15 * time.Second, 10 * time.Second, 2 * time.Second}
-	// Short is for tests that wait for the end of a lease.
-	Short = Timing{6 * time.Second, 4 * time.Second, time.Second}
-)
+// waiting is the timing of tests that wait for the end of a lease. The figures are those of
+// scenario.Long.
+var waiting = scenario.Timing{LeaseDuration: 6 * time.Second, RenewDeadline: 4 * time.Second, RetryPeriod: time.Second}
 
 // A Play is a lease and the Pods that contend for it.
 type Play struct {
 	stage  *Stage
 	name   string
 	peer   string
-	timing Timing
+	timing scenario.Timing
+
+	// what has been done to the leader, and when: on and how in words.
+	fault event.Event
 }
 
 var plays atomic.Int32
 
 // NewPlay returns a play whose members are of that peer (see ./member).
-func (s *Stage) NewPlay(peer string, timing Timing) *Play {
-	return &Play{s, fmt.Sprintf("play%d", plays.Add(1)), peer, timing}
+func (s *Stage) NewPlay(peer string, timing scenario.Timing) *Play {
+	return &Play{stage: s, name: fmt.Sprintf("play%d", plays.Add(1)), peer: peer, timing: timing}
 }
 
 // A Member says how a Pod of a play differs from the usual one.
@@ -103,12 +102,15 @@ func (s *Stage) untilRuns(ctx context.Context, namespace, name string) (*corev1.
 func (p *Play) pod(m Member) *corev1.Pod {
 	peer := cmp.Or(m.Peer, p.peer)
 	account := contends
-	if peer == "pod" {
+	switch peer {
+	case "pod":
 		account = watches
+	case "successor":
+		account = lists
 	}
 	args := []string{
-		"-peer=" + peer, "-folder=" + node.HostFolder, "-namespace=" + namespace, "-lease=" + p.name, "-eat=" + node.HostFolder + "/" + p.eatFile(),
-		"-lease-duration=" + p.timing.Lease.String(), "-renew-deadline=" + p.timing.Deadline.String(), "-retry-period=" + p.timing.Period.String(),
+		"-peer=" + peer, "-folder=" + node.HostFolder, "-namespace=" + namespace, "-lease=" + p.name, "-eat=" + node.HostFolder + "/" + p.eatFile(), "-selector=play=" + p.name,
+		"-lease-duration=" + p.timing.LeaseDuration.String(), "-renew-deadline=" + p.timing.RenewDeadline.String(), "-retry-period=" + p.timing.RetryPeriod.String(),
 	}
 	if m.Deaf {
 		args = append(args, "-deaf")
@@ -125,7 +127,7 @@ func (p *Play) pod(m Member) *corev1.Pod {
 	for i := range max(1, m.Containers) {
 		c := corev1.Container{
 			Name: string(rune('a' + i)), Image: memberImage, ImagePullPolicy: corev1.PullNever, Args: args,
-			Env:          []corev1.EnvVar{{Name: "POD_NAME", Value: fmt.Sprintf("%s-%c", pod.Name, 'a'+i)}},
+			Env:          []corev1.EnvVar{{Name: "POD_NAME", Value: pod.Name}, {Name: "CONTAINER", Value: string(rune('a' + i))}},
 			VolumeMounts: []corev1.VolumeMount{{Name: "work", MountPath: node.HostFolder}},
 		}
 		if m.Limit != "" {

@@ -31,11 +31,12 @@ const (
 // namespace is where the Pods of all plays are, and their leases.
 const namespace = "crash"
 
-// The ServiceAccounts of the members. Both may use leases; only the second may watch
-// Pods.
+// The ServiceAccounts of the members. All may use leases; the second may watch Pods,
+// and the third list them.
 const (
 	contends = "contends"
 	watches  = "contends-and-watches"
+	lists    = "contends-and-lists"
 )
 
 // A Stage is a laboratory with nodes. Its methods are safe for concurrent use.
@@ -51,9 +52,9 @@ type Stage struct {
 }
 
 // NewStage builds the programs of the Pods, starts a lab with one API server, and boots
-// nodes of those names. Call node.Enter first. Progress, which may be nil, is told of
-// each step.
-func NewStage(ctx context.Context, progress io.Writer, names ...string) (_ *Stage, err error) {
+// nodes of those names, with o where that says more than the images. Call node.Enter
+// first. Progress, which may be nil, is told of each step.
+func NewStage(ctx context.Context, progress io.Writer, o node.Options, names ...string) (_ *Stage, err error) {
 	if progress == nil {
 		progress = io.Discard
 	}
@@ -86,7 +87,9 @@ func NewStage(ctx context.Context, progress io.Writer, names ...string) (_ *Stag
 	var booting sync.WaitGroup
 	for i, name := range names {
 		booting.Go(func() {
-			s.Nodes[i], errs[i] = node.Start(ctx, s.Lab, name, node.Options{Pause: images[0], Images: images[1:]})
+			o := o
+			o.Pause, o.Images = images[0], images[1:]
+			s.Nodes[i], errs[i] = node.Start(ctx, s.Lab, name, o)
 		})
 	}
 	booting.Wait()
@@ -129,8 +132,10 @@ func (s *Stage) prepare(ctx context.Context) error {
 		return err
 	}
 	lease := rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update", "watch"}}
-	pods := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"watch"}}
-	for account, rules := range map[string][]rbacv1.PolicyRule{contends: {lease}, watches: {lease, pods}} {
+	pods := func(verb string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{verb}}
+	}
+	for account, rules := range map[string][]rbacv1.PolicyRule{contends: {lease}, watches: {lease, pods("watch")}, lists: {lease, pods("list")}} {
 		meta := metav1.ObjectMeta{Name: account}
 		if err := s.makeAccount(ctx, namespace, account); err != nil {
 			return err

@@ -45,7 +45,7 @@ var troubleNames = []string{"nothing", "a frozen kubelet", "a killed kubelet", "
 // moments; what comes of them is up to the machine.
 func Storm(ctx context.Context, s *Stage, n int, seed uint64, progress io.Writer, others ...string) error {
 	random := rand.New(rand.NewPCG(seed, 0))
-	p := s.NewPlay("pod", Short)
+	p := s.NewPlay("pod", waiting)
 	pods := map[string]*corev1.Pod{}
 	for i, name := range append([]string{"", ""}, others...) {
 		pod, err := p.Start(ctx, Member{Name: fmt.Sprintf("m%d", i), Node: s.Nodes[i%len(s.Nodes)], Peer: name, Grace: 1})
@@ -64,7 +64,7 @@ func Storm(ctx context.Context, s *Stage, n int, seed uint64, progress io.Writer
 		if err != nil {
 			return errors.Join(err, p.Verdict())
 		}
-		pod := pods[leader.Pod()[:len(leader.Pod())-2]]
+		pod := pods[leader.Pod()]
 		trouble := troubleNames[random.IntN(len(troubleNames))]
 		fmt.Fprintf(progress, "nodes: crash %d of %d: %s, with %s\n", i+1, n, leader.Who, trouble)
 		if err := s.crash(ctx, pod, trouble, random); err != nil {

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/result"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 // Figures are those of one peer in one case.
@@ -45,9 +48,18 @@ type Plan struct {
 	Peers  []string // of ./member, or Here
 	N      int      // how often each
 	AtOnce int      // how many plays go on at the same time, each with a lease of its own
-	Timing Timing
+	Timing scenario.Timing
 	// Progress is told of each figure.
 	Progress io.Writer
+	// Keep is given each sample, also of what has failed. It may be nil.
+	Keep func(result.Sample) error
+}
+
+func (p Plan) keep(s result.Sample) error {
+	if p.Keep == nil {
+		return nil
+	}
+	return p.Keep(s)
 }
 
 // Measured are figures by the name of the case and by the peer.
@@ -57,8 +69,9 @@ type Measured map[string]map[string]Figures
 // is in the error; the figures of the others are returned with it.
 func Measure(ctx context.Context, s *Stage, p Plan) (Measured, error) {
 	type job struct {
-		c    Case
-		peer string
+		c     Case
+		peer  string
+		round int
 	}
 	jobs := make(chan job)
 	measured := Measured{}
@@ -72,10 +85,12 @@ func Measure(ctx context.Context, s *Stage, p Plan) (Measured, error) {
 				if peer == Here {
 					peer = j.c.Peer
 				}
-				bounded, cancel := context.WithTimeout(ctx, p.Timing.Lease+3*time.Minute)
-				figure, err := j.c.Run(bounded, s, peer, p.Timing)
+				bounded, cancel := context.WithTimeout(ctx, p.Timing.LeaseDuration+3*time.Minute)
+				played, err := j.c.Run(bounded, s, peer, p.Timing)
 				cancel()
+				figure := played.Figure
 				mu.Lock()
+				errs = append(errs, p.keep(j.c.Sample(peer, p.Timing, j.round, played, err)))
 				if err != nil {
 					errs = append(errs, err)
 					fmt.Fprintln(p.Progress, "nodes: FAILED:", err)
@@ -90,11 +105,11 @@ func Measure(ctx context.Context, s *Stage, p Plan) (Measured, error) {
 			}
 		})
 	}
-	for range p.N {
+	for round := range p.N {
 		for _, c := range p.Cases {
 			for _, peer := range p.Peers {
 				select {
-				case jobs <- job{c, peer}:
+				case jobs <- job{c, peer, round + 1}:
 				case <-ctx.Done():
 				}
 			}

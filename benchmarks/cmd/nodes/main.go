@@ -4,6 +4,7 @@
 //	go run ./cmd/nodes -n 20
 //	go run ./cmd/nodes -cases killed,oom -peers here,none -n 5
 //	go run ./cmd/nodes -storm 100 // crashes at random moments, amid random trouble, and no table
+//	go run ./cmd/nodes -rollouts 10 // rolling updates of 2, 3 and 5 replicas, in a table of their own
 //
 // It needs root, and what package lab/node says. It prints a table on standard output,
 // progress on standard error.
@@ -24,8 +25,11 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
 	"github.com/holdfast-go/holdfast/benchmarks/nodes"
+	"github.com/holdfast-go/holdfast/benchmarks/result"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 func main() {
@@ -44,13 +48,16 @@ func main() {
 // command is what the command line asks for.
 type command struct {
 	nodes.Plan
-	storm int
-	seed  uint64
+	storm    int
+	rollouts int
+	seed     uint64
+	out      string
+	evented  bool
 }
 
 func parse(args []string) (command, error) {
 	var plan command
-	plan.Plan = nodes.Plan{Timing: nodes.Usual, Progress: os.Stderr}
+	plan.Plan = nodes.Plan{Timing: scenario.Long, Progress: os.Stderr}
 	var all []string
 	for _, c := range nodes.Cases {
 		all = append(all, c.Name)
@@ -61,15 +68,18 @@ func parse(args []string) (command, error) {
 	flags.IntVar(&plan.N, "n", 3, "how often each case is played with each peer")
 	flags.IntVar(&plan.AtOnce, "at-once", 2, "how many plays go on at the same time")
 	flags.IntVar(&plan.storm, "storm", 0, "crash the leader of two replicas, with one of client-go beside them, so many times")
-	flags.Uint64Var(&plan.seed, "seed", 1, "what is drawn in a storm")
+	flags.IntVar(&plan.rollouts, "rollouts", 0, "roll 2, 3 and 5 replicas so many times, of client-go and of this library with podsuccessor")
+	flags.BoolVar(&plan.evented, "evented-pleg", false, "kubelets hear of ends by events; takes containerd 2, with its shim, first in PATH")
+	flags.StringVar(&plan.out, "o", "", "file of results to make, for cmd/report; empty keeps none")
+	flags.Uint64Var(&plan.seed, "seed", 1, "what is drawn in a storm and in rollouts")
 	if err := flags.Parse(args); err != nil {
 		return plan, err
 	}
 	if flags.NArg() > 0 {
 		return plan, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
 	}
-	if plan.N < 1 || plan.AtOnce < 1 || plan.storm < 0 {
-		return plan, fmt.Errorf("-n %d, -at-once %d, -storm %d: must be positive", plan.N, plan.AtOnce, plan.storm)
+	if plan.N < 1 || plan.AtOnce < 1 || plan.storm < 0 || plan.rollouts < 0 {
+		return plan, fmt.Errorf("-n %d, -at-once %d, -storm %d, -rollouts %d: must be positive", plan.N, plan.AtOnce, plan.storm, plan.rollouts)
 	}
 	for name := range strings.SplitSeq(*cases, ",") {
 		i := slices.IndexFunc(nodes.Cases, func(c nodes.Case) bool { return c.Name == name })
@@ -90,7 +100,7 @@ func parse(args []string) (command, error) {
 func (c command) run() (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	stage, err := nodes.NewStage(ctx, os.Stderr, "left", "right")
+	stage, err := nodes.NewStage(ctx, os.Stderr, node.Options{EventedPLEG: c.evented}, "left", "right")
 	if err != nil {
 		return err
 	}
@@ -102,10 +112,31 @@ func (c command) run() (err error) {
 		fmt.Printf("%d crashes, and no two worked at once\n", c.storm)
 		return nil
 	}
+	file, err := c.open(ctx, stage.Lab)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	c.Keep = file.Write
+	if c.rollouts > 0 {
+		c.N, c.Peers = c.rollouts, []string{"client-go", "successor"}
+		rolled, err := nodes.MeasureRollouts(ctx, stage, c.Plan, c.seed)
+		fmt.Print(rolled.Table(c.Peers))
+		return err
+	}
 	measured, err := nodes.Measure(ctx, stage, c.Plan)
 	fmt.Print(measured.Table(c.Cases, c.Peers))
 	for _, missed := range measured.Missed(c.Cases) {
 		fmt.Fprintln(os.Stderr, "nodes: beyond its bound:", missed)
 	}
 	return err
+}
+
+// open makes the file of results. The kubelets are of the version of the API server.
+func (c command) open(ctx context.Context, l *lab.Lab) (*result.File, error) {
+	versions, err := l.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return result.Create(c.out, result.ThisRun(c.seed, "", versions))
 }

@@ -40,7 +40,7 @@ func serve(p plan) error {
 	containerd := &service{name: "containerd", path: "containerd", args: []string{"--config", here + "/containerd.toml"}}
 	kubelet := &service{name: "kubelet", path: here + "/bin/kubelet", args: []string{
 		"--config=" + here + "/kubelet.yaml", "--kubeconfig=" + here + "/kubeconfig",
-		"--hostname-override=" + p.Name, "--node-ip=" + p.Address.String(), "--v=2",
+		"--hostname-override=" + p.Name, "--node-ip=" + p.Address.String(), "--v=2", fmt.Sprintf("--feature-gates=EventedPLEG=%t", p.EventedPLEG),
 	}}
 	running := []*service{containerd}
 	images := p.Images

@@ -28,6 +28,9 @@ type Options struct {
 	Pause Image
 	// Images are those that Pods may use. Nothing is pulled from elsewhere.
 	Images []Image
+	// EventedPLEG has the kubelet hear of the ends of containers by events, instead of
+	// looking once a second. It takes containerd 2.
+	EventedPLEG bool
 }
 
 // A Node is a machine of a cluster. All methods are safe for concurrent use.
@@ -48,6 +51,7 @@ type plan struct {
 	Address                      netip.Addr
 	Pods                         netip.Prefix
 	Images                       []string // archives, by their names in Folder
+	EventedPLEG                  bool
 }
 
 // started counts nodes, so that each has addresses of its own.
@@ -92,8 +96,8 @@ func Start(ctx context.Context, l *lab.Lab, name string, o Options) (_ *Node, er
 	}
 	n.plan = plan{
 		Name: name, Folder: n.folder, Kubelet: o.Kubelet, Group: lab.GroupPrefix() + name, Address: host.Addr(),
-		Pause: filepath.Base(o.Pause.Program),
-		Pods:  netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, 127 + byte(number), 0}), 24),
+		Pause: filepath.Base(o.Pause.Program), EventedPLEG: o.EventedPLEG,
+		Pods: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, 127 + byte(number), 0}), 24),
 	}
 	if err := host.Carry(n.plan.Pods); err != nil {
 		return nil, err

@@ -3,8 +3,8 @@
 // work that must not be done twice at once.
 //
 // Its peer is who contends: "pod" is this library with the witnesses Process and Pod,
-// "process" the same with its defaults, "none" without witnesses, "client-go" the
-// elector of client-go.
+// "process" the same with its defaults, "none" without witnesses, "successor" with a
+// Pod named at each release (package podsuccessor), "client-go" the elector of client-go.
 package main
 
 import (
@@ -29,6 +29,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/holdfast-go/holdfast/leaderelection"
+	"github.com/holdfast-go/holdfast/leaderelection/podsuccessor"
 	"github.com/holdfast-go/holdfast/leaderelection/witness"
 	"github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -40,12 +41,12 @@ type options struct {
 	peer, folder, namespace, lease string
 	duration, deadline, period     time.Duration
 	deaf                           bool
-	eat                            string
+	eat, selector                  string
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.peer, "peer", "pod", "who contends: pod, process, none or client-go")
+	flag.StringVar(&o.peer, "peer", "pod", "who contends: pod, process, none, successor or client-go")
 	flag.StringVar(&o.folder, "folder", "", "folder of the file that the work is written into")
 	flag.StringVar(&o.namespace, "namespace", "default", "namespace of the Lease")
 	flag.StringVar(&o.lease, "lease", "", "name of the Lease")
@@ -54,6 +55,7 @@ func main() {
 	flag.DurationVar(&o.period, "retry-period", 2*time.Second, "RetryPeriod of the elector")
 	flag.BoolVar(&o.deaf, "deaf", false, "ignore SIGTERM")
 	flag.StringVar(&o.eat, "eat", "", "file whose appearance makes the leader use memory without end")
+	flag.StringVar(&o.selector, "selector", "", "labels of the Pods that a successor is chosen from")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "member:", err)
@@ -66,7 +68,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	name := os.Getenv("POD_NAME") + "_" + rand.Text()[:8] // new with every process, as everybody's
+	name := os.Getenv("POD_NAME") + "_" + os.Getenv("CONTAINER") + "-" + rand.Text()[:8] // new with every process, as everybody's
 	file, err := os.OpenFile(filepath.Join(o.folder, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -139,24 +141,31 @@ func contend(ctx context.Context, o options, config *rest.Config, name string, l
 	if err != nil {
 		return err
 	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
 	var witnesses []witness.Witness
+	var successor func(context.Context) (string, error)
 	switch o.peer {
 	case "pod":
-		client, err := kubernetes.NewForConfig(config)
-		if err != nil {
-			return err
-		}
 		witnesses = append(leaderelection.DefaultWitnesses(), &witness.Pod{Client: client.CoreV1()})
 	case "process":
 		witnesses = nil // the default
 	case "none":
 		witnesses = []witness.Witness{}
+	case "successor":
+		if successor, err = podsuccessor.New(podsuccessor.Config{
+			Pods: client.CoreV1().Pods(o.namespace), Pod: os.Getenv("POD_NAME"), Selector: o.selector,
+		}); err != nil {
+			return err
+		}
 	default:
-		return fmt.Errorf("-peer %q: must be pod, process, none or client-go", o.peer)
+		return fmt.Errorf("-peer %q: must be pod, process, none, successor or client-go", o.peer)
 	}
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, LeaseDuration: o.duration, RenewDeadline: o.deadline, RetryPeriod: o.period,
-		ReleaseOnCancel: true, Name: o.lease, Witnesses: witnesses,
+		ReleaseOnCancel: true, Name: o.lease, Witnesses: witnesses, Successor: successor,
 		Callbacks: leaderelection.LeaderCallbacks{OnStartedLeading: lead, OnStoppedLeading: func() {}},
 	})
 	if err != nil {
