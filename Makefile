@@ -120,13 +120,13 @@ lab:
 	cd benchmarks && go test -v -timeout 5m ./podlabel
 	cd examples/controller-runtime && go test -v -timeout 5m ./endtoend
 
-# nodes: the ends of leaders in Pods on real nodes, a kubelet, containerd and runc each.
-# The kubelet is built first, once, which takes minutes. Without root there is no node.
+# nodes: the ends of leaders in Pods on real nodes, a kubelet, kube-proxy, containerd and
+# runc each. The first two are built first, once, which takes minutes. Without root there is no node.
 nodes:
 	@if [ "$$(id -u)" != 0 ]; then \
 		echo "nodes: NOT RUN: control groups and mounts of a node take root"; \
 	else set -e; \
-		cd benchmarks; go run ./lab/prepare -kubelet; go test ./lab/node; go test -v -timeout 15m ./nodes; \
+		cd benchmarks; go run ./lab/prepare -nodes; go test ./lab/node; go test -v -timeout 15m ./nodes; \
 	fi
 
 # matrix: faults in every role and mode, the part that spans them;

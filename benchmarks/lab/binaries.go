@@ -20,9 +20,9 @@ type Binaries struct {
 	// Minors are API servers beside KubeAPIServer, by the minor version that
 	// [Options].APIServerMinors calls them by, such as "1.36".
 	Minors map[string]string
-	// Kubelet runs on nodes (package lab/node), of the version of the newest API
-	// server. It is empty unless [PrepareKubelet] or [EnterWithKubelet] was asked.
-	Kubelet string
+	// Kubelet and KubeProxy run on nodes (package lab/node), of the version of the newest
+	// API server. They are empty unless [PrepareNodes] or [EnterWithNodes] was asked.
+	Kubelet, KubeProxy string
 }
 
 // AssetsVariable names the environment variable that points to a folder with
@@ -34,6 +34,7 @@ const (
 	apiserverVariable = "HOLDFAST_LAB_KUBE_APISERVER"
 	etcdVariable      = "HOLDFAST_LAB_ETCD"
 	kubeletVariable   = "HOLDFAST_LAB_KUBELET"
+	kubeProxyVariable = "HOLDFAST_LAB_KUBE_PROXY"
 )
 
 // A program is one that the laboratory builds, from a module of its own in
@@ -51,7 +52,10 @@ var kubeAPIServers = []program{kubeAPIServer("1.37.2"), kubeAPIServer("1.36.5")}
 
 var etcd = program{name: "etcd", module: "etcd", pkg: "go.etcd.io/etcd/server/v3", version: "3.7.3"}
 
-var kubelet = ofKubernetes("kubelet", "1.37.2")
+var (
+	kubelet   = ofKubernetes("kubelet", "1.37.2")
+	kubeProxy = ofKubernetes("kube-proxy", "1.37.2")
+)
 
 func kubeAPIServer(version string) program { return ofKubernetes("kube-apiserver", version) }
 
@@ -128,14 +132,18 @@ func Prepare(ctx context.Context, progress io.Writer, minors ...string) (Binarie
 	return b, nil
 }
 
-// PrepareKubelet finds or builds the kubelet, as [Prepare] does the programs of the
-// control plane, and returns its path. It comes from the cache folder or is built
+// PrepareNodes finds or builds what nodes run, as [Prepare] does the programs of the
+// control plane, and sets their paths in b. They come from the cache folder or are built
 // whatever KUBEBUILDER_ASSETS says.
-func PrepareKubelet(ctx context.Context, progress io.Writer) (string, error) {
+func (b *Binaries) PrepareNodes(ctx context.Context, progress io.Writer) (err error) {
 	if progress == nil {
 		progress = io.Discard
 	}
-	return kubelet.find(ctx, progress)
+	if b.Kubelet, err = kubelet.find(ctx, progress); err != nil {
+		return err
+	}
+	b.KubeProxy, err = kubeProxy.find(ctx, progress)
+	return err
 }
 
 // checkMinors says which of the minors there is no API server of.
@@ -223,14 +231,17 @@ func (b Binaries) handover() []string {
 		env = append(env, minorVariable(minor)+"="+path)
 	}
 	if b.Kubelet != "" {
-		env = append(env, kubeletVariable+"="+b.Kubelet)
+		env = append(env, kubeletVariable+"="+b.Kubelet, kubeProxyVariable+"="+b.KubeProxy)
 	}
 	return env
 }
 
 // prepared are the programs that Enter has handed in.
 func prepared() Binaries {
-	b := Binaries{KubeAPIServer: os.Getenv(apiserverVariable), Etcd: os.Getenv(etcdVariable), Kubelet: os.Getenv(kubeletVariable), Minors: map[string]string{}}
+	b := Binaries{
+		KubeAPIServer: os.Getenv(apiserverVariable), Etcd: os.Getenv(etcdVariable), Minors: map[string]string{},
+		Kubelet: os.Getenv(kubeletVariable), KubeProxy: os.Getenv(kubeProxyVariable),
+	}
 	for _, minor := range Minors() {
 		if path := os.Getenv(minorVariable(minor)); path != "" {
 			b.Minors[minor] = path
@@ -289,6 +300,6 @@ func executable(path string) error {
 	return nil
 }
 
-// PreparedKubelet is the path of the kubelet that [EnterWithKubelet] has handed to the
-// inside; empty if it was not asked for.
-func PreparedKubelet() string { return prepared().Kubelet }
+// PreparedNodes are the programs that [EnterWithNodes] has handed to the inside: the
+// kubelet and kube-proxy are empty without it.
+func PreparedNodes() Binaries { return prepared() }

@@ -48,13 +48,13 @@ func outerPID() string { return os.Getenv(outerVariable) }
 // Inside, and in programs started inside, Enter does nothing.
 func Enter(minors ...string) { enter(Prepare, minors) }
 
-// EnterWithKubelet is [Enter] for labs with nodes (package lab/node): it prepares
-// the kubelet too.
-func EnterWithKubelet(minors ...string) {
+// EnterWithNodes is [Enter] for labs with nodes (package lab/node): it prepares what
+// they run too.
+func EnterWithNodes(minors ...string) {
 	enter(func(ctx context.Context, progress io.Writer, minors ...string) (Binaries, error) {
 		b, err := Prepare(ctx, progress, minors...)
 		if err == nil {
-			b.Kubelet, err = PrepareKubelet(ctx, progress)
+			err = b.PrepareNodes(ctx, progress)
 		}
 		return b, err
 	}, minors)

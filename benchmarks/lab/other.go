@@ -21,8 +21,8 @@ func Enter(...string) {
 	os.Exit(1)
 }
 
-// EnterWithKubelet says that the laboratory needs Linux and exits with code 1.
-func EnterWithKubelet(...string) { Enter() }
+// EnterWithNodes says that the laboratory needs Linux and exits with code 1.
+func EnterWithNodes(...string) { Enter() }
 
 func inside() bool     { return false }
 func outerPID() string { return "" }

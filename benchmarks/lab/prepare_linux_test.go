@@ -21,10 +21,10 @@ import (
 var controllerManager = ofKubernetes("kube-controller-manager", kubeAPIServers[0].version)
 
 func TestVersionsAreThoseThatTheModulesPin(t *testing.T) {
-	for _, p := range append(slices.Clone(kubeAPIServers), etcd, kubelet, controllerManager) {
+	for _, p := range append(slices.Clone(kubeAPIServers), etcd, kubelet, kubeProxy, controllerManager) {
 		mod, err := os.ReadFile(filepath.Join("binaries", p.module, "go.mod"))
 		require.NoError(t, err)
-		module := map[string]string{"kube-apiserver": "k8s.io/kubernetes", "kubelet": "k8s.io/kubernetes", "kube-controller-manager": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}[p.name]
+		module := map[string]string{"kube-apiserver": "k8s.io/kubernetes", "kubelet": "k8s.io/kubernetes", "kube-proxy": "k8s.io/kubernetes", "kube-controller-manager": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}[p.name]
 		require.NotEmpty(t, module)
 		assert.Regexp(t, regexp.QuoteMeta(module+" v"+p.version)+`\s`, string(mod), p.module)
 		assert.Contains(t, string(mod), p.pkg)
@@ -33,7 +33,7 @@ func TestVersionsAreThoseThatTheModulesPin(t *testing.T) {
 
 // A library of another release in an API server would make it one that nobody runs.
 func TestAnAPIServerIsMadeOfTheLibrariesOfItsRelease(t *testing.T) {
-	for _, p := range append(slices.Clone(kubeAPIServers), kubelet, controllerManager) {
+	for _, p := range append(slices.Clone(kubeAPIServers), kubelet, kubeProxy, controllerManager) {
 		mod, err := os.ReadFile(filepath.Join("binaries", p.module, "go.mod"))
 		require.NoError(t, err)
 		replaced := regexp.MustCompile(`(?m)^\t(k8s\.io/\S+) => (\S+) (\S+)$`).FindAllStringSubmatch(string(mod), -1)

@@ -84,14 +84,15 @@ func (p *Play) lead(ctx context.Context, m Member) (scene, error) {
 	return s, nil
 }
 
-// pair is a leader on the first node and a standby on the second, which has seen it.
+// pair is a leader on the first node, as m has it, and a standby of the same peer on the
+// second, which has seen it.
 func (p *Play) pair(ctx context.Context, m Member) (scene, error) {
 	m.Name, m.Node = "one", p.stage.Nodes[0]
 	s, err := p.lead(ctx, m)
 	if err != nil {
 		return s, err
 	}
-	if _, err := p.Start(ctx, Member{Name: "two", Node: p.stage.Nodes[1]}); err != nil {
+	if _, err := p.Start(ctx, Member{Name: "two", Node: p.stage.Nodes[1], Peer: m.Peer, Change: m.Change}); err != nil {
 		return s, err
 	}
 	return s, p.Renewed(ctx, s.leader.Who, 2)

@@ -107,6 +107,8 @@ func (p *Play) pod(m Member) *corev1.Pod {
 		account = watches
 	case "successor":
 		account = lists
+	case "label":
+		account = bears
 	}
 	args := []string{
 		"-peer=" + peer, "-folder=" + node.HostFolder, "-namespace=" + namespace, "-lease=" + p.name, "-eat=" + node.HostFolder + "/" + p.eatFile(), "-selector=play=" + p.name,

@@ -209,6 +209,9 @@ type RolloutCase struct {
 	Name     string
 	Replicas int
 	Strategy Strategy
+	// MostChanges is how often the leader may change with this library; zero where
+	// nothing is promised.
+	MostChanges int
 }
 
 // String is what the table says of it.
@@ -219,7 +222,7 @@ func (c RolloutCase) String() string {
 // RolloutCases are two, three and five replicas, of which no old one stops before a new
 // one is ready, and five as a Deployment has them by default.
 var RolloutCases = []RolloutCase{
-	{"rollout-2", 2, Careful(2)}, {"rollout-3", 3, Careful(3)}, {"rollout-5", 5, Careful(5)}, {"rollout-5-default", 5, Default(5)},
+	{"rollout-2", 2, Careful(2), 1}, {"rollout-3", 3, Careful(3), 1}, {"rollout-5", 5, Careful(5), 1}, {"rollout-5-default", 5, Default(5), 0},
 }
 
 // Rolled are rollouts by their case and by the peer.

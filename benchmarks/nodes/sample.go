@@ -30,9 +30,12 @@ func sample(kase, peer string, timing scenario.Timing, round int, figures map[st
 	return s
 }
 
+// ResultName is what the case is called in a file of results.
+func (c Case) ResultName() string { return "pod-" + c.Name }
+
 // Sample is that of one play of the case.
 func (c Case) Sample(peer string, timing scenario.Timing, round int, o Outcome, err error) result.Sample {
-	return sample("pod-"+c.Name, peer, timing, round, map[string]float64{"leaderless_seconds": o.Figure.Seconds()}, o.Events, err)
+	return sample(c.ResultName(), peer, timing, round, map[string]float64{"leaderless_seconds": o.Figure.Seconds()}, o.Events, err)
 }
 
 // Sample is that of one rollout of the case.

@@ -32,11 +32,12 @@ const (
 const namespace = "crash"
 
 // The ServiceAccounts of the members. All may use leases; the second may watch Pods,
-// and the third list them.
+// the third list them, and the fourth has both, and writes labels through their status.
 const (
 	contends = "contends"
 	watches  = "contends-and-watches"
 	lists    = "contends-and-lists"
+	bears    = "contends-and-bears-the-label"
 )
 
 // A Stage is a laboratory with nodes. Its methods are safe for concurrent use.
@@ -49,6 +50,9 @@ type Stage struct {
 	leases history
 	stop   context.CancelFunc
 	work   sync.WaitGroup
+
+	serving    sync.Once // of Play.Serve
+	servingErr error
 }
 
 // NewStage builds the programs of the Pods, starts a lab with one API server, and boots
@@ -132,10 +136,15 @@ func (s *Stage) prepare(ctx context.Context) error {
 		return err
 	}
 	lease := rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update", "watch"}}
-	pods := func(verb string) rbacv1.PolicyRule {
-		return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{verb}}
+	pods := func(resource string, verbs ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{resource}, Verbs: verbs}
 	}
-	for account, rules := range map[string][]rbacv1.PolicyRule{contends: {lease}, watches: {lease, pods("watch")}, lists: {lease, pods("list")}} {
+	for account, rules := range map[string][]rbacv1.PolicyRule{
+		contends: {lease},
+		watches:  {lease, pods("pods", "watch")},
+		lists:    {lease, pods("pods", "list")},
+		bears:    {lease, pods("pods", "list", "watch"), pods("pods/status", "patch")},
+	} {
 		meta := metav1.ObjectMeta{Name: account}
 		if err := s.makeAccount(ctx, namespace, account); err != nil {
 			return err

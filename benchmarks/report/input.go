@@ -17,6 +17,12 @@ type Case struct {
 	// Takeover says that somebody else must lead after the fault. Without it the
 	// leader should keep the lease.
 	Takeover bool
+	// Leaderless says that its figure is for how long nobody led, as of what happens to
+	// Pods on real nodes. No sample of ours may have more than Most, in seconds, nor
+	// more changes of leader than MostChanges; zero is no bound.
+	Leaderless  bool
+	Most        float64
+	MostChanges int
 }
 
 // File is one file of results.

@@ -43,15 +43,6 @@ func fileName(words ...string) string {
 	return clean + ".svg"
 }
 
-// stripFigure returns which figure of a case is a distribution worth seeing,
-// and how its axis is called.
-func stripFigure(kase Case) (figure, axis string) {
-	if kase.Name == "handover" {
-		return "handover_seconds", "from SIGTERM to the next leader's work (logarithmic)"
-	}
-	return "takeover_seconds", "from the end of the old lease to the next leader's work (logarithmic)"
-}
-
 // stripDrawings draws the distribution of takeovers for each scenario that has
 // one, with each timing.
 func stripDrawings(in Input) (all []drawing, undone []string, err error) {
@@ -60,7 +51,7 @@ func stripDrawings(in Input) (all []drawing, undone []string, err error) {
 		if !c.Takeover {
 			continue
 		}
-		figure, axis := stripFigure(c)
+		figure, _, axis := mainFigure(c)
 		measured := false
 		for _, timing := range timings(failover, c.Name) {
 			s := strip{

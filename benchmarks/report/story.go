@@ -9,10 +9,12 @@ import (
 // StoryFile is the plot that tells the story by itself.
 const StoryFile = "story.svg"
 
-// storyPanels are the two faults that show what this library is for.
+// storyPanels are what shows what this library is for.
 var storyPanels = []struct{ kase, title string }{
 	{"node-death", "The leader's node and the API server that everyone is connected to go silent together"},
 	{"api-silent", "Only that API server goes silent; two healthy ones stand next to it"},
+	{"pod-killed", "The leader's process crashes; its node and the API servers are well"},
+	{"rollout-3", "Three replicas are replaced, in a rolling update"},
 }
 
 // storyDrawing draws client-go and this library under both faults, with the

@@ -34,21 +34,23 @@ func failovers(d *document, in Input, drawn []drawing) {
 	}
 }
 
-// mainFigure returns the figure that a scenario is about, and its name for
-// readers.
-func mainFigure(c Case) (figure, words string) {
+// mainFigure returns the figure that a scenario is about, what it is in a sentence, and
+// how an axis of it is called.
+func mainFigure(c Case) (figure, words, axis string) {
 	switch {
 	case c.Name == "handover":
-		return "handover_seconds", "Handover: from SIGTERM to the next leader's work."
+		return "handover_seconds", "Handover: from SIGTERM to the next leader's work.", "from SIGTERM to the next leader's work (logarithmic)"
+	case c.Leaderless:
+		return "leaderless_seconds", "For how long nobody led.", "without a leader (logarithmic)"
 	case c.Takeover:
-		return "takeover_seconds", "Takeover: from the end of the old lease to the next leader's work."
+		return "takeover_seconds", "Takeover: from the end of the old lease to the next leader's work.", "from the end of the old lease to the next leader's work (logarithmic)"
 	default:
-		return "renewal_late_seconds", "Renewal of a kept lease, late by at most:"
+		return "renewal_late_seconds", "Renewal of a kept lease, late by at most:", ""
 	}
 }
 
 func scenarioTable(d *document, all []group, c Case) {
-	figure, words := mainFigure(c)
+	figure, words, _ := mainFigure(c)
 	d.paragraph("%s", words)
 	head := slices.Concat([]string{"timing", "peer"}, statHead,
 		[]string{">failed", ">lost", ">overlap", ">standby requests", ">connections"})

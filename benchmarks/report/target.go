@@ -46,7 +46,7 @@ const (
 func Targets(in Input) []Target {
 	var all []Target
 	for _, of := range [][]Target{
-		takeovers(in), handovers(in), losses(in), standbys(in), connections(in), heap(in), allocations(in),
+		takeovers(in), handovers(in), ends(in), rollouts(in), losses(in), standbys(in), connections(in), heap(in), allocations(in),
 	} {
 		all = append(all, of...)
 	}

@@ -24,6 +24,49 @@ func handovers(in Input) []Target {
 	return perTiming(in, t, "handover", "handover_seconds", handoverTimes)
 }
 
+// ends: for how long at most nobody leads after the end of a leader in a Pod.
+func ends(in Input) []Target {
+	return perBound(in, Target{Name: "without a leader after the end of a leader's process"}, "leaderless_seconds",
+		func(c Case) (float64, string) { return c.Most, "≤ " + seconds(c.Most) })
+}
+
+// rollouts: how often the leader changes at most in a rolling update.
+func rollouts(in Input) []Target {
+	return perBound(in, Target{Name: "changes of leader in a rolling update"}, "changes_total",
+		func(c Case) (float64, string) { return float64(c.MostChanges), fmt.Sprintf("≤ %d", c.MostChanges) })
+}
+
+// perBound judges the largest value of a figure in each case that has a bound on it, for
+// each timing with which it was measured.
+func perBound(in Input, t Target, figure string, bound func(Case) (most float64, wanted string)) []Target {
+	all := groups(in, result.Failover)
+	var judged []Target
+	for _, c := range in.Cases {
+		most, wanted := bound(c)
+		if most == 0 {
+			continue
+		}
+		t := t
+		t.Under, t.Wanted = c.Name, wanted
+		for _, timing := range timingsOf(all, c.Name) {
+			us := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: ours})
+			theirs := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: baseline}).stat(figure)
+			t := t
+			t.Under += ", " + timingWords(timing)
+			t = atMost(t, us.stat(figure), most, figure)
+			if theirs.N > 0 {
+				t.Basis += fmt.Sprintf("; %s: median %s, largest %s (n=%d)", baseline, value(figure, theirs.Median), value(figure, theirs.Max), theirs.N)
+			}
+			t.Basis += without(us, figure)
+			judged = append(judged, t)
+		}
+		if len(timingsOf(all, c.Name)) == 0 {
+			judged = append(judged, unmeasured(t, "neither peer was measured"))
+		}
+	}
+	return judged
+}
+
 // perTiming judges the ratio of one figure of one scenario for each timing
 // with which either of the two peers was measured.
 func perTiming(in Input, t Target, kase, figure string, times float64) []Target {

@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/holdfast-go/holdfast/benchmarks/nodes"
 	"github.com/holdfast-go/holdfast/benchmarks/report"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
@@ -93,6 +94,12 @@ func cases() []report.Case {
 	var all []report.Case
 	for _, s := range scenario.All() {
 		all = append(all, report.Case{Name: s.Name, Text: s.Text, Takeover: s.Takeover})
+	}
+	for _, c := range nodes.Cases {
+		all = append(all, report.Case{Name: c.ResultName(), Text: c.Text, Takeover: true, Leaderless: true, Most: c.Bound.Seconds()})
+	}
+	for _, c := range nodes.RolloutCases {
+		all = append(all, report.Case{Name: c.Name, Text: "A rolling update of " + c.String() + ".", Takeover: true, Leaderless: true, MostChanges: c.MostChanges})
 	}
 	return all
 }

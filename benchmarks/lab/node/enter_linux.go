@@ -21,12 +21,12 @@ func init() {
 	}
 }
 
-// Enter is [lab.EnterWithKubelet] for programs that start nodes: call it first in main
+// Enter is [lab.EnterWithNodes] for programs that start nodes: call it first in main
 // or TestMain. In the first process of a node it never returns.
 func Enter(minors ...string) {
 	text := os.Getenv(planVariable)
 	if text == "" {
-		lab.EnterWithKubelet(minors...)
+		lab.EnterWithNodes(minors...)
 		return
 	}
 	var p plan

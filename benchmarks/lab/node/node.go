@@ -71,7 +71,7 @@ func APIServerArgs() []string {
 // API server says that the node is ready. ctx bounds the start.
 func Start(ctx context.Context, l *lab.Lab, name string, o Options) (_ *Node, err error) {
 	if o.Kubelet == "" {
-		o.Kubelet = lab.PreparedKubelet()
+		o.Kubelet = lab.PreparedNodes().Kubelet
 	}
 	if err := errors.Join(missing(), o.check()); err != nil {
 		return nil, fmt.Errorf("node %q: %w", name, err)

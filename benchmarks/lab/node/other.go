@@ -23,7 +23,7 @@ const (
 )
 
 // Enter says that the laboratory needs Linux and exits with code 1.
-func Enter(minors ...string) { lab.EnterWithKubelet(minors...) }
+func Enter(minors ...string) { lab.EnterWithNodes(minors...) }
 
 func isRoot() bool { return false }
 

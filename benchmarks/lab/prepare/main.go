@@ -4,7 +4,7 @@
 //
 //	go run ./lab/prepare
 //	go run ./lab/prepare -all     // and an API server of each minor version
-//	go run ./lab/prepare -kubelet // and the kubelet of the nodes
+//	go run ./lab/prepare -nodes   // and what nodes run
 //
 // It prints their paths on standard output, progress on standard error, and
 // exits with code 1 and one sentence if something is missing.
@@ -26,7 +26,7 @@ import (
 
 func main() {
 	all := flag.Bool("all", false, "prepare an API server of each of the minor versions "+strings.Join(lab.Minors(), ", "))
-	kubelet := flag.Bool("kubelet", false, "prepare the kubelet that nodes run")
+	nodes := flag.Bool("nodes", false, "prepare what nodes run: kubelet and kube-proxy")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "prepare: %q: there are no arguments\n", flag.Args())
@@ -39,8 +39,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b, err := lab.Prepare(ctx, os.Stderr, minors...)
-	if err == nil && *kubelet {
-		b.Kubelet, err = lab.PrepareKubelet(ctx, os.Stderr)
+	if err == nil && *nodes {
+		err = b.PrepareNodes(ctx, os.Stderr)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,5 +53,6 @@ func main() {
 	}
 	if b.Kubelet != "" {
 		fmt.Println(b.Kubelet)
+		fmt.Println(b.KubeProxy)
 	}
 }

@@ -4,7 +4,8 @@
 //
 // Its peer is who contends: "pod" is this library with the witnesses Process and Pod,
 // "process" the same with its defaults, "none" without witnesses, "successor" with a
-// Pod named at each release (package podsuccessor), "client-go" the elector of client-go.
+// Pod named at each release (package podsuccessor), "label" is "pod" with a label on the
+// leader's Pod (package podlabel), "client-go" the elector of client-go.
 package main
 
 import (
@@ -12,16 +13,20 @@ import (
 	"crypto/rand"
 	"flag"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	clientgo "k8s.io/client-go/tools/leaderelection"
@@ -29,6 +34,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/holdfast-go/holdfast/leaderelection"
+	"github.com/holdfast-go/holdfast/leaderelection/podlabel"
 	"github.com/holdfast-go/holdfast/leaderelection/podsuccessor"
 	"github.com/holdfast-go/holdfast/leaderelection/witness"
 	"github.com/holdfast-go/holdfast/resourcelock"
@@ -41,12 +47,12 @@ type options struct {
 	peer, folder, namespace, lease string
 	duration, deadline, period     time.Duration
 	deaf                           bool
-	eat, selector                  string
+	eat, selector, label, serve    string
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.peer, "peer", "pod", "who contends: pod, process, none, successor or client-go")
+	flag.StringVar(&o.peer, "peer", "pod", "who contends: pod, process, none, successor, label or client-go")
 	flag.StringVar(&o.folder, "folder", "", "folder of the file that the work is written into")
 	flag.StringVar(&o.namespace, "namespace", "default", "namespace of the Lease")
 	flag.StringVar(&o.lease, "lease", "", "name of the Lease")
@@ -56,6 +62,8 @@ func main() {
 	flag.BoolVar(&o.deaf, "deaf", false, "ignore SIGTERM")
 	flag.StringVar(&o.eat, "eat", "", "file whose appearance makes the leader use memory without end")
 	flag.StringVar(&o.selector, "selector", "", "labels of the Pods that a successor is chosen from")
+	flag.StringVar(&o.label, "label", "", "value of the label that the Pod bears while it leads, with the peer label")
+	flag.StringVar(&o.serve, "serve", "", "address to answer at with the own name, while leading; empty: nowhere")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "member:", err)
@@ -94,6 +102,13 @@ func run(o options) error {
 	if o.eat != "" {
 		go eat(o.eat, name)
 	}
+	if o.serve != "" {
+		listener, err := net.Listen("tcp", o.serve)
+		if err != nil {
+			return err
+		}
+		go func() { _ = (&http.Server{Handler: d, ReadHeaderTimeout: time.Second}).Serve(listener) }()
+	}
 	var work sync.WaitGroup
 	lead := func(term context.Context) {
 		work.Add(1)
@@ -110,7 +125,19 @@ func run(o options) error {
 }
 
 // diary is the file of one process: lines of a word and a time (Unix, ns).
-type diary struct{ file *os.File }
+type diary struct {
+	file    *os.File
+	leading atomic.Bool
+}
+
+// ServeHTTP answers with a name while the process leads.
+func (d *diary) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	if !d.leading.Load() {
+		http.Error(w, "not the leader", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = fmt.Fprintln(w, filepath.Base(d.file.Name()))
+}
 
 func (d *diary) write(what string, when time.Time) {
 	if _, err := fmt.Fprintf(d.file, "%s %d\n", what, when.UnixNano()); err != nil {
@@ -122,6 +149,9 @@ func (d *diary) write(what string, when time.Time) {
 // work works until its term ends.
 func (d *diary) work(term context.Context) {
 	d.write("leading", time.Now())
+	d.leading.Store(true)
+	defer d.leading.Store(false)
+	context.AfterFunc(term, func() { d.leading.Store(false) })
 	tick := time.NewTicker(workEvery)
 	defer tick.Stop()
 	for term.Err() == nil {
@@ -148,7 +178,7 @@ func contend(ctx context.Context, o options, config *rest.Config, name string, l
 	var witnesses []witness.Witness
 	var successor func(context.Context) (string, error)
 	switch o.peer {
-	case "pod":
+	case "pod", "label":
 		witnesses = append(leaderelection.DefaultWitnesses(), &witness.Pod{Client: client.CoreV1()})
 	case "process":
 		witnesses = nil // the default
@@ -161,7 +191,19 @@ func contend(ctx context.Context, o options, config *rest.Config, name string, l
 			return err
 		}
 	default:
-		return fmt.Errorf("-peer %q: must be pod, process, none, successor or client-go", o.peer)
+		return fmt.Errorf("-peer %q: must be pod, process, none, successor, label or client-go", o.peer)
+	}
+	if o.label != "" {
+		label, err := podlabel.New(podlabel.Config{
+			Pods: client.CoreV1().Pods(o.namespace), Pod: os.Getenv("POD_NAME"), UID: types.UID(os.Getenv("POD_UID")), Value: o.label,
+		})
+		if err != nil {
+			return err
+		}
+		if err := label.Drop(ctx); err != nil {
+			return err
+		}
+		lead = label.Around(lead)
 	}
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, LeaseDuration: o.duration, RenewDeadline: o.deadline, RetryPeriod: o.period,
