@@ -22,11 +22,16 @@ const maxGrown = 1 << 20
 // absorb reads the body of an answer into memory, so that silence in the middle
 // of it counts as no answer and is hedged. The body of a stream is left to be
 // read by the caller. moved counts the bytes that come.
-func absorb(ctx context.Context, response *http.Response, most int64, moved *atomic.Int64) error {
+func absorb(ctx context.Context, method string, response *http.Response, most int64, moved *atomic.Int64) error {
 	tooLarge := func() error {
 		return fmt.Errorf("read the body of an answer (%d), more than Budget.MaxBody (%d bytes): %w; if it has no end, see Transport.Stream", response.StatusCode, most, ErrTooLarge)
 	}
 	if response.Body == nil || response.Body == http.NoBody {
+		response.Body = http.NoBody
+		return nil
+	}
+	if bodiless(method, response.StatusCode) { // whatever its length says
+		_ = response.Body.Close()
 		response.Body = http.NoBody
 		return nil
 	}
@@ -36,22 +41,28 @@ func absorb(ctx context.Context, response *http.Response, most int64, moved *ato
 	}
 	most = min(most, math.MaxInt64-1)
 	body := &absorbed{from: source{LimitedReader: io.LimitedReader{R: response.Body, N: most + 1}, moved: moved}}
-	body.Grow(int(min(max(response.ContentLength, 0), maxGrown)) + bytes.MinRead) // ReadFrom asks for room beyond the end
+	body.have.Grow(int(min(max(response.ContentLength, 0), maxGrown)) + bytes.MinRead) // ReadFrom asks for room beyond the end
 	// The bodies of net/http end with the attempt. Those of others may not.
 	inner := response.Body
 	stop := context.AfterFunc(ctx, func() { quietly(ctx, func() { _ = inner.Close() }) })
-	_, err := body.ReadFrom(&body.from)
+	_, err := body.have.ReadFrom(&body.from)
 	stop()
 	_ = inner.Close()
 	if err != nil {
-		return fmt.Errorf("read the body of an answer (%d), %s: %w", response.StatusCode, share(body.Len(), response.ContentLength), err)
+		return fmt.Errorf("read the body of an answer (%d), %s: %w", response.StatusCode, share(body.have.Len(), response.ContentLength), err)
 	}
-	if int64(body.Len()) > most {
+	if int64(body.have.Len()) > most {
 		return tooLarge()
 	}
 	body.from.R = nil
 	response.Body = body
 	return nil
+}
+
+// bodiless reports whether an answer has no body (RFC 9110, section 6.4.1). Its
+// Content-Length is then of what another request would have got.
+func bodiless(method string, status int) bool {
+	return method == http.MethodHead || status/100 == 1 || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 // share says how much of a body has come.
@@ -65,12 +76,24 @@ func share(have int, of int64) string {
 // absorbed is a body that has arrived, and what it is read from until then: one
 // allocation.
 type absorbed struct {
-	bytes.Buffer
-	from source
+	have   bytes.Buffer
+	from   source
+	closed atomic.Bool
 }
 
-// Close implements io.Closer; there is nothing left to close.
-func (*absorbed) Close() error { return nil }
+// Read implements io.Reader. After Close it fails as the bodies of net/http do.
+func (a *absorbed) Read(p []byte) (int, error) {
+	if a.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return a.have.Read(p)
+}
+
+// Close implements io.Closer.
+func (a *absorbed) Close() error {
+	a.closed.Store(true)
+	return nil
+}
 
 // source counts what is read from it.
 type source struct {

@@ -168,7 +168,7 @@ func (a *attempt) run(base http.RoundTripper, request *http.Request, stream bool
 	if streams(stream, request, response) {
 		return outcome{attempt: a, response: response, stream: true}
 	}
-	if err := absorb(a.trace, response, most, &a.moved); err != nil {
+	if err := absorb(a.trace, request.Method, response, most, &a.moved); err != nil {
 		return outcome{attempt: a, err: err}
 	}
 	return outcome{attempt: a, response: response}
@@ -200,9 +200,11 @@ func (a *attempt) replay(ctx context.Context, request *http.Request) (*http.Requ
 	// A deep copy: attempts run at the same time, and not every round tripper
 	// below leaves the headers it is given alone (that of exec plugins sets one).
 	clone := request.Clone(ctx)
+	clone.Cancel = nil //nolint:staticcheck // the call heeds it
 	if !hasBody(request) {
 		return clone, nil
 	}
+	clone.Trailer = request.Trailer // which the caller may fill in while the body is read
 	if a.number > 0 {
 		body, err := request.GetBody()
 		if err != nil {
@@ -243,9 +245,11 @@ func hasBody(request *http.Request) bool {
 	return request.Body != nil && request.Body != http.NoBody
 }
 
-// replayable reports whether the request's body, if any, can be sent again.
+// replayable reports whether the request's body, if any, can be sent again. One with a
+// trailer cannot: its caller fills that in while the body is read, and two attempts read
+// at once.
 func replayable(request *http.Request) bool {
-	return !hasBody(request) || request.GetBody != nil
+	return !hasBody(request) || request.GetBody != nil && len(request.Trailer) == 0
 }
 
 func closeBody(request *http.Request) {

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -182,7 +183,7 @@ func (b Budget) call(stream, body bool) time.Duration {
 		bound = b.Open
 	}
 	if body {
-		bound += b.Upload
+		bound += min(b.Upload, math.MaxInt64-bound)
 	}
 	return bound
 }

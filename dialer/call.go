@@ -25,7 +25,7 @@ type call struct {
 	stream     bool // its answer is a stream, and only the opening of it is bounded
 	replayable bool // its body, if any, can be sent again
 	repeatable bool // the request may be sent more than once, and can be
-	span       span
+	span       *span
 	bound      time.Duration
 	results    chan outcome
 
@@ -75,14 +75,17 @@ func (t *Transport) newCall(request *http.Request, budget Budget) *call {
 	}
 	c.repeatable = c.replayable && hedgeable(request)
 	c.bound = budget.call(c.stream, hasBody(request))
-	if s, follows := spanOf(request); follows {
+	if s := spanOf(request); s != nil {
 		c.span, c.bound = s, s.end.Sub(s.start)
 	} else {
 		now := time.Now()
-		c.span = span{start: now, end: now.Add(c.bound)}
+		c.span = &span{start: now, end: now.Add(c.bound)}
 	}
 	return c
 }
+
+// errCancelled is what a call fails with whose Request.Cancel was closed.
+var errCancelled = fmt.Errorf("Request.Cancel is closed: %w", context.Canceled)
 
 func (c *call) run(caller context.Context) (*http.Response, error) {
 	if caller.Err() != nil || c.left() <= 0 {
@@ -113,6 +116,8 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 			}
 		case <-caller.Done():
 			return c.fail(caller, c.ranOut(caller))
+		case <-c.request.Cancel: //nolint:staticcheck // deprecated, and heeded by net/http
+			return c.fail(caller, errCancelled)
 		}
 		var answer *outcome
 		var err error
@@ -285,6 +290,7 @@ func (c *call) fail(caller context.Context, err error) (*http.Response, error) {
 		return c.win(*c.refusal), nil
 	}
 	c.settle(nil, false)
+	c.span.over.Store(true)
 	if c.refusal != nil {
 		err = fmt.Errorf("%w; another server was asked after an answer of %d (%s)", err, c.refusal.response.StatusCode, http.StatusText(c.refusal.response.StatusCode))
 		c.refusal.discard()

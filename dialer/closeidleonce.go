@@ -39,6 +39,6 @@ func (t *Transport) closeIdleOnce(budget Budget) {
 		moment = budget.Answer
 	}
 	if t.fresh.due(moment) {
-		t.CloseIdleConnections()
+		promptly(t.CloseIdleConnections)
 	}
 }

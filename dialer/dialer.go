@@ -134,7 +134,7 @@ type Dialer struct {
 // later one after twice as long, at most 2s.
 //
 // An address that has refused three dials in a row (ECONNREFUSED) is dialled by one
-// caller at a time, at the pace of Hedge, once for each of its targets. Callers that come
+// caller at a time, at the pace of Hedge (of half of Connect, where that is less), once for each of its targets. Callers that come
 // meanwhile share the error of that dial if it is refused as well.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := d.validate(); err != nil {
@@ -146,13 +146,14 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	asks, err := false, error(nil)
 	if isTCP(network) {
-		if asks, err = d.refusers.enter(ctx, address, orDefault(max(d.Hedge, 0), defaultDialHedge)); err != nil {
+		pace := min(orDefault(max(d.Hedge, 0), defaultDialHedge), d.connect()/2)
+		if asks, err = d.refusers.enter(ctx, network+" "+address, pace); err != nil {
 			return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
 		}
 	}
 	conn, err := d.begin(ctx, network, address, start, asks)
 	if isTCP(network) {
-		d.refusers.leave(address, asks, err)
+		d.refusers.leave(network+" "+address, asks, err)
 	}
 	return conn, err
 }
@@ -163,7 +164,7 @@ func (d *Dialer) begin(ctx context.Context, network, address string, start time.
 	made := func(bool) {}
 	if u := requestTraceOf(ctx); u != nil && u.making != nil && !u.straight() && d.untilTaken > 0 {
 		var err error
-		if made, err = u.making.begin(ctx, u, d.long()); err != nil {
+		if made, err = u.making.begin(ctx, u, address, d.long()); err != nil {
 			return nil, &Error{Op: "dial " + network + " " + address, Elapsed: time.Since(start), Bound: d.connect(), Err: err}
 		}
 	}
@@ -441,8 +442,8 @@ func (r *race) remember(err error) {
 }
 
 // permanentDialError reports whether a dial failed for a reason that a sibling would
-// meet as well: an address that does not parse, a name that does not exist, or code of
-// the user's that refuses.
+// meet as well: an address that does not parse or that the system takes for none (EINVAL),
+// a name that does not exist, or code of the user's that refuses.
 func permanentDialError(err error) bool {
 	var (
 		address *net.AddrError
@@ -453,5 +454,5 @@ func permanentDialError(err error) bool {
 	if errors.As(err, &name) {
 		return name.IsNotFound
 	}
-	return declines(err) || errors.As(err, &address) || errors.As(err, &parse) || errors.As(err, &network)
+	return errors.Is(err, syscall.EINVAL) || declines(err) || errors.As(err, &address) || errors.As(err, &parse) || errors.As(err, &network)
 }

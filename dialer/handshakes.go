@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// mostShaking is how many connections of one Transport may be on their way from the
-	// dial to the end of their TLS handshake at once.
+	// mostShaking is how many connections of one Transport to one address may be on their
+	// way from the dial to the end of their TLS handshake at once.
 	mostShaking = 8
 	// mostOvertaken is how many connections that were begun later may be ready before
 	// one is taken for dead.
@@ -17,7 +17,7 @@ const (
 )
 
 // handshakes lets the dials of a Transport begin, so that no more than mostShaking
-// connections are being made at once. A handshake is the most expensive thing that a
+// connections to an address are being made at once. A handshake is the most expensive thing that a
 // client asks of a server, and where either is short of CPU more of them at once
 // only mean that none is done in time. Who waits gets a connection that becomes
 // idle meanwhile. One that was outrun counts for as long as it goes on: it is as much
@@ -32,26 +32,30 @@ type handshakes struct {
 }
 
 // shake is a connection that is being made.
-type shake struct{ overtaken int }
+type shake struct {
+	address   string
+	overtaken int
+}
 
 // turn is the wait of an attempt for its turn.
 type turn struct {
-	trace *requestTrace
-	has   chan struct{} // closed when it has come
-	shake *shake        // set by then
+	trace   *requestTrace
+	address string
+	has     chan struct{} // closed when it has come
+	shake   *shake        // set by then
 }
 
 // begin waits until a connection may be made for the request, in the order in which
 // they came. What it returns is to be called when the connection is ready, or closed,
 // and told which.
-func (h *handshakes) begin(ctx context.Context, u *requestTrace, long time.Duration) (done func(ready bool), err error) {
+func (h *handshakes) begin(ctx context.Context, u *requestTrace, address string, long time.Duration) (done func(ready bool), err error) {
 	h.mu.Lock()
 	var made *shake
-	if len(h.underway) < mostShaking {
-		made = h.start(u)
+	if h.count(address) < mostShaking {
+		made = h.start(u, address)
 		h.mu.Unlock()
 	} else {
-		next := &turn{trace: u, has: make(chan struct{})}
+		next := &turn{trace: u, address: address, has: make(chan struct{})}
 		h.waiting = append(h.waiting, next)
 		u.queued.Store(true)
 		h.mu.Unlock()
@@ -97,8 +101,8 @@ func (h *handshakes) wait(ctx context.Context, u *requestTrace, next *turn) erro
 }
 
 // start notes that a connection is being made. The caller holds the lock.
-func (h *handshakes) start(u *requestTrace) *shake {
-	made := new(shake)
+func (h *handshakes) start(u *requestTrace, address string) *shake {
+	made := &shake{address: address}
 	h.underway = append(h.underway, made)
 	u.goes()
 	return made
@@ -110,6 +114,9 @@ func (h *handshakes) overtakes(made *shake) {
 	defer h.mu.Unlock()
 	n := slices.Index(h.underway, made)
 	for _, older := range slices.Clone(h.underway[:max(n, 0)]) {
+		if older.address != made.address {
+			continue
+		}
 		if older.overtaken++; older.overtaken >= mostOvertaken {
 			h.end(older)
 		}
@@ -123,8 +130,8 @@ func (h *handshakes) leave(made *shake) {
 	h.end(made)
 }
 
-// end is leave for who holds the lock. The turn is that of who has waited longest:
-// first of those whose calls have nothing else under way, for the others may be
+// end is leave for who holds the lock. The turn is that of who has waited longest for the
+// address: first of those whose calls have nothing else under way, for the others may be
 // answered without it.
 func (h *handshakes) end(made *shake) {
 	n := slices.Index(h.underway, made)
@@ -132,14 +139,28 @@ func (h *handshakes) end(made *shake) {
 		return
 	}
 	h.underway = slices.Delete(h.underway, n, n+1)
-	if len(h.waiting) == 0 {
+	of := func(t *turn) bool { return t.address == made.address }
+	if n = slices.IndexFunc(h.waiting, func(t *turn) bool { return of(t) && !t.trace.accompanied() }); n < 0 {
+		n = slices.IndexFunc(h.waiting, of)
+	}
+	if n < 0 {
 		return
 	}
-	n = max(slices.IndexFunc(h.waiting, func(t *turn) bool { return !t.trace.accompanied() }), 0)
 	next := h.waiting[n]
 	h.waiting = slices.Delete(h.waiting, n, n+1)
-	next.shake = h.start(next.trace)
+	next.shake = h.start(next.trace, next.address)
 	close(next.has)
+}
+
+// count returns how many connections to an address are being made. The caller holds the
+// lock.
+func (h *handshakes) count(address string) (n int) {
+	for _, made := range h.underway {
+		if made.address == address {
+			n++
+		}
+	}
+	return n
 }
 
 // crowded reports whether so many are under way that there is not much room left.

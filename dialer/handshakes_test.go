@@ -63,7 +63,9 @@ func TestConnectionsAreMadeAFewAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h handshakes
 		var m Meter
-		dial := func(ctx context.Context, u *requestTrace) (func(bool), error) { return h.begin(ctx, u, time.Minute) }
+		dial := func(ctx context.Context, u *requestTrace) (func(bool), error) {
+			return h.begin(ctx, u, "server", time.Minute)
+		}
 		request := func() (*requestTrace, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(t.Context())
 			return m.follow(ctx), cancel
@@ -131,14 +133,14 @@ func TestTheTurnGoesToWhoHasNothingElse(t *testing.T) {
 		calls := make([]atomic.Int32, mostShaking)
 		var done []func(bool)
 		for n := range calls {
-			made, err := h.begin(t.Context(), request(&calls[n]), time.Minute)
+			made, err := h.begin(t.Context(), request(&calls[n]), "server", time.Minute)
 			require.NoError(t, err)
 			done = append(done, made)
 		}
 		var order []string
 		wait := func(name string, u *requestTrace) {
 			go func() {
-				made, err := h.begin(t.Context(), u, time.Minute)
+				made, err := h.begin(t.Context(), u, "server", time.Minute)
 				assert.NoError(t, err)
 				order = append(order, name)
 				time.Sleep(time.Second)
@@ -168,7 +170,7 @@ func TestWhatIsTakenForDeadCountsNoMore(t *testing.T) {
 		var h handshakes
 		var m Meter
 		begin := func() func(bool) {
-			made, err := h.begin(t.Context(), m.follow(t.Context()), 4*time.Second)
+			made, err := h.begin(t.Context(), m.follow(t.Context()), "server", 4*time.Second)
 			require.NoError(t, err)
 			return made
 		}

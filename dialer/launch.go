@@ -1,6 +1,9 @@
 package dialer
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 // beside says why there is another attempt.
 type beside struct {
@@ -27,16 +30,8 @@ func (c *call) launch(caller context.Context, why beside) {
 	if a.number > 0 || c.budget.Mode == NewConnections && !c.transport.tuned() || wantsFresh(caller) {
 		c.transport.closeIdleOnce(c.budget)
 	}
-	request, err := a.replay(ctx, c.request)
-	if err == nil && c.budget.Mode == NewConnections && !switches(request) { // one that switches is never kept
-		request.Close = true
-		a.trace.final.Store(true)
-	}
-	if err == nil && c.transport.announce && !c.stream {
-		announce(request, c.left())
-	}
 	go func() {
-		o, done := outcome{attempt: a, err: err}, err != nil
+		o, done := outcome{attempt: a}, false
 		defer func() {
 			a.back(&c.transport.deaf)
 			if !done {
@@ -48,10 +43,29 @@ func (c *call) launch(caller context.Context, why beside) {
 				o.discard()
 			}
 		}()
-		if err == nil {
-			o, done = a.run(c.base, request, c.stream, c.budget.MaxBody), true
+		request, err := c.prepare(ctx, a)
+		if err != nil {
+			o, done = outcome{attempt: a, err: err}, true
+			return
 		}
+		o, done = a.run(c.base, request, c.stream, c.budget.MaxBody), true
 	}()
+}
+
+// prepare returns the request of an attempt. It calls the user's GetBody.
+func (c *call) prepare(ctx context.Context, a *attempt) (*http.Request, error) {
+	request, err := a.replay(ctx, c.request)
+	if err != nil {
+		return nil, err
+	}
+	if c.budget.Mode == NewConnections && !switches(request) { // one that switches is never kept
+		request.Close = true
+		a.trace.final.Store(true)
+	}
+	if c.transport.announce && !c.stream {
+		announce(request, c.left())
+	}
+	return request, nil
 }
 
 // count counts an attempt that is not the first.

@@ -1,6 +1,7 @@
 package dialer
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -91,7 +92,7 @@ func own(theirs http.RoundTripper, d *Dialer, fit refit) (http.RoundTripper, err
 	}
 	clone.Proxy = routed(clone.Proxy)
 	o := &owned{clone: clone, original: original}
-	runtime.AddCleanup(o, (*http.Transport).CloseIdleConnections, clone)
+	closeWithout(o, clone)
 	return o, nil
 }
 
@@ -141,8 +142,14 @@ func (o *owned) WrappedRoundTripper() http.RoundTripper { return o.clone }
 // What many may share does that itself.
 func closeWith[T any](user *T, rt http.RoundTripper) {
 	if _, shared := rt.(*owned); !shared {
-		runtime.AddCleanup(user, closeIdle, rt)
+		closeWithout(user, rt)
 	}
+}
+
+// closeWithout has the idle connections of rt closed once nobody holds user any more, by a
+// goroutine of their own: closing what the user has made may block.
+func closeWithout[T any](user *T, rt http.RoundTripper) {
+	runtime.AddCleanup(user, func(rt http.RoundTripper) { go quietly(context.Background(), func() { closeIdle(rt) }) }, rt)
 }
 
 // limited refuses a limit of connections that leaves no room for the attempts of a

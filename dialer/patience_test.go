@@ -65,7 +65,7 @@ func TestLatenessIsRememberedForSeconds(t *testing.T) {
 func TestALateHedgeIsThoughtOfAgain(t *testing.T) {
 	c := oneCall()
 	now := time.Now()
-	c.bound, c.span = 10*time.Second, span{start: now.Add(-2 * time.Second), end: now.Add(8 * time.Second)}
+	c.bound, c.span = 10*time.Second, &span{start: now.Add(-2 * time.Second), end: now.Add(8 * time.Second)}
 	c.repeatable, c.looked = true, now.Add(-1500*ms)
 	c.due = now.Add(-time.Second) // it is a second late
 	before := process.now(now)

@@ -189,7 +189,7 @@ func (r *requestTrace) drop() {
 	socket := r.socket
 	r.mu.Unlock()
 	if socket != nil {
-		_ = socket.Close()
+		promptly(func() { _ = socket.Close() })
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ func (r *retryAfterInBody) RoundTrip(request *http.Request) (*http.Response, err
 	if code := response.Header.Get("Content-Encoding"); code != "" && code != "identity" {
 		return response, nil // net/http was not to decode it: the caller reads it himself
 	}
+	if bodiless(request.Method, response.StatusCode) {
+		return response, nil
+	}
 	// The body is no stream, for this is no success: it has been taken in whole.
 	said, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
@@ -53,6 +57,10 @@ func (r *retryAfterInBody) RoundTrip(request *http.Request) (*http.Response, err
 		return nil, settled(err, request)
 	}
 	language, status := refusal(response, said, after)
+	if status == nil {
+		response.Body = io.NopCloser(bytes.NewReader(said))
+		return response, nil
+	}
 	var body bytes.Buffer
 	if err := language.Encode(status, &body); err != nil {
 		return nil, settled(err, request)
@@ -103,10 +111,14 @@ var plain, languages = func() (language, []language) {
 }()
 
 // refusal returns the Status of a refusal, and the language to write it in: the
-// server's own, if it sent one, or one of its words, with the wish to wait.
+// server's own, if it sent one, or one of its words, with the wish to wait. It is nil
+// where the body is something else, which is the caller's to read.
 func refusal(response *http.Response, said []byte, after int32) (language, *metav1.Status) {
 	spoken, status := understand(response.Header.Get("Content-Type"), said)
 	if status == nil {
+		if !ofWords(response.Header.Get("Content-Type"), said) {
+			return language{}, nil
+		}
 		spoken, status = plain, &metav1.Status{Message: words(said)}
 	}
 	if status.Message == "" {
@@ -149,6 +161,17 @@ func understand(contentType string, said []byte) (language, *metav1.Status) {
 		}
 	}
 	return language{}, nil
+}
+
+// ofWords reports whether a Status can keep what a body says: text, or what is no longer
+// than what a Status keeps, of a type that API servers speak.
+func ofWords(contentType string, said []byte) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil || len(said) == 0 || strings.HasPrefix(media, "text/") {
+		return true
+	}
+	spoken := media == "application/octet-stream" || slices.ContainsFunc(languages, func(l language) bool { return l.media == media })
+	return spoken && len(said) <= maxSaid
 }
 
 // words returns what a body says to a reader: nothing, if it is no text.

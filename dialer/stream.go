@@ -3,6 +3,7 @@ package dialer
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/apipath"
@@ -14,7 +15,8 @@ import (
 //   - a watch: the query parameter watch is true, or the path is one of the
 //     deprecated .../watch/...;
 //   - a log that is followed: the query parameter follow is true;
-//   - the subresources exec, attach, portforward and proxy;
+//   - the subresources exec, attach, portforward and proxy, but for an object of a hub
+//     that passes on to another API of Kubernetes: there the rest of the path decides;
 //   - another protocol: a CONNECT or an Upgrade header.
 //
 // A parameter is true, as for kube-apiserver, if it is there and its first value is
@@ -65,23 +67,30 @@ func idempotent(request *http.Request) bool {
 }
 
 // span is the time that a call has, its redirects included.
-type span struct{ start, end time.Time }
+type span struct {
+	start, end time.Time
+	over       atomic.Bool // it has been answered, or has failed
+}
 
 type spanKey struct{}
 
-// spanOf returns the time of the call that a request follows a redirect of.
-// http.Client says in Request.Response which answer it follows.
-func spanOf(request *http.Request) (span, bool) {
+// spanOf returns the time of the call that a request follows a redirect of, nil if there
+// is none. http.Client says in Request.Response which answer it follows. A request
+// that is sent again when that call is over is a call of its own.
+func spanOf(request *http.Request) *span {
 	for range maxChain {
 		if request.Response == nil || request.Response.Request == nil {
 			break
 		}
 		request = request.Response.Request
-		if s, known := request.Context().Value(spanKey{}).(span); known {
-			return s, true
+		if s, known := request.Context().Value(spanKey{}).(*span); known {
+			if s.over.Load() {
+				return nil
+			}
+			return s
 		}
 	}
-	return span{}, false
+	return nil
 }
 
 // redirects reports whether an answer may make its reader send another request

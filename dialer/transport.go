@@ -3,7 +3,6 @@ package dialer
 import (
 	"crypto/tls"
 	"net/http"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +59,7 @@ const defaultIdle = 90 * time.Second
 // that is slow for everyone does.
 //
 // A Transport that makes its own sockets (without a Base, or with Harden's) makes at most
-// eight connections at once, from the dial to the end of the TLS handshake, also where
+// eight connections to an address at once, from the dial to the end of the TLS handshake, also where
 // nobody waits for them any more. One does not count that takes longer than twice
 // Budget.Connect and twice what others take, or that eight later ones have overtaken. A
 // request that waits for a connection takes one that becomes idle. It is not hedged while
@@ -164,7 +163,7 @@ func (t *Transport) WrappedRoundTripper() http.RoundTripper {
 		speakHTTP1(t.own)
 		tune(t.own, budget)
 		// An idle connection keeps its http.Transport, and that keeps the connection.
-		runtime.AddCleanup(t, (*http.Transport).CloseIdleConnections, t.own)
+		closeWithout(t, t.own)
 	})
 	return t.own
 }

@@ -38,9 +38,11 @@ type failure struct {
 // judge tells failures that another attempt may mend from those that it cannot.
 func (f failure) judge() verdict {
 	switch {
-	case f.upload || errors.Is(f.err, ErrTooLarge) || headersTooLong(f.err) || declines(f.err):
+	case f.upload || errors.Is(f.err, ErrTooLarge) || headersTooLong(f.err) || wrongLength(f.err) || declines(f.err):
 		return permanent
-	case refusesTrust(f.err):
+	case permanentDialError(f.err) && !noSuchName(f.err):
+		return permanent // an address that cannot be dialled
+	case refusesTrust(f.err), noSuchName(f.err):
 		return stubborn
 	case f.body || ofTheNetwork(f.err):
 		return transient
@@ -53,6 +55,13 @@ func (f failure) judge() verdict {
 		return permanent // a round tripper of the user's refused the answer
 	}
 	return transient
+}
+
+// noSuchName reports whether a name server has said that there is no such name. Another one
+// may know better.
+func noSuchName(err error) bool {
+	var name *net.DNSError
+	return errors.As(err, &name) && name.IsNotFound
 }
 
 // ofTheNetwork reports whether an error is one of a connection or a dial: whether the
@@ -107,6 +116,13 @@ func headersTooLong(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "server response headers exceeded") ||
 		strings.Contains(text, "response header list larger than advertised limit")
+}
+
+// wrongLength reports whether net/http has found that the body of the request is not as
+// long as its Content-Length says. It has no type for that.
+func wrongLength(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "http: ContentLength=") || strings.Contains(text, "http: Request.ContentLength=")
 }
 
 // ofNetHTTP reports whether an error without a type is net/http's word for what

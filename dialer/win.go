@@ -32,12 +32,14 @@ func (c *call) win(o outcome) *http.Response {
 	// balancer that leads back to itself would be for as long as the connection lasts.
 	after := func() {}
 	if gatewayFailed(o.response.StatusCode) || redirects(o.response) {
-		after = c.transport.CloseIdleConnections
+		after = func() { promptly(c.transport.CloseIdleConnections) }
 	}
 	response := o.response
 	response.Request = c.request
 	if redirects(response) { // what follows is part of the call
 		response.Request = c.request.WithContext(context.WithValue(c.request.Context(), spanKey{}, c.span))
+	} else {
+		c.span.over.Store(true)
 	}
 	if o.stream {
 		s := &stream{ReadCloser: response.Body, cancel: func() { o.attempt.cancel(endedWell) }, closed: after}

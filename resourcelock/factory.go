@@ -115,7 +115,10 @@ func (o Options) budgetFor(config *restclient.Config) (dialer.Budget, error) {
 
 func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.Meter, labels map[string]string) (*Factory, error) {
 	// Each write is conditional: the second of two equal ones is refused.
-	options := []dialer.Option{dialer.WithHedgeable(func(*http.Request) bool { return true })}
+	options := []dialer.Option{
+		dialer.WithHedgeable(func(*http.Request) bool { return true }),
+		dialer.WithStreams(isWatch),
+	}
 	if meter != nil {
 		options = append(options, dialer.WithMeter(meter))
 	}

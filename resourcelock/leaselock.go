@@ -137,7 +137,7 @@ func (l *LeaseLock) replace(ctx context.Context, base Snapshot, record LeaderEle
 func counted(ctx context.Context) (context.Context, func() int32) {
 	var sent atomic.Int32
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) { sent.Add(1) },
+		WroteHeaders: func() { sent.Add(1) }, // before the answer can be there, as WroteRequest need not be
 	}), sent.Load
 }
 

@@ -26,7 +26,7 @@ func newTurns(next http.RoundTripper, budget dialer.Budget) *limitedTransport {
 
 // RoundTrip implements http.RoundTripper.
 func (t *limitedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if dialer.IsStream(request) {
+	if isWatch(request) {
 		return t.next.RoundTrip(request)
 	}
 	if p := t.limiter.tryAcquire(); p != nil {
@@ -42,6 +42,13 @@ func (t *limitedTransport) RoundTrip(request *http.Request) (*http.Response, err
 	}
 	defer release()
 	return t.next.RoundTrip(request)
+}
+
+// isWatch reports whether a request is a lock's watch, the only one of its requests whose
+// answer is a stream. It goes by the query alone: what the path of the API server's
+// address looks like says nothing of it.
+func isWatch(request *http.Request) bool {
+	return request.URL != nil && request.URL.Query().Get("watch") != ""
 }
 
 // WrappedRoundTripper gives way to what is below.
