@@ -81,8 +81,12 @@ type outcome struct {
 	// settled that a read has shown it.
 	done, settled bool
 	sent          instant
-	// lost says that the lease is another's.
+	// lost says that the lease is another's, and seen that the state which shows it is to
+	// be reported.
 	lost *TermEndedError
+	seen bool
+	// took is how long an attempt to renew has taken.
+	took time.Duration
 	// state is what the next write is based on, err the last failure.
 	state rl.Snapshot
 	err   error

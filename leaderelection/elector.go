@@ -115,9 +115,9 @@ func RunOrDie(ctx context.Context, config LeaderElectionConfig) {
 
 // Run contends until the lease is won, leads until the term ends, and returns
 // after OnStoppedLeading. With ContendAgain, and after Resign, it goes on
-// contending, until ctx ends. It may be called again when it has returned, but
-// not before: a second Run at the same time says so in the log, returns at once
-// and calls nothing.
+// contending, until ctx ends. It may be called again when it has returned, or
+// from OnStoppedLeading on, but not before: a second Run at the same time says so in
+// the log, returns at once and calls nothing.
 //
 // No campaign begins while the work of the last term has not returned, in this
 // Run, an earlier one or that of another elector with the same Lock: Run waits for it,

@@ -55,6 +55,8 @@ type leadership struct {
 	renewCtx     context.Context
 	stopRenewing context.CancelFunc
 
+	// alarm stops the work even if the loop of the leader is kept from it.
+	alarm *alarm
 	// end ends the term, due is when to renew, and compare when to compare the
 	// clocks. doubt ends a term in doubt, or one of which it is foreseen that it will
 	// be over by the fastest clock.
@@ -79,7 +81,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 		le: le, logger: logger, runCtx: ctx, term: term, state: won.state, timing: le.timing, began: won.sent,
 		renewals: make(chan outcome, 1), hurry: make(chan struct{}, 1),
 	}
-	l.takeDurations(won.state)
+	shorter := l.takeDurations(won.state)
 	l.goal = renewGoal{le: le, logger: logger, effort: &l.effort, own: won.state.Record}
 	l.goal.own.HolderIdentity = le.lock.Identity()
 	l.attempt = l.newAttempt()
@@ -130,6 +132,11 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 
 	l.work = startWork(workCtx, term, le.config.Lock, le.config.Callbacks.OnStartedLeading)
 	le.setWork(l.work)
+	l.setAlarm(ctx)
+	defer l.alarm.stop()
+	if shorter {
+		sayStoredShorter(logger, l.timing.lease, le.timing.lease)
+	}
 	l.run(ctx)
 	panicked = false
 	return l
@@ -233,9 +240,22 @@ func (l *leadership) over(ended *TermEndedError) {
 	if l.trying { // what it has sent is entered before the term is closed
 		o = <-l.renewals
 		l.trying, l.state = false, o.state
+		l.tellLost(o)
 	}
 	l.le.writes.endTerm()
 	bounded.Raise(l.runCtx, o.err)
+}
+
+// tellLost tells the world what a renewal has found, if the lease is lost. It comes after
+// the end of the work's context.
+func (l *leadership) tellLost(o outcome) {
+	if o.lost == nil {
+		return
+	}
+	if o.seen {
+		l.le.report(l.logger, o.state)
+	}
+	l.le.trace.renewal(RenewalLost, o.took)
 }
 
 // because completes a reason before anyone can see it.
@@ -264,21 +284,15 @@ func (l *leadership) timeUp() {
 		l.end.Reset(rest)
 		return
 	}
-	reason := ReasonRenewDeadline
-	if suspended := now.fastest(l.term.lastSent()) - now.steady(l.term.lastSent()); suspended > l.le.timing.retry {
-		reason = ReasonInDoubt
-	}
-	l.over(&TermEndedError{Reason: reason})
+	l.over(l.lapsed(now))
 }
 
 // takeDurations takes the durations of a state that this term's own write has left: what is
-// stored is what others go by.
-func (l *leadership) takeDurations(stored rl.Snapshot) {
+// stored is what others go by. It reports whether the lease has become shorter.
+func (l *leadership) takeDurations(stored rl.Snapshot) (shorter bool) {
 	before := l.timing.lease
 	l.timing = l.le.timing.storedAs(l.le.timing.heldFor(stored))
-	if l.timing.lease < before {
-		sayStoredShorter(l.logger, l.timing.lease, l.le.timing.lease)
-	}
+	return l.timing.lease < before
 }
 
 // take takes in the outcome of an attempt to renew.
@@ -287,9 +301,10 @@ func (l *leadership) take(o outcome) {
 	bounded.Raise(l.runCtx, o.err)
 	if o.lost != nil {
 		l.over(l.fenced.explain(o.lost))
+		l.tellLost(o)
 		return
 	}
-	now := l.le.clock.now()
+	now, shorter := l.le.clock.now(), false
 	if o.done {
 		l.took = 0
 		if !o.settled {
@@ -298,12 +313,12 @@ func (l *leadership) take(o outcome) {
 		l.effort.begin()
 		l.le.writes.hear(l.hears(o))
 		if o.settled || !l.le.lock.takesTurns() { // else it only repeats what was written
-			l.takeDurations(o.state)
+			shorter = l.takeDurations(o.state)
 		}
 		l.term.extend(o.sent, l.timing)
 		l.end.Reset(max(0, l.term.rest(now)))
-		if l.logger.V(5).Enabled() { // else its values would be made for nobody
-			l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))
+		if shorter {
+			l.alarm.ring()
 		}
 	}
 	if l.inDoubt {
@@ -312,4 +327,11 @@ func (l *leadership) take(o outcome) {
 	l.due.Reset(max(0, l.timing.next(l.took)-now.steady(l.term.lastSent())))
 	l.settleFence(o)
 	l.heed(o.state)
+	// The log comes last: it may block.
+	if shorter {
+		sayStoredShorter(l.logger, l.timing.lease, l.le.timing.lease)
+	}
+	if o.done && l.logger.V(5).Enabled() { // else its values would be made for nobody
+		l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))
+	}
 }

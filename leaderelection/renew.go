@@ -36,21 +36,23 @@ func (r *renewGoal) written(state rl.Snapshot, mark string, sent instant) outcom
 // read implements rule 3 of the design.
 func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	verdict, sent := r.le.writes.judge(state)
-	if verdict != nobodys || !r.outlived() {
-		r.le.report(r.logger, state)
-	}
+	seen := verdict != nobodys || !r.outlived()
+	lost := func(why TermEndedError) (outcome, bool) { return outcome{lost: &why, seen: seen}, true }
 	holder, preferred := state.Record.HolderIdentity, state.Record.PreferredHolder
 	switch {
 	case verdict == nobodys:
-		return outcome{lost: &TermEndedError{Reason: ReasonLeaseDeleted}}, true
+		return lost(TermEndedError{Reason: ReasonLeaseDeleted})
 	case verdict == others:
 		r.le.writes.supersede()
-		return outcome{lost: &TermEndedError{Reason: ReasonTaken, Holder: holder}}, true
+		return lost(TermEndedError{Reason: ReasonTaken, Holder: holder})
 	case verdict == imposters:
 		r.le.writes.supersede()
-		return outcome{lost: &TermEndedError{Reason: ReasonSameIdentity, Holder: holder}}, true
+		return lost(TermEndedError{Reason: ReasonSameIdentity, Holder: holder})
 	case r.le.config.Coordinated && preferred != "":
-		return outcome{lost: &TermEndedError{Reason: ReasonEndOfTerm, Holder: preferred}}, true
+		return lost(TermEndedError{Reason: ReasonEndOfTerm, Holder: preferred})
+	}
+	r.le.report(r.logger, state)
+	switch {
 	case verdict == oursOnce || sent.steady(r.known) <= 0:
 		return outcome{}, false // no renewal has arrived yet
 	}
@@ -116,15 +118,17 @@ func (l *leadership) tryAtOnce() {
 func (l *leadership) try(a *attempt) {
 	began := l.le.clock.now()
 	o := a.run(l.renewCtx)
+	o.took = l.le.clock.now().steady(began)
 	l.goal.sayAfterAll(o)
-	l.le.trace.renewal(o.result(), l.le.clock.now().steady(began))
+	if o.lost == nil { // else the work is told first
+		l.le.trace.renewal(o.result(), o.took)
+	}
 	l.renewals <- o
 }
 
+// result is what an attempt came to that has not lost the lease.
 func (o outcome) result() RenewalResult {
 	switch {
-	case o.lost != nil:
-		return RenewalLost
 	case o.settled:
 		return RenewalSettled
 	case o.done:

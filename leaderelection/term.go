@@ -32,6 +32,9 @@ type Term struct {
 	length time.Duration
 	holds  time.Duration
 	ended  *TermEndedError
+	// lapsed says that the work was told that the term is over by the clock: nothing
+	// prolongs it any more.
+	lapsed bool
 }
 
 type termKey struct{}
@@ -120,7 +123,7 @@ func (t *Term) ending() *TermEndedError {
 func (t *Term) extend(sent instant, timing timing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if sent.steady(t.sent) > 0 {
+	if sent.steady(t.sent) > 0 && !t.lapsed {
 		t.sent, t.length, t.holds = sent, timing.term(), timing.lease
 	}
 }
@@ -150,6 +153,16 @@ func (t *Term) lastSent() instant {
 func (t *Term) rest(now instant) time.Duration {
 	sent, length := t.counts()
 	return length - now.steady(sent)
+}
+
+// lapse makes the end of a term final that is over by the clock, or returns what is left
+// of it.
+func (t *Term) lapse(now instant) (rest time.Duration, lapsed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rest = t.length - now.steady(t.sent)
+	t.lapsed = t.lapsed || rest <= 0
+	return rest, t.lapsed
 }
 
 // end makes ended why the term is over; the first reason stays.
