@@ -37,7 +37,7 @@ type note struct {
 }
 
 // maxNotes bounds the log.
-const maxNotes = 12
+const maxNotes = 16
 
 type endpointState struct {
 	name   string
@@ -60,12 +60,26 @@ type fleetState struct {
 	lost     int // how many terms ended although nobody had asked for it
 	// preferred is the slot that should lead; empty while none is.
 	preferred string
+	leader    string        // who led last
+	asked     string        // who was told to stop last
+	rollout   *rolloutState // the latest; nil: none
+}
+
+// rolloutState is what a rollout has cost so far.
+type rolloutState struct {
+	over    bool
+	changes int // of leader
+	// before and after are how long nobody had led until then.
+	before, after time.Duration
 }
 
 // contenderState is a slot: a process, and those started in its place.
 type contenderState struct {
 	slot     string
 	name     string    // of the process that runs now or ran last
+	revision int       // of that process
+	ready    bool      // that process has led, or seen another lead
+	free     bool      // nobody is to run there
 	runs     []stretch // the processes
 	terms    []stretch // when its work ran
 	cuts     []stretch // when its host was off the network
@@ -74,16 +88,17 @@ type contenderState struct {
 	renewals []time.Time
 }
 
-// newBoard returns a board on which nothing has happened yet.
-func newBoard(t timing, window time.Duration, endpoints, fleetNames, slots []string) *board {
+// newBoard returns a board on which nothing has happened yet. Of the slots of a fleet
+// the first so many are to be taken; the rest are free.
+func newBoard(t timing, window time.Duration, endpoints, fleetNames, slots []string, taken int) *board {
 	b := &board{timing: t, window: window}
 	for _, name := range endpoints {
 		b.endpoints = append(b.endpoints, &endpointState{name: name})
 	}
 	for _, name := range fleetNames {
 		f := &fleetState{name: name}
-		for _, slot := range slots {
-			f.contenders = append(f.contenders, &contenderState{slot: slot, name: slot})
+		for i, slot := range slots {
+			f.contenders = append(f.contenders, &contenderState{slot: slot, name: slot, free: i >= taken})
 		}
 		b.fleets = append(b.fleets, f)
 	}
@@ -144,9 +159,17 @@ func (b *board) applyEndpoint(e event) {
 }
 
 func (b *board) applyFleet(f *fleetState, e event) {
-	if e.kind == released {
+	switch e.kind {
+	case released:
 		f.holder, f.leaseEnd = "", time.Time{}
-		return
+	case rolling:
+		f.rollout = &rolloutState{before: f.leaderlessAt(e.at)}
+		b.note(e, false, "revision %d is rolled out", e.revision)
+	case rolled:
+		if r := f.rollout; r != nil {
+			r.over, r.after = true, f.leaderlessAt(e.at)
+			b.note(e, false, "revision %d has been rolled out: %s, %s without a leader", e.revision, changes(r.changes), seconds(r.after-r.before))
+		}
 	}
 	c := f.slot(slotOf(e.contender))
 	if c == nil {
@@ -156,19 +179,25 @@ func (b *board) applyFleet(f *fleetState, e event) {
 	case started:
 		c.name = e.contender
 		c.runs = begin(c.runs, e.at, e.contender)
-		if e.contender != c.slot {
+		if c.free {
+			b.note(e, false, "%s starts, of revision %d", e.contender, e.revision)
+		} else if e.contender != c.slot {
 			b.note(e, false, "%s starts in the place of its predecessor", e.contender)
 		}
+		c.revision, c.ready, c.free = e.revision, false, false
+	case standing:
+		c.ready = c.ready || e.contender == c.name
 	case leading:
 		// A callback may come late, when its process has died.
 		if !c.running() || e.contender != c.name {
 			return
 		}
+		c.ready = true
 		c.terms = begin(c.terms, e.at, e.contender)
 		b.note(e, false, "%s", f.begins(e))
 	case stopped:
-		// Nobody asks for it here: a term ends so when the lease is lost.
-		if f.ends(c, e) {
+		// Where nobody has asked for it the lease was lost.
+		if f.ends(c, e) && f.asked != e.contender {
 			f.lost++
 			b.note(e, true, "%s loses the lease and stops its work", e.contender)
 		}
@@ -179,6 +208,12 @@ func (b *board) applyFleet(f *fleetState, e event) {
 	case preferred:
 		f.preferred = c.slot
 		b.note(e, false, "%s is preferred from now on: it asks for the lease when a term has lasted %s", c.name, seconds(b.timing.lease))
+	case stopping:
+		f.asked = e.contender
+		b.note(e, false, "%s%s is told to stop", e.contender, map[bool]string{true: ", who leads,"}[lasts(c.terms)])
+	case left:
+		c.end(e.at)
+		c.free = true
 	case exited:
 		c.end(e.at)
 		b.note(e, false, "%s %s", e.contender, e.text)
@@ -213,10 +248,38 @@ func (f *fleetState) begins(e event) string {
 		finish(f.gaps, e.at)
 	}
 	f.led = true
+	if r := f.rollout; r != nil && !r.over && f.leader != e.contender {
+		r.changes++
+	}
+	f.leader = e.contender
 	if f.leaders() > 1 {
 		f.overlaps = begin(f.overlaps, e.at, "")
 	}
 	return text
+}
+
+// leaderlessAt returns for how long nobody had led in all until now.
+func (f *fleetState) leaderlessAt(now time.Time) time.Duration {
+	if lasts(f.gaps) {
+		return f.leaderless + now.Sub(f.gaps[len(f.gaps)-1].from)
+	}
+	return f.leaderless
+}
+
+// leaderlessIn returns for how long nobody has led during a rollout until now.
+func (f *fleetState) leaderlessIn(r *rolloutState, now time.Time) time.Duration {
+	if !r.over {
+		return f.leaderlessAt(now) - r.before
+	}
+	return r.after - r.before
+}
+
+// changes counts changes of leader for a reader.
+func changes(n int) string {
+	if n == 1 {
+		return "1 change of leader"
+	}
+	return fmt.Sprintf("%d changes of leader", n)
 }
 
 // ends ends the term of the process that e is about, and reports whether it had

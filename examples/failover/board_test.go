@@ -25,7 +25,7 @@ func onEndpoint(name string, k kind, s float64) event {
 
 // seen is what is to be seen of holdfast and the endpoints after events.
 func seen(now float64, events ...event) (view, fleetView) {
-	b := newBoard(pageTiming, time.Minute, []string{"a", "b"}, []string{"client-go", "holdfast"}, []string{"one", "two"})
+	b := newBoard(pageTiming, time.Minute, []string{"a", "b"}, []string{"client-go", "holdfast"}, []string{"one", "two", "three"}, 2)
 	for _, e := range events {
 		b.apply(e)
 	}
@@ -37,6 +37,8 @@ func ms(seconds float64) int64 { return at(seconds).UnixMilli() }
 
 func TestBeforeAnythingHappenedNobodyIsMissing(t *testing.T) {
 	v, f := seen(5)
+	assert.Equal(t, "free", f.Contenders[2].State)
+	assert.Nil(t, f.Rollout)
 	assert.Equal(t, "electing its first leader", f.Summary)
 	assert.Zero(t, f.Leaderless)
 	assert.Equal(t, "down", f.Contenders[0].State)
@@ -151,8 +153,44 @@ func TestTheBoardShowsWhatTheAddressNames(t *testing.T) {
 	assert.False(t, v.Slow)
 }
 
+// revised makes an event of a process of a revision, or of its rollout.
+func revised(revision int, who string, k kind, s float64) event {
+	e := of("holdfast", who, k, s)
+	e.revision = revision
+	return e
+}
+
+func TestARolloutCountsItsChangesOfLeader(t *testing.T) {
+	history := []event{
+		of("holdfast", "one", started, 0), of("holdfast", "one", leading, 1), of("holdfast", "two", started, 1), of("holdfast", "two", standing, 2),
+		of("holdfast", "one", died, 3), of("holdfast", "one-2", started, 4), of("holdfast", "two", leading, 5),
+		revised(2, "", rolling, 10), revised(2, "three", started, 12), revised(2, "three", standing, 12.1),
+		of("holdfast", "two", stopping, 13), of("holdfast", "two", stopped, 13), of("holdfast", "two", left, 13.1),
+	}
+	_, f := seen(13.5, history...)
+	assert.Equal(t, &rolloutView{Lasts: true, Leaderless: 500}, f.Rollout, "what was before it does not count")
+	assert.Zero(t, f.Lost, "it was told to stop")
+	assert.Equal(t, "free", f.Contenders[1].State)
+	assert.False(t, f.Contenders[1].Ready)
+	assert.Equal(t, "stands by", f.Contenders[2].State)
+	assert.True(t, f.Contenders[2].Ready)
+	assert.Equal(t, 2, f.Contenders[2].Revision)
+
+	history = append(history, of("holdfast", "one-2", leading, 14), revised(2, "two-2", started, 15), revised(2, "two-2", standing, 15),
+		of("holdfast", "one-2", stopping, 16), of("holdfast", "one-2", stopped, 16), of("holdfast", "one-2", left, 16),
+		revised(2, "three", leading, 16.25), revised(2, "", rolled, 17))
+	v, f := seen(18, history...)
+	assert.Equal(t, &rolloutView{Changes: 2, Leaderless: 1250}, f.Rollout)
+	assert.Equal(t, "revision 2 has been rolled out: 2 changes of leader, 1.25 s without a leader", v.Log[0].Text)
+	assert.Equal(t, "one-2, who leads, is told to stop", v.Log[2].Text)
+
+	_, f = seen(30, append(history, of("holdfast", "three", stopped, 20))...)
+	assert.Equal(t, &rolloutView{Changes: 2, Leaderless: 1250}, f.Rollout, "nor what comes after it")
+	assert.Equal(t, 1, f.Lost)
+}
+
 func TestABoardStaysSmallAndRemembersSums(t *testing.T) {
-	b := newBoard(pageTiming, time.Minute, []string{"a"}, []string{"holdfast"}, []string{"one"})
+	b := newBoard(pageTiming, time.Minute, []string{"a"}, []string{"holdfast"}, []string{"one"}, 1)
 	b.apply(of("holdfast", "one", started, 0))
 	for i := range 5000 {
 		s := float64(i * 4)

@@ -26,7 +26,10 @@ type candidacy struct {
 	release   bool                      // ReleaseOnCancel
 	work      func(ctx context.Context) // OnStartedLeading
 	newLeader func(identity string)     // OnNewLeader
-	priority  func() int                // Priority, which only this library has; nil: none
+
+	// What only this library has. Nil is none.
+	priority  func() int                                // Priority
+	successor func(ctx context.Context) (string, error) // Successor
 }
 
 // fleet is a kind of contender: each runs the same scenario with the same

@@ -32,6 +32,7 @@ func electHoldfast(ctx context.Context, c candidacy) error {
 		},
 		Priority:      c.priority,
 		HandoverAfter: c.handoverAfter(),
+		Successor:     c.successor,
 	})
 	if err != nil {
 		return fmt.Errorf("holdfast: making the elector of %s on lease %q: %w", c.identity, c.lock, err)

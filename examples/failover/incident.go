@@ -9,17 +9,19 @@ import (
 // mostSilenced leaves one endpoint of three that is well.
 const mostSilenced = 2
 
-// strikeEverything plays the incident that this library is for, or mends all that
-// is broken. The error wraps errUnknown where there is no such fault, errNotAgain
+// strikeEverything plays the incident that this library is for, rolls out, or mends
+// all that is broken. The error wraps errUnknown where there is no such fault, errNotAgain
 // where there is nobody to strike or nothing to mend.
 func (l *live) strikeEverything(fault string) error {
 	switch fault {
 	case "incident":
 		return l.incident()
+	case "rollout":
+		return l.rollout()
 	case "mend":
 		return l.mendAll()
 	}
-	return fmt.Errorf("fault %q of everything: %w, must be incident or mend", fault, errUnknown)
+	return fmt.Errorf("fault %q of everything: %w, must be incident, rollout or mend", fault, errUnknown)
 }
 
 // incident cuts off the host of each leader, and silences what the standbys are

@@ -34,6 +34,9 @@ const (
 	prompted  kind = "prompted"  // and notices at once
 	preferred kind = "preferred" // who leads should be this contender from now on
 	handed    kind = "handed"    // work was told to stop since another is preferred, and did
+	left      kind = "left"      // a process has ended, and nobody is started in its place
+	rolling   kind = "rolling"   // the processes of the fleet are replaced from now on
+	rolled    kind = "rolled"    // and all have been
 )
 
 // event is one thing that happened. Every figure is computed from events.
@@ -42,6 +45,7 @@ type event struct {
 	scenario  string
 	fleet     string // empty: concerns all of the scenario
 	contender string
+	revision  int // of the contender, or of what is rolled out
 	kind      kind
 	// leaseEnd is set on renewed: the record's renewTime plus its duration.
 	leaseEnd time.Time

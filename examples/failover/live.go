@@ -36,6 +36,10 @@ type live struct {
 	lagging map[string]time.Time
 	// preferred is the slot of our fleet that should lead; empty while none is.
 	preferred string
+	// revision is that of the latest rollout, or 1; rolling is set while one is under way.
+	revision int
+	rolling  bool
+	rollouts chan int // the revision that is to be rolled out
 	// told are the endpoints that the journal knows to be named.
 	told map[string]bool
 }
@@ -53,7 +57,11 @@ const (
 	liveLooksAt = 50 * time.Millisecond
 )
 
-var liveSlots = []string{"one", "two"}
+// A fleet has two contenders, and one more while it is rolled out.
+var (
+	liveSlots    = []string{"one", "two", "three"}
+	liveReplicas = liveSlots[:2]
+)
 
 // Errors of a fault that cannot be caused. Those returned say what was asked.
 var (
@@ -67,9 +75,9 @@ func openLive(t timing) (*live, error) {
 	j.keep = liveEvents
 	l := &live{
 		journal: j, faulty: map[string]bool{}, cut: map[string]bool{}, latest: map[string]*process{}, pinned: true,
-		lagging: map[string]time.Time{}, told: map[string]bool{},
+		lagging: map[string]time.Time{}, told: map[string]bool{}, revision: 1, rollouts: make(chan int, 1),
 	}
-	st, err := openStage(options{timing: t, restart: restartAfter}, scenario{name: liveName, pinned: true}, j)
+	st, err := openStage(options{timing: t, restart: restartAfter}, scenario{name: liveName, pinned: true, asked: true}, j)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +90,7 @@ func openLive(t timing) (*live, error) {
 			p.host.Silence()
 		}
 	}
-	st.priority = l.priority
+	st.priority, st.successor = l.priority, l.heir
 	l.stage = st
 	var endpoints, names []string
 	for _, e := range st.endpoints {
@@ -91,7 +99,7 @@ func openLive(t timing) (*live, error) {
 	for _, f := range fleets {
 		names = append(names, f.name)
 	}
-	l.board = &sharedBoard{board: newBoard(t, liveWindow, endpoints, names, liveSlots), changed: make(chan struct{})}
+	l.board = &sharedBoard{board: newBoard(t, liveWindow, endpoints, names, liveSlots, len(liveReplicas)), changed: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.name(time.Now())
@@ -108,6 +116,7 @@ func (l *live) run(ctx context.Context) error {
 	defer running.Wait()
 	running.Go(func() { l.board.follow(ctx, l.journal) })
 	running.Go(func() { l.start(ctx) })
+	running.Go(func() { l.rollOuts(ctx) })
 	defer cancel() // before it waits
 
 	seen := map[*process][]string{}
@@ -136,8 +145,8 @@ func (l *live) start(ctx context.Context) {
 	var starting sync.WaitGroup
 	for _, f := range fleets {
 		starting.Go(func() {
-			for i, slot := range liveSlots {
-				if _, err := l.stage.spawn(f, slot); err != nil {
+			for i, slot := range liveReplicas {
+				if _, err := l.stage.spawn(f, slot, 1); err != nil {
 					l.stage.fail(err)
 					return
 				}
@@ -300,7 +309,7 @@ func (l *live) prefer(kindOf, slot string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.preferred == slot {
+	if l.preferred == slot || l.vacant(kindOf, slot) {
 		return fmt.Errorf("prefer %s %q: %w", kindOf, slot, errNotAgain)
 	}
 	l.preferred = slot
@@ -311,7 +320,7 @@ func (l *live) prefer(kindOf, slot string) error {
 // strikeContender kills the process of a slot, which is started again after a
 // while, or cuts its host off the network, or mends that, or prefers it. The error wraps
 // errUnknown where there is no such slot or fault, errNotAgain where the process
-// is down already or the host is as it was asked to be.
+// is down already or told to stop, nobody is there, or the host is as it was asked to be.
 func (l *live) strikeContender(kindOf, slot, fault string) error {
 	known := slices.Contains(liveSlots, slot) &&
 		slices.ContainsFunc(fleets, func(f fleet) bool { return f.name == kindOf })
@@ -329,13 +338,13 @@ func (l *live) strikeContender(kindOf, slot, fault string) error {
 	defer l.mu.Unlock()
 	p := l.latest[host]
 	if fault == "kill" {
-		if p == nil || p.gone() || !p.revive.CompareAndSwap(false, true) {
+		if p == nil || p.gone() || !p.fate.CompareAndSwap(undecided, replaced) {
 			return fmt.Errorf("kill %s %q: %w", kindOf, slot, errNotAgain)
 		}
 		l.stage.die(p, (*leaseapi.Host).Close)
 		return nil
 	}
-	if l.cut[host] == off {
+	if l.cut[host] == off || off && l.vacant(kindOf, slot) {
 		return fmt.Errorf("%s %s %q: %w", fault, kindOf, slot, errNotAgain)
 	}
 	what := mended

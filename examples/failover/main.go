@@ -5,8 +5,8 @@
 //
 // The first plays four faults in the terminal. The second serves a page, on this
 // machine only, that draws contenders, endpoints, connections and terms as they
-// change, with a button for each fault and one for the incident; it runs until it is
-// interrupted.
+// change, with a button for each fault, one for the incident, and one that rolls both
+// fleets out; it runs until it is interrupted.
 //
 // Both need nothing but Go, and the first takes about a minute. They start an
 // in-memory Lease API (TLS, HTTP/1.1 and HTTP/2) as three endpoints behind one

@@ -110,7 +110,8 @@ func TestButtonsThatCannotBePressedSayWhy(t *testing.T) {
 		{"/contenders/holdfast/one/kill", http.StatusConflict, `kill holdfast "one"`},
 		{"/contenders/holdfast/one/mend", http.StatusConflict, `mend holdfast "one"`},
 		{"/contenders/holdfast/one/cut", http.StatusNoContent, ""},
-		{"/contenders/holdfast/three/cut", http.StatusNotFound, `"three"`},
+		{"/contenders/holdfast/three/cut", http.StatusConflict, `cut holdfast "three"`},
+		{"/contenders/holdfast/four/cut", http.StatusNotFound, `"four"`},
 		{"/contenders/nobody/one/cut", http.StatusNotFound, `"nobody"`},
 		{"/address/slow", http.StatusNoContent, ""},
 		{"/address/slow", http.StatusConflict, "make the address slow"},
@@ -118,7 +119,8 @@ func TestButtonsThatCannotBePressedSayWhy(t *testing.T) {
 		{"/everything/incident", http.StatusConflict, "each fleet must have a leader"},
 		{"/everything/mend", http.StatusNoContent, ""},
 		{"/everything/mend", http.StatusConflict, "nothing is broken"},
-		{"/everything/explode", http.StatusNotFound, "incident or mend"},
+		{"/everything/rollout", http.StatusConflict, `holdfast "one" must stand by or lead`},
+		{"/everything/explode", http.StatusNotFound, "incident, rollout or mend"},
 		{"/contenders/holdfast/one/explode", http.StatusNotFound, "kill, cut, mend or prefer"},
 	} {
 		answer := ask(l, "POST", c.path, nil)

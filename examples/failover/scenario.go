@@ -155,7 +155,7 @@ func (s *stage) elect(ctx context.Context, within time.Duration) error {
 				name  string
 				until kind
 			}{{"one", leading}, {"two", standing}} {
-				if _, errs[i] = s.spawn(f, step.name); errs[i] != nil {
+				if _, errs[i] = s.spawn(f, step.name, 1); errs[i] != nil {
 					return
 				}
 				if err := s.await(bounded, f, func(events []event) bool {

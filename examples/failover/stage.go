@@ -34,6 +34,10 @@ type stage struct {
 	// priority, if set, is how much the process of a host is preferred, by fleet/slot.
 	priority func(host string) int
 
+	// successor, if set, names the process that is to lead after one that releases the
+	// lease; empty is nobody.
+	successor func(*process) string
+
 	// spawned, if set, is called with each new process before it runs. It must
 	// not call the stage.
 	spawned func(*process)
@@ -122,17 +126,33 @@ func (s *stage) failure() error {
 // process stands for one process on a host of its own. It has its own
 // connections, and they close when it ends.
 type process struct {
-	fleet  fleet
-	name   string
-	host   *leaseapi.Host
-	cancel context.CancelFunc
-	dead   atomic.Bool // what it still does while it unwinds is no event
-	revive atomic.Bool // a kubelet starts it again though it was killed
-	over   atomic.Bool // it has ended
+	fleet    fleet
+	name     string
+	revision int // of the program; a rollout brings the next
+	host     *leaseapi.Host
+	cancel   context.CancelFunc
+	dead     atomic.Bool // what it still does while it unwinds is no event
+	ready    atomic.Bool // it has led, or seen another lead
+	leads    atomic.Bool // its work runs
+	over     atomic.Bool // it has ended
+	fate     atomic.Int32
 }
+
+// What becomes of the place of a process that ends. It is decided once.
+const (
+	undecided int32 = iota
+	replaced        // a kubelet starts another there
+	retired         // nobody is started there, since it is told to stop
+	vacated         // so it was, and it has ended
+)
 
 // gone reports whether the process has died or ended.
 func (p *process) gone() bool { return p.dead.Load() || p.over.Load() }
+
+// decide settles what becomes of its place, and reports whether it is that.
+func (p *process) decide(fate int32) bool {
+	return p.fate.CompareAndSwap(undecided, fate) || p.fate.Load() == fate
+}
 
 // slot is what a process and all that were started in its place have in common.
 func (p *process) slot() string { return slotOf(p.name) }
@@ -143,9 +163,9 @@ func slotOf(name string) string {
 	return slot
 }
 
-// successor names the process that is started in the place of another: one,
+// nextName names the process that is started in the place of another: one,
 // one-2, one-3.
-func successor(name string) string {
+func nextName(name string) string {
 	slot, number, _ := strings.Cut(name, "-")
 	n, err := strconv.Atoi(number)
 	if err != nil {
@@ -155,7 +175,7 @@ func successor(name string) string {
 }
 
 // spawn starts a process that contends until it ends or the stage does.
-func (s *stage) spawn(f fleet, name string) (*process, error) {
+func (s *stage) spawn(f fleet, name string, revision int) (*process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -166,7 +186,7 @@ func (s *stage) spawn(f fleet, name string) (*process, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &process{fleet: f, name: name, host: host, cancel: cancel}
+	p := &process{fleet: f, name: name, revision: revision, host: host, cancel: cancel}
 	s.processes = append(s.processes, p)
 	if s.spawned != nil {
 		s.spawned(p)
@@ -186,16 +206,24 @@ func (s *stage) run(ctx context.Context, p *process) {
 	if s.priority != nil {
 		priority = func() int { return s.priority(p.fleet.name + "/" + p.slot()) }
 	}
+	var successor func(context.Context) (string, error)
+	if s.successor != nil {
+		successor = func(context.Context) (string, error) { return s.successor(p), nil }
+	}
 	err := p.fleet.elect(ctx, candidacy{
-		priority: priority,
-		timing:   s.timing,
-		config:   p.host.Config(),
-		lock:     p.fleet.name,
-		identity: p.name,
-		release:  s.release,
+		priority:  priority,
+		successor: successor,
+		timing:    s.timing,
+		config:    p.host.Config(),
+		lock:      p.fleet.name,
+		identity:  p.name,
+		release:   s.release,
 		work: func(ctx context.Context) {
+			p.ready.Store(true)
 			s.report(p, leading, "")
+			p.leads.Store(true) // whoever sees it finds the event told
 			<-ctx.Done()
+			p.leads.Store(false)
 			if handedOver(ctx) {
 				s.report(p, handed, "")
 				return
@@ -204,6 +232,7 @@ func (s *stage) run(ctx context.Context, p *process) {
 		},
 		newLeader: func(identity string) {
 			if identity != "" && identity != p.name {
+				p.ready.Store(true)
 				once.Do(func() { s.report(p, standing, "") })
 			}
 		},
@@ -215,15 +244,26 @@ func (s *stage) run(ctx context.Context, p *process) {
 		s.fail(err)
 		return
 	}
-	if ctx.Err() != nil && !p.revive.Load() {
+	if ctx.Err() != nil && p.fate.Load() != replaced {
+		s.leave(p)
 		return
 	}
 	s.report(p, exited, fmt.Sprintf("exits, leader election lost; starts again in %v", s.restart))
 	select {
 	case <-time.After(s.restart):
-		_, _ = s.spawn(p.fleet, successor(p.name)) // refused only when the scenario is over
+		if !p.decide(replaced) {
+			s.leave(p)
+			return
+		}
+		_, _ = s.spawn(p.fleet, nextName(p.name), p.revision) // refused only when the scenario is over
 	case <-s.end:
 	}
+}
+
+// leave is the end of a process that nobody follows in its place.
+func (s *stage) leave(p *process) {
+	p.fate.CompareAndSwap(retired, vacated)
+	s.report(p, left, "")
 }
 
 // forget drops a process that has ended.
@@ -242,7 +282,9 @@ func (s *stage) alive() []*process {
 
 func (s *stage) report(p *process, k kind, text string) {
 	if !p.dead.Load() {
-		s.journal.add(event{scenario: s.scenario, fleet: p.fleet.name, contender: p.name, kind: k, text: text})
+		s.journal.add(event{
+			scenario: s.scenario, fleet: p.fleet.name, contender: p.name, revision: p.revision, kind: k, text: text,
+		})
 	}
 }
 

@@ -45,17 +45,27 @@ type fleetView struct {
 	Lost       int             `json:"lost"`
 	Leaderless int64           `json:"leaderless"` // milliseconds in all, until now
 	Summary    string          `json:"summary"`
+	Rollout    *rolloutView    `json:"rollout,omitempty"` // the latest, or none
 	Gaps       []stretchView   `json:"gaps"`
 	Overlaps   []stretchView   `json:"overlaps"`
 	Contenders []contenderView `json:"contenders"`
 }
 
+type rolloutView struct {
+	Lasts      bool  `json:"lasts"`
+	Changes    int   `json:"changes"`    // of leader
+	Leaderless int64 `json:"leaderless"` // milliseconds
+}
+
 type contenderView struct {
-	Slot string `json:"slot"`
-	Name string `json:"name"`
-	// State is one of leads, stands by, down.
+	Slot     string `json:"slot"`
+	Name     string `json:"name"`
+	Revision int    `json:"revision"` // zero: nobody has been there yet
+	// State is one of leads, stands by, down, free: nobody is to be there.
 	State string `json:"state"`
-	Cut   bool   `json:"cut"`
+	// Ready is that it has led, or seen another lead.
+	Ready bool `json:"ready"`
+	Cut   bool `json:"cut"`
 	// Preferred is that it should lead; MayBePreferred is that there is such a thing.
 	Preferred      bool           `json:"preferred"`
 	MayBePreferred bool           `json:"mayBePreferred"`
@@ -117,11 +127,10 @@ func (f *fleetState) view(now time.Time) fleetView {
 			v.Leaders = append(v.Leaders, c.name)
 		}
 	}
-	leaderless := f.leaderless
-	if lasts(f.gaps) {
-		leaderless += now.Sub(f.gaps[len(f.gaps)-1].from)
+	v.Leaderless = f.leaderlessAt(now).Milliseconds()
+	if r := f.rollout; r != nil {
+		v.Rollout = &rolloutView{Lasts: !r.over, Changes: r.changes, Leaderless: f.leaderlessIn(r, now).Milliseconds()}
 	}
-	v.Leaderless = leaderless.Milliseconds()
 	switch {
 	case len(v.Leaders) > 0:
 		v.Summary = list(v.Leaders) + " leads"
@@ -138,7 +147,7 @@ func (f *fleetState) view(now time.Time) fleetView {
 
 func (c *contenderState) view() contenderView {
 	v := contenderView{
-		Slot: c.slot, Name: c.name, State: "down", Cut: lasts(c.cuts), Links: map[string]int{},
+		Slot: c.slot, Name: c.name, Revision: c.revision, State: "down", Ready: c.running() && c.ready, Cut: lasts(c.cuts), Links: map[string]int{},
 		Linked: stretchViews(c.links), Runs: stretchViews(c.runs), Terms: stretchViews(c.terms), Cuts: stretchViews(c.cuts),
 		Renewals: []int64{},
 	}
@@ -147,6 +156,8 @@ func (c *contenderState) view() contenderView {
 		v.State = "leads"
 	case c.running():
 		v.State = "stands by"
+	case c.free:
+		v.State = "free"
 	}
 	for _, endpoint := range c.counts {
 		v.Links[endpoint]++

@@ -115,6 +115,36 @@ func TestTheIncidentLeavesClientGoWithoutALeaderAndUsWithOne(t *testing.T) {
 	p.shoot("9-mended")
 }
 
+// The durations are those of most controllers: a machine that is slow for a moment is
+// slow for a small part of them.
+func TestARolloutHasOneChangeOfLeaderHereAndOneOrTwoThere(t *testing.T) {
+	address := startProgram(t, "-lease", "15s", "-renew", "10s", "-retry", "2s")
+	p := open(t, "http://"+address+"/")
+	p.until(20*time.Second, "the rollout to be ready to be played", `document.getElementById("rollout").getAttribute("aria-disabled") === "false"`)
+	const free = `document.querySelectorAll('.contender[data-state="free"]').length`
+	assert.Equal(t, "2", p.text(`String(`+free+`)`))
+	assert.Equal(t, "true", p.text(`document.querySelector('[aria-label="kill holdfast three"]').getAttribute("aria-disabled")`), "nobody is there")
+	p.shoot("a-before")
+
+	p.enter("rollout")
+	p.until(20*time.Second, "a third contender of ours", `document.querySelector('[data-contender="holdfast/three"]').dataset.state !== "free"`)
+	assert.Equal(t, "true", p.text(`document.getElementById("rollout").getAttribute("aria-disabled")`), "one rollout at a time")
+	p.shoot("b-surge")
+	p.until(40*time.Second, "both fleets to be rolled out", `document.querySelectorAll('[data-fleet][data-rollout="over"]').length === 2`)
+	p.until(5*time.Second, "a free place in each", free+` === 2`)
+	p.shoot("c-rolled-out")
+	assert.Equal(t, "1", p.text(`document.querySelector('[data-fleet="holdfast"]').dataset.changes`))
+	assert.Equal(t, "0", p.text(`document.querySelector('[data-fleet="holdfast"]').dataset.lost`))
+	assert.Contains(t, []string{"1", "2"}, p.text(`document.querySelector('[data-fleet="client-go"]').dataset.changes`), "chance decides")
+	assert.Equal(t, "", p.text(`document.getElementById("refused").textContent`), "no button was refused")
+	p.dark()
+	p.shoot("d-dark")
+	p.narrow()
+	p.until(5*time.Second, "the timeline to fit a narrow window", `document.getElementById("time").getAttribute("viewBox").split(" ")[2] < 420`)
+	p.shoot("e-narrow")
+	assert.Equal(t, "false", p.text(`String(document.documentElement.scrollWidth > innerWidth)`), "nothing is wider than a narrow window")
+}
+
 // slot takes the number of the restart off a name.
 func slot(name string) string {
 	before, _, _ := strings.Cut(name, "-")

@@ -25,8 +25,8 @@ import (
 const within = 90 * time.Second
 
 // startProgram builds and starts the demonstration with its page on a free port,
-// and returns where it is. It ends with the test, which fails if it ends badly.
-func startProgram(t *testing.T) string {
+// and returns where it is. Flags are added. It ends with the test, which fails if it ends badly.
+func startProgram(t *testing.T, flags ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "failover")
 	build := exec.Command("go", "build", "-o", binary, ".")
@@ -34,7 +34,7 @@ func startProgram(t *testing.T) string {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "building the demonstration: %s", out)
 
-	program := exec.Command(binary, "-page", "127.0.0.1:0")
+	program := exec.Command(binary, append([]string{"-page", "127.0.0.1:0"}, flags...)...)
 	program.Stderr = os.Stderr
 	stdout, err := program.StdoutPipe()
 	require.NoError(t, err)

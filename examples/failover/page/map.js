@@ -25,11 +25,20 @@ const allow = (b, yes) => b.setAttribute("aria-disabled", String(!yes));
 function card(parent, className, title) {
   const root = element("section", "card " + className, parent);
   const top = element("div", "top", root);
-  element("h3", "", top).textContent = title;
+  const h3 = element("h3", "", top);
+  const name = element("span", "", h3);
+  name.textContent = title;
+  const revision = element("small", "", h3);
   const state = element("span", "state", top);
   const detail = element("p", "detail", root);
   const buttons = element("div", "buttons", root);
-  return { root, title: top.firstChild, state, detail, buttons };
+  return { root, name, revision, state, detail, buttons };
+}
+
+function rollout(r) {
+  const changes = r.changes === 1 ? "1 change of leader" : `${r.changes} changes of leader`;
+  const without = r.leaderless < 100 ? r.leaderless + "\u00a0ms" : (r.leaderless / 1000).toFixed(2) + "\u00a0s";
+  return `${r.lasts ? "rolling out" : "rolled out"}: ${changes} · ${without} without`;
 }
 
 export class Map {
@@ -60,7 +69,7 @@ export class Map {
       const h2 = element("h2", "", head);
       h2.textContent = f.name;
       element("small", "", h2).textContent = f.name === "holdfast" ? "this library" : "the reference";
-      this.heads[f.name] = { root: head, summary: element("p", "summary", head), score: element("p", "score", head) };
+      this.heads[f.name] = { root: head, summary: element("p", "summary", head), score: element("p", "score", head), rollout: element("p", "score", head) };
       for (const c of f.contenders) {
         const key = f.name + "/" + c.slot;
         const made = card(column, "contender", c.slot);
@@ -101,6 +110,9 @@ export class Map {
       h.root.dataset.leaderless = f.leaderless;
       h.summary.textContent = f.leaders.length ? f.summary : "✕ " + f.summary;
       h.score.textContent = `leases lost: ${f.lost} · without a leader: ${seconds(f.leaderless)}`;
+      h.root.dataset.rollout = f.rollout ? (f.rollout.lasts ? "lasts" : "over") : "none";
+      h.root.dataset.changes = f.rollout?.changes ?? "";
+      h.rollout.textContent = f.rollout ? rollout(f.rollout) : "not rolled out yet";
       for (const x of f.contenders) this.contender(f, x);
     }
     this.wires(state);
@@ -112,15 +124,17 @@ export class Map {
     c.root.dataset.name = x.name;
     c.root.dataset.cut = x.cut;
     c.root.dataset.links = Object.keys(x.links).sort().join(" ");
-    c.title.textContent = x.name;
-    c.state.textContent = { leads: "● leads", "stands by": "○ stands by", down: "✕ down" }[x.state];
+    c.name.textContent = x.name;
+    c.revision.textContent = x.revision && x.state !== "free" ? "revision " + x.revision : "";
+    c.state.textContent = { leads: "● leads", "stands by": "○ stands by", down: "✕ down", free: "free" }[x.state];
     const links = Object.entries(x.links).sort().map(([name, n]) => (n > 1 ? `${name} (${n} connections)` : name));
-    c.detail.textContent = (links.length ? "connected to " + links.join(", ") : "no connection") + (x.cut ? " · network cut" : "") + (x.preferred ? " · preferred" : "");
-    allow(c.kill, x.state !== "down");
-    allow(c.cut, !x.cut);
+    const nobody = x.state === "free" ? "for the next one of a rollout" : "no connection";
+    c.detail.textContent = (links.length ? "connected to " + links.join(", ") : nobody) + (x.cut ? " · network cut" : "") + (x.preferred ? " · preferred" : "");
+    allow(c.kill, x.state !== "down" && x.state !== "free");
+    allow(c.cut, !x.cut && x.state !== "free");
     allow(c.mend, x.cut);
     c.root.dataset.preferred = x.preferred;
-    if (c.prefer) allow(c.prefer, !x.preferred);
+    if (c.prefer) allow(c.prefer, !x.preferred && x.state !== "free");
   }
 
   // wires draws a line for each pair that is connected; a line that carries

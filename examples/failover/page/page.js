@@ -49,13 +49,14 @@ function log(entries) {
 // button only asks.
 function controls(next) {
   const broken = next.endpoints.some((e) => e.fault) || next.fleets.some((f) => f.contenders.some((c) => c.cut));
-  const ready = next.fleets.every((f) => f.leaders.length === 1 && f.contenders.every((c) => c.state !== "down" && !c.cut));
+  const ready = next.fleets.every((f) => f.leaders.length === 1 && f.contenders.every((c) => c.state === "free" || c.ready && !c.cut));
   byId("incident").setAttribute("aria-disabled", String(!ready));
+  byId("rollout").setAttribute("aria-disabled", String(!ready || next.fleets.some((f) => f.rollout?.lasts)));
   byId("mend").setAttribute("aria-disabled", String(!broken));
   byId("slow").checked = next.slow;
   byId("slow-text").textContent = `slow address: it names what breaks for ${next.lag / 1000} s more`;
 }
-for (const id of ["incident", "mend"]) {
+for (const id of ["incident", "rollout", "mend"]) {
   byId(id).addEventListener("click", () => {
     if (byId(id).getAttribute("aria-disabled") !== "true") strike("everything/" + id);
   });

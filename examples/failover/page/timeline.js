@@ -96,7 +96,7 @@ export class Timeline {
     if (f.leaseEnd > this.now) {
       const from = this.x(this.now);
       svg("rect", { class: "lease " + f.name, x: from, y: y + 2, width: this.x(f.leaseEnd) - from, height: h, rx: 2 }, this.g);
-      svg("text", { class: "small", x: from + 6, y: y + 15 }, this.g, "lease");
+      if (this.x(f.leaseEnd) - from > 42) svg("text", { class: "small", x: from + 6, y: y + 15 }, this.g, "lease");
     }
     for (const c of f.contenders) for (const s of c.terms) this.block(s, y + 2, h, { class: "term " + f.name }, [`${s.what} leads`, s.what]);
     for (const s of f.gaps) {
