@@ -58,11 +58,18 @@ func figures(played scenario.Scenario, r scenario.Result) map[string]float64 {
 			values[name] = value.Value.Seconds()
 		}
 	}
+	floor := func(name string, d time.Duration) {
+		if d > 0 {
+			values[name] = d.Seconds()
+		}
+	}
 	if played.Takeover {
 		set("takeover_seconds", f.Takeover)
 		if played.ReleaseOnCancel {
 			set("handover_seconds", f.Outage)
+			floor("handover_floor_seconds", r.Floor.Handover)
 		} else {
+			floor("takeover_floor_seconds", r.Floor.Claim)
 			set("outage_seconds", f.Outage)
 		}
 		return values

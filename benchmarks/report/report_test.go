@@ -129,10 +129,10 @@ func TestAnEmptyOrPartialInputSaysWhatWasNotMeasured(t *testing.T) {
 		in   Input
 		says []string
 	}{
-		"nothing":      {Input{}, []string{"0 targets met, 0 missed, 0 with nothing to show, 7 not measured.", "No file of results", "failover: no sample", "Go benchmarks: none"}},
+		"nothing":      {Input{}, []string{"0 targets met, 0 missed, 0 with nothing to show, 9 not measured.", "No file of results", "failover: no sample", "Go benchmarks: none"}},
 		"empty file":   {Input{Files: []File{{Name: "x.jsonl", Cut: "the file is empty"}}}, []string{"**x.jsonl: the file is empty.**"}},
-		"ours alone":   {onlyOurs, []string{"client-go n=0, holdfast n=1", "scenario api-silent: no sample", "7 not measured", "story.svg, node-death"}},
-		"all failed":   {allFailed, []string{"2 samples failed", "all 1 of holdfast failed", "failed: no memory", "7 not measured"}},
+		"ours alone":   {onlyOurs, []string{"client-go n=0, holdfast n=1", "scenario api-silent: no sample", "9 not measured", "story.svg, node-death"}},
+		"all failed":   {allFailed, []string{"2 samples failed", "all 1 of holdfast failed", "failed: no memory", "9 not measured"}},
 		"odd and zero": {zeros, []string{"### unheard of", "takeover-kill-soon.svg"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,7 @@ type Target struct {
 const (
 	takeoverTimes    = 40
 	handoverTimes    = 10
+	floorTimes       = 2
 	standbyShare     = 0.1
 	manyLeases       = 1000
 	mostConnections  = 8
@@ -46,7 +47,7 @@ const (
 func Targets(in Input) []Target {
 	var all []Target
 	for _, of := range [][]Target{
-		takeovers(in), handovers(in), ends(in), rollouts(in), losses(in), standbys(in), connections(in), heap(in), allocations(in),
+		takeovers(in), handovers(in), takeoverFloors(in), handoverFloors(in), ends(in), rollouts(in), losses(in), standbys(in), connections(in), heap(in), allocations(in),
 	} {
 		all = append(all, of...)
 	}

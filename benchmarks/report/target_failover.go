@@ -24,6 +24,39 @@ func handovers(in Input) []Target {
 	return perTiming(in, t, "handover", "handover_seconds", handoverTimes)
 }
 
+// takeoverFloors and handoverFloors: how near to what nobody could be faster than, which was
+// measured right after each run.
+func takeoverFloors(in Input) []Target {
+	return perFloor(in, Target{Name: "takeover after a kill, over the end of the lease", Under: "kill"}, "takeover_seconds", "takeover_floor_seconds")
+}
+
+func handoverFloors(in Input) []Target {
+	return perFloor(in, Target{Name: "handover", Under: "handover"}, "handover_seconds", "handover_floor_seconds")
+}
+
+// perFloor judges a figure of ours against its floor, for each timing with which both were
+// measured.
+func perFloor(in Input, t Target, figure, floor string) []Target {
+	t.Wanted = fmt.Sprintf("≤ %d times the floor", floorTimes)
+	kase := t.Under
+	all := groups(in, result.Failover)
+	var judged []Target
+	for _, timing := range timingsOf(all, kase) {
+		t := t
+		t.Under = kase + ", " + timingWords(timing)
+		us := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: ours})
+		t = share(t, us.stat(floor), us.stat(figure), floorTimes, seconds)
+		if t.Basis = fmt.Sprintf("medians: floor %s, %s %s (n=%d)", seconds(us.stat(floor).Median), ours, seconds(us.stat(figure).Median), us.stat(figure).N); t.Verdict != NotMeasured {
+			t.Value += " times"
+		}
+		judged = append(judged, t)
+	}
+	if len(judged) == 0 {
+		return []Target{unmeasured(t, "it was not measured")}
+	}
+	return judged
+}
+
 // ends: for how long at most nobody leads after the end of a leader in a Pod.
 func ends(in Input) []Target {
 	return perBound(in, Target{Name: "without a leader after the end of a leader's process"}, "leaderless_seconds",

@@ -64,6 +64,8 @@ type Result struct {
 	Figures Figures
 	// Timing is that of the options, or what was read from the Lease.
 	Timing Timing
+	// Floor was measured right after the run; zero where it was not.
+	Floor Floor
 }
 
 // run is one run in progress.

@@ -125,7 +125,7 @@ func (p *player) play(ctx context.Context, c compare.Cell) (scenario.Result, err
 	if err != nil {
 		return scenario.Result{}, errors.Join(fmt.Errorf("the player of %v did not answer: %w", c, err), p.close())
 	}
-	result := scenario.Result{Events: answer.Events}
+	result := scenario.Result{Events: answer.Events, Floor: answer.Floor}
 	if answer.Failed != "" {
 		return result, errors.New(answer.Failed)
 	}

@@ -44,6 +44,9 @@ func (l *laboratory) play(ctx context.Context, c compare.Cell) (scenario.Result,
 		return scenario.Result{}, fmt.Errorf("start the laboratory: %w", err)
 	}
 	r, err := l.stage.Run(ctx, played, scenario.Options{Peer: c.Peer, Timing: c.Timing})
+	if err == nil && played.Takeover {
+		r.Floor, err = l.stage.Floor(ctx)
+	}
 	if err != nil {
 		err = errors.Join(err, l.close())
 	}

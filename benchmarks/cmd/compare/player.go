@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/program"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 // marker is the environment variable that turns this program into a player:
@@ -27,8 +28,9 @@ type greeting struct {
 
 // played is a player's line for each cell that it was given.
 type played struct {
-	Events []event.Event `json:"events"`
-	Failed string        `json:"failed,omitempty"`
+	Events []event.Event  `json:"events"`
+	Floor  scenario.Floor `json:"floor"`
+	Failed string         `json:"failed,omitempty"`
 }
 
 // playerMain returns at once in a program that is no player.
@@ -79,7 +81,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 		select {
 		case c := <-cells:
 			result, err := l.play(ctx, c)
-			answer := played{Events: result.Events}
+			answer := played{Events: result.Events, Floor: result.Floor}
 			if err != nil {
 				answer.Failed = err.Error()
 			}
