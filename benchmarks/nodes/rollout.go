@@ -110,8 +110,13 @@ func (w *workload) create(ctx context.Context, revision string) error {
 	return err
 }
 
+// minReady is for how long a new Pod is to be ready before an old one is stopped in its
+// place (minReadySeconds). Most Pods take longer than these to be of use, and client-go's
+// contenders have the time to ask for a lease that is free.
+const minReady = 4 * time.Second
+
 // of returns the names of the Pods of a revision that nobody has deleted, how many of
-// them are ready, and how many Pods of any revision there are.
+// them have been ready for that long, and how many Pods of any revision there are.
 func (w *workload) of(ctx context.Context, revision string) (names []string, ready, all int, err error) {
 	list, err := w.play.stage.api.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "play=" + w.play.name})
 	if err != nil {
@@ -123,7 +128,7 @@ func (w *workload) of(ctx context.Context, revision string) (names []string, rea
 		}
 		names = append(names, pod.Name)
 		if slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && time.Since(c.LastTransitionTime.Time) >= minReady
 		}) {
 			ready++
 		}
