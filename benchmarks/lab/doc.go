@@ -21,6 +21,8 @@
 //	    itself: a new connection goes to a backend drawn at random, as
 //	    kube-proxy's iptables mode has it, and stays there whatever the virtual
 //	    IP names later. See [Host.SetBackends].
+//	  - [Host.SetAliases] has names lead elsewhere for the processes of one host, as
+//	    the hostAliases of a Pod do.
 //	  - [Host.Cut] is silent. Packets vanish at the router, both ways. Nobody
 //	    sees a reset or an ICMP message, as when a machine loses its power.
 //	  - [Server.Freeze] is the other silence: the process stands still, its

@@ -26,9 +26,22 @@ import (
 var modes = map[string]func(){
 	"hostname": func() { name, _ := os.Hostname(); fmt.Print(name) },
 	"exit7":    func() { os.Exit(7) },
+	"resolve":  resolve,
 	"block":    block,
 	"holding":  holding,
 	"closing":  func() { report(closing()) },
+}
+
+// resolve prints the address of relay.example, which nothing but /etc/hosts is asked for.
+func resolve() {
+	files := net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("no nameserver is asked")
+	}}
+	addrs, err := files.LookupHost(context.Background(), "relay.example")
+	if err != nil {
+		addrs = []string{"unknown"}
+	}
+	fmt.Print(strings.Join(addrs, " "))
 }
 
 // block lasts longer than any test.

@@ -42,6 +42,7 @@ func (*link) mend() error                                         { return errSy
 func (*link) balance(netip.AddrPort, []netip.AddrPort) error      { return errSystem }
 func (*link) translated(netip.AddrPort) ([]netip.AddrPort, error) { return nil, errSystem }
 func (*link) carry(netip.Prefix) error                            { return errSystem }
+func (*link) cover(string, string) error                          { return errSystem }
 func (*link) close() error                                        { return nil }
 
 func bind(*exec.Cmd, bool)  {}

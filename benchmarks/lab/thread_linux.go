@@ -40,6 +40,7 @@ type namespace struct {
 	handle netns.NsHandle
 	work   chan func()
 	ended  chan struct{}
+	mounts map[string]string // what covers a path; nil while it has no mounts of its own
 }
 
 func newNamespace(hostname string) (*namespace, error) {
@@ -83,6 +84,28 @@ func (n *namespace) fork(f func() error) error {
 	result := make(chan error, 1)
 	n.work <- func() { result <- f() }
 	return <-result
+}
+
+// cover makes the processes that are forked from now on see the file in place of what
+// is at path. Whoever else looks there sees no change.
+func (n *namespace) cover(path, file string) error {
+	return n.fork(func() error {
+		if n.mounts[path] == file {
+			return nil
+		}
+		if n.mounts == nil {
+			// What was mounted so far is private already: see setUp.
+			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+				return fmt.Errorf("new mounts: unshare: %w", err)
+			}
+			n.mounts = map[string]string{}
+		}
+		if err := unix.Mount(file, path, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount %s on %s: %w", file, path, err)
+		}
+		n.mounts[path] = file
+		return nil
+	})
 }
 
 // enter runs f on a thread of its own inside the namespace's network, so that
