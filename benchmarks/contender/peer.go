@@ -14,6 +14,9 @@ type peer struct {
 	// stuck says that nothing ends its dead connections but TCP, after a quarter
 	// of an hour: for the incident, not for comparisons.
 	stuck bool
+	// relayed says that it stands behind examples/relay, which whoever starts it has
+	// to start beside it: see Relayed.
+	relayed bool
 	// modes says whether Options.Mode means anything to it.
 	modes bool
 	// env is added to the environment of its process, KEY=value each.
@@ -36,6 +39,7 @@ var peers = map[string]peer{
 	"client-go":                        clientGo,
 	"client-go-http1":                  clientGoHTTP1,
 	"client-go-pings-2s":               clientGoPings2s,
+	"client-go-relay":                  clientGoRelay,
 	"client-go-unpinged":               unpinged,
 	"controller-runtime":               controllerRuntime,
 	"controller-runtime-holdfast-lock": controllerRuntimeHoldfastLock,
@@ -48,10 +52,16 @@ var peers = map[string]peer{
 func Peers() []string { return slices.Sorted(maps.Keys(peers)) }
 
 // Compared returns the names of the peers that a comparison has by default: all
-// but those that the incident is replayed with.
+// but those that the incident is replayed with, and those that need a program beside
+// them.
 func Compared() []string {
-	return slices.DeleteFunc(Peers(), func(name string) bool { return peers[name].stuck })
+	return slices.DeleteFunc(Peers(), func(name string) bool { return peers[name].stuck || peers[name].relayed })
 }
+
+// Relayed reports whether the peer of that name stands behind examples/relay: whoever
+// starts it starts the relay on the same host, and gives it a kubeconfig whose server is
+// RelayServer.
+func Relayed(name string) bool { return peers[name].relayed }
 
 // HasModes reports whether Options.Mode means anything to the peer of that
 // name.

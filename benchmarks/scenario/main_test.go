@@ -72,6 +72,12 @@ func closeShared() error {
 // play runs a scenario, and shows what happened if the test fails.
 func play(t *testing.T, name string, o scenario.Options) scenario.Figures {
 	t.Helper()
+	return playWhole(t, name, o).Figures
+}
+
+// playWhole is play with all that happened.
+func playWhole(t *testing.T, name string, o scenario.Options) scenario.Result {
+	t.Helper()
 	_, stage := laboratory(t)
 	s, err := scenario.Find(name)
 	require.NoError(t, err)
@@ -80,7 +86,7 @@ func play(t *testing.T, name string, o scenario.Options) scenario.Figures {
 	result, err := stage.Run(t.Context(), s, o)
 	t.Cleanup(func() { labtest.Tell(t, result.Events, event.FaultTime(result.Events), &stderr) })
 	require.NoError(t, err)
-	return result.Figures
+	return result
 }
 
 // crewOf returns a crew in the shared laboratory.

@@ -36,7 +36,7 @@ func (f *Fleet) NewRelay(ctx context.Context, name string, server int) (*Relay, 
 		return nil, fmt.Errorf("relay %q: %w", name, err)
 	}
 	at := netip.AddrPortFrom(host.Addr(), relayPort)
-	kubeconfig, err := reroute(f.run.stage.lab.Dir(), f.run.stage.kubeconfig, at)
+	kubeconfig, err := reroute(f.run.stage.lab.Dir(), f.run.stage.kubeconfig, "https://"+at.String(), lab.VirtualIP.Addr().String())
 	if err != nil {
 		return nil, fmt.Errorf("relay %q: %w", name, err)
 	}
@@ -72,15 +72,15 @@ func (r *Relay) Close() error {
 	return nil
 }
 
-// reroute writes a copy of a kubeconfig into dir whose server is at the
-// address at, but has the name it had.
-func reroute(dir, kubeconfig string, at netip.AddrPort) (string, error) {
+// reroute writes a copy of a kubeconfig into dir that has another server. name is what
+// its certificate must bear; empty is the host of the server.
+func reroute(dir, kubeconfig, server, name string) (string, error) {
 	config, err := clientcmd.LoadFromFile(kubeconfig)
 	if err != nil {
 		return "", fmt.Errorf("load its kubeconfig: %w", err)
 	}
 	for _, cluster := range config.Clusters {
-		cluster.Server, cluster.TLSServerName = "https://"+at.String(), lab.VirtualIP.Addr().String()
+		cluster.Server, cluster.TLSServerName = server, name
 	}
 	file, err := os.CreateTemp(dir, "relay-*.kubeconfig")
 	if err != nil {

@@ -258,13 +258,13 @@ func (r *run) gather(ctx context.Context, o Options) (err error) {
 	if err := r.name(victimIndex); err != nil {
 		return err
 	}
-	if r.leader, err = r.contend("contender-1", o); err != nil {
+	if r.leader, err = r.contend(ctx, "contender-1", o); err != nil {
 		return err
 	}
 	if err := r.await(ctx, "contender-1 to lead", says("contender-1", event.Leading)); err != nil {
 		return r.explain(r.leader, fmt.Sprintf("did not take the Lease %s/%s", r.program.Namespace, r.program.Lease), err)
 	}
-	if r.standby, err = r.contend("contender-2", o); err != nil {
+	if r.standby, err = r.contend(ctx, "contender-2", o); err != nil {
 		return err
 	}
 	err = r.await(ctx, "contender-2 to stand by and contender-1 to renew", func(events []event.Event) bool {
@@ -299,7 +299,7 @@ func (r *run) gather(ctx context.Context, o Options) (err error) {
 }
 
 // contend starts a contender on a new host of the same name.
-func (r *run) contend(name string, o Options) (*contending, error) {
+func (r *run) contend(ctx context.Context, name string, o Options) (*contending, error) {
 	host, err := r.stage.lab.NewHost(name)
 	if err != nil {
 		return nil, err
@@ -310,6 +310,9 @@ func (r *run) contend(name string, o Options) (*contending, error) {
 		}
 	}
 	kubeconfig, err := r.kubeconfig(name, o)
+	if err == nil && contender.Relayed(o.Peer) {
+		kubeconfig, err = r.relayed(ctx, host, kubeconfig, o.Stderr)
+	}
 	if err != nil {
 		return &contending{host: host}, err
 	}

@@ -28,6 +28,7 @@ type Stage struct {
 	// kubeconfig and unwatching are of users with a role as leader election asks
 	// for; the second may not watch.
 	kubeconfig, unwatching string
+	sidecar                sidecar
 
 	mu   sync.Mutex
 	runs int
