@@ -36,7 +36,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&to, "to", serviceAddress(), "`addresses` of API servers, as in 10.96.0.1:443 or a:6443,b:6443; the kubelet's environment says the default")
 	flags.DurationVar(&o.connect, "connect", 5*time.Second, "how long a connection may take to be made, siblings included")
 	flags.DurationVar(&o.hedge, "hedge", 250*time.Millisecond, "how long a dial may go unanswered before it gets a sibling")
-	flags.DurationVar(&o.silence, "silence", 5*time.Second, "how long the server may leave what was sent unacknowledged")
+	flags.DurationVar(&o.silence, "silence", time.Second, "how long the server may leave what was sent unacknowledged")
 	flags.DurationVar(&o.limits.answer, "answer", 0, "how long the server may say nothing after something was sent; 0: as long as it likes")
 	flags.DurationVar(&o.limits.idle, "idle", 15*time.Minute, "how long a connection may carry nothing")
 	flags.DurationVar(&o.limits.halfClosed, "half-closed", time.Minute, "how long a connection that one side has finished may carry nothing")
