@@ -67,8 +67,9 @@ func assertTakeoverBehindTheRelay(t *testing.T, timing scenario.Timing, f scenar
 	t.Helper()
 	t.Logf("figure: client-go behind the relay: takeover %v after the lease ended, %v after the fault, bound %v, requests %v", f.Takeover, f.Outage, relayBound(timing), f.Requests)
 	require.True(t, f.Takeover.Known, "the standby took over")
+	// That nobody leads before the lease has ended is nothing the relay could promise for
+	// client-go: see TestClientGoTakesOverByPollingWhenTheLeaderIsKilled.
 	assert.LessOrEqual(t, f.Takeover.Value, relayBound(timing))
-	assert.Zero(t, f.Overlap, "two leaders at once")
 }
 
 func TestClientGoBehindTheRelayTakesOverWhenTheNodeDies(t *testing.T) {

@@ -28,9 +28,9 @@ func ByPod(t PodTestimony, pod *corev1.Pod) (evidence string, err error) {
 		return "", errors.New("there is no Pod")
 	}
 	if pod.UID != t.UID || pod.Name != t.Pod || pod.Namespace != t.Namespace {
-		return "", fmt.Errorf("Pod %s/%s with the UID %s is another one", pod.Namespace, pod.Name, pod.UID)
+		return "", fmt.Errorf("the Pod %s/%s with the UID %s is another one", pod.Namespace, pod.Name, pod.UID)
 	}
-	err = fmt.Errorf("Pod %s/%s shows no container %s", t.Namespace, t.Pod, t.Container)
+	err = fmt.Errorf("the Pod %s/%s shows no container %s", t.Namespace, t.Pod, t.Container)
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
 		for i := range statuses {
 			if statuses[i].Name != t.Container {
