@@ -249,7 +249,7 @@ func MeasureRollouts(ctx context.Context, s *Stage, p Plan, seed uint64) (Rolled
 				bounded, cancel := context.WithTimeout(ctx, p.Timing.LeaseDuration+3*time.Minute)
 				r, err := Roll(bounded, s, peer, c.Replicas, c.Strategy, p.Timing, random)
 				cancel()
-				errs = append(errs, p.keep(c.Sample(peer, p.Timing, round+1, r, err)))
+				errs = append(errs, p.keep(ctx, c.Sample(peer, p.Timing, round+1, r, err)))
 				if err != nil {
 					errs = append(errs, fmt.Errorf("%s with %s: %w", c, peer, err))
 					fmt.Fprintln(p.Progress, "nodes: FAILED:", err)

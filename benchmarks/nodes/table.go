@@ -51,12 +51,13 @@ type Plan struct {
 	Timing scenario.Timing
 	// Progress is told of each figure.
 	Progress io.Writer
-	// Keep is given each sample, also of what has failed. It may be nil.
+	// Keep is given each sample, also of what has failed, but not of what was ended by
+	// the context. It may be nil.
 	Keep func(result.Sample) error
 }
 
-func (p Plan) keep(s result.Sample) error {
-	if p.Keep == nil {
+func (p Plan) keep(ctx context.Context, s result.Sample) error {
+	if p.Keep == nil || ctx.Err() != nil {
 		return nil
 	}
 	return p.Keep(s)
@@ -90,7 +91,7 @@ func Measure(ctx context.Context, s *Stage, p Plan) (Measured, error) {
 				cancel()
 				figure := played.Figure
 				mu.Lock()
-				errs = append(errs, p.keep(j.c.Sample(peer, p.Timing, j.round, played, err)))
+				errs = append(errs, p.keep(ctx, j.c.Sample(peer, p.Timing, j.round, played, err)))
 				if err != nil {
 					errs = append(errs, err)
 					fmt.Fprintln(p.Progress, "nodes: FAILED:", err)
