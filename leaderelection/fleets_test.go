@@ -79,7 +79,9 @@ func (f *fleet) bestIsHanded() {
 	// those who ask do so one after another, since terms may be too short for all.
 	sleep(2*f.timing.lease + 3*(f.handover+5*f.timing.retry))
 	assert.Same(f.t, f.best(nil), f.leader())
-	assert.LessOrEqual(f.t, f.terms()-terms, 4, "it flaps")
+	// A takeover, one by whom a dead one's wish or release names, and one for each of three
+	// who have come and may ask one after another.
+	assert.LessOrEqual(f.t, f.terms()-terms, 5, "it flaps")
 	terms = f.terms()
 	sleep(10 * f.handover)
 	assert.Equal(f.t, terms, f.terms(), "it flaps")

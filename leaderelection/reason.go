@@ -21,7 +21,8 @@ const (
 	// ReasonCancelled: Run's context ended, and the lease runs out: without
 	// ReleaseOnCancel, or because the work did not return within StopTimeout.
 	ReasonCancelled Reason = "Cancelled"
-	// ReasonResigned: Resign was called.
+	// ReasonResigned: Resign or ResignTo was called, or a contender of a higher priority
+	// has asked for the lease (HandoverAfter).
 	ReasonResigned Reason = "Resigned"
 	// ReasonRenewDeadline: no renewal was known to have succeeded in time.
 	ReasonRenewDeadline Reason = "RenewDeadline"
