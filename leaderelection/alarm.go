@@ -7,7 +7,33 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// alarm tells the work that its term is over, by the clock or by the end of Run's context.
+// notice is what the work was told of the end of its term, by whoever was the first: the
+// loop of the leader, or its alarm.
+type notice struct {
+	mu    sync.Mutex
+	ended *TermEndedError // nil: it was not told yet
+	// lapsed says that the term is over by a clock, whatever the loop finds after that.
+	lapsed bool
+	// returned says that OnStartedLeading had returned before: what it has started may run
+	// on, and nobody knows for how long.
+	returned bool
+}
+
+// endWork tells the work that its term is over, unless it was told so before, and returns
+// what it was told. Nothing comes before that.
+func (l *leadership) endWork(why *TermEndedError, lapsed bool) (told *TermEndedError, lapse bool) {
+	n := &l.notice
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended == nil {
+		n.ended, n.lapsed = l.because(why), lapsed
+		n.returned = l.work != nil && l.work.returned()
+		l.stopWork(n.ended)
+	}
+	return n.ended, n.lapsed
+}
+
+// alarm tells the work that its term is over, by a clock or by the end of Run's context.
 // The loop of the leader does so too, and it is the one that ends the term; but it also
 // logs, and a logger may block. The alarm waits for nothing and nobody.
 type alarm struct {
@@ -15,23 +41,30 @@ type alarm struct {
 
 	mu    sync.Mutex
 	timer clock.Timer
+	doubt clock.Timer // nil while nobody has found the term in doubt
 	off   bool
+	// rang is closed when the work was told that the term has lapsed.
+	rang chan struct{}
 	// unhook ends the watch over Run's context.
 	unhook func() bool
 }
 
 // setAlarm begins to watch over a term.
 func (l *leadership) setAlarm(ctx context.Context) {
-	a := &alarm{l: l}
+	a := &alarm{l: l, rang: make(chan struct{})}
 	a.unhook = context.AfterFunc(ctx, func() {
 		reason := ReasonCancelled
 		if l.le.config.ReleaseOnCancel {
 			reason = ReasonReleased
 		}
-		l.stopWork(l.because(&TermEndedError{Reason: reason}))
+		l.endWork(&TermEndedError{Reason: reason}, false)
 	})
 	l.alarm = a
 	a.ring()
+	l.term.setDoubtful(a.doubted)
+	if l.term.inDoubt(l.le.clock.now()) {
+		a.doubted()
+	}
 }
 
 // ring stops the work if the term has lapsed, and comes again when it may have. Whoever
@@ -50,8 +83,35 @@ func (a *alarm) ring() {
 		a.timer = a.l.le.clock.AfterFunc(rest, a.ring)
 		return
 	}
-	a.l.stopWork(a.l.because(a.l.lapsed(now)))
+	a.lapse(a.l.lapsed(now))
+}
+
+// lapse stops the work, and tells the loop. The caller holds the lock.
+func (a *alarm) lapse(why *TermEndedError) {
+	a.off = true
+	a.l.endWork(why, true)
 	a.l.work.prevent()
+	close(a.rang)
+}
+
+// doubted is called when the term is found in doubt. The loop decides that within
+// decideDoubt of when it learns of it, by a renewal; where it learns of nothing the term is
+// over after a few times that.
+func (a *alarm) doubted() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.off || a.doubt != nil {
+		return
+	}
+	a.doubt = a.l.le.clock.AfterFunc(4*decideDoubt, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.doubt = nil
+		if a.off || !a.l.term.lapseInDoubt(a.l.le.clock.now()) {
+			return
+		}
+		a.lapse(&TermEndedError{Reason: ReasonInDoubt})
+	})
 }
 
 // stop ends the watch.
@@ -60,8 +120,10 @@ func (a *alarm) stop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.off = true
-	if a.timer != nil {
-		a.timer.Stop()
+	for _, timer := range []clock.Timer{a.timer, a.doubt} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 }
 

@@ -35,8 +35,9 @@ type leadership struct {
 	stopped  instant
 	release  bool
 	kept     error // why it is not released after all
-	// returnedEarly says that OnStartedLeading had returned before it was told to: what
-	// it has started may run on, and nobody knows for how long.
+	// notice is what the work was told of the end of the term, and returnedEarly that
+	// OnStartedLeading had returned before that, where the term was lost.
+	notice        notice
 	returnedEarly bool
 	resigned      []resignation
 
@@ -164,6 +165,8 @@ func (l *leadership) run(ctx context.Context) {
 			l.over(l.stopping)
 		case <-l.end.C():
 			l.timeUp()
+		case <-l.alarm.rang:
+			l.over(l.lapsed(l.le.clock.now()))
 		case <-l.due.C():
 			l.renew()
 		case <-l.compare.C():
@@ -192,6 +195,9 @@ func (l *leadership) cancel() {
 		return
 	}
 	l.stop(&TermEndedError{Reason: ReasonCancelled}, false)
+	if !l.term.lasts() {
+		return
+	}
 	if l.release {
 		l.keepFromReleasing(errRunEnded)
 	}
@@ -216,8 +222,15 @@ func (l *leadership) stop(why *TermEndedError, release bool) {
 	if l.stopping != nil || !l.term.lasts() {
 		return
 	}
+	told, lapsed := l.endWork(why, false)
+	if lapsed { // it was told before that the term is lost
+		l.over(told)
+		return
+	}
 	l.stopping, l.release = l.because(why), release
-	l.stopWork(l.stopping)
+	if told.Reason == why.Reason {
+		l.stopping = told
+	}
 	l.worked = l.work.done
 	l.stopped = l.le.clock.now()
 	l.patience.Reset(l.le.stopTimeout())
@@ -229,12 +242,14 @@ func (l *leadership) over(ended *TermEndedError) {
 	if !l.term.lasts() {
 		return
 	}
-	l.returnedEarly = l.stopping == nil && l.work != nil && l.work.returned()
-	l.stopWork(l.because(ended))
+	if told, lapsed := l.endWork(ended, false); lapsed && l.stopping == nil {
+		ended = told
+	}
+	l.returnedEarly = l.stopping == nil && l.notice.returned
 	if l.work != nil {
 		l.work.prevent()
 	}
-	l.term.end(ended)
+	l.term.end(l.because(ended))
 	l.stopRenewing()
 	var o outcome
 	if l.trying { // what it has sent is entered before the term is closed

@@ -35,6 +35,8 @@ type Term struct {
 	// lapsed says that the work was told that the term is over by the clock: nothing
 	// prolongs it any more.
 	lapsed bool
+	// doubtful is told when the term is found in doubt; it may be nil.
+	doubtful func()
 }
 
 type termKey struct{}
@@ -79,23 +81,36 @@ func (t *Term) Done() <-chan struct{} { return t.done }
 // ErrNotLeader: the *TermEndedError once it has ended, or one that says that the term
 // is over by its clock or in doubt.
 func (t *Term) Err() error {
-	now := t.clock.now()
+	doubtful, err := t.state(t.clock.now())
+	if doubtful {
+		t.doubt()
+	}
+	return err
+}
+
+// state returns what Err does, and whether the term is in doubt.
+func (t *Term) state(now instant) (doubtful bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.ended != nil:
-		return t.ended
+		return false, t.ended
 	case now.steady(t.sent) >= t.length:
-		return fmt.Errorf("term on lease %s is over, %v after its last renewal: %w", t.lock, now.steady(t.sent), ErrNotLeader)
+		return false, fmt.Errorf("term on lease %s is over, %v after its last renewal: %w", t.lock, now.steady(t.sent), ErrNotLeader)
 	case now.fastest(t.sent) >= t.length:
-		t.doubt()
-		return fmt.Errorf("term on lease %s is in doubt: the machine's clocks differ by %v: %w", t.lock, now.fastest(t.sent)-now.steady(t.sent), ErrNotLeader)
+		return true, fmt.Errorf("term on lease %s is in doubt: the machine's clocks differ by %v: %w", t.lock, now.fastest(t.sent)-now.steady(t.sent), ErrNotLeader)
 	}
-	return nil
+	return false, nil
 }
 
-// doubt asks for a renewal at once.
+// doubt asks for a renewal at once. Whoever calls it must not hold the lock.
 func (t *Term) doubt() {
+	t.mu.Lock()
+	doubtful := t.doubtful
+	t.mu.Unlock()
+	if doubtful != nil {
+		doubtful()
+	}
 	select {
 	case t.doubted <- struct{}{}:
 	default:
@@ -163,6 +178,21 @@ func (t *Term) lapse(now instant) (rest time.Duration, lapsed bool) {
 	rest = t.length - now.steady(t.sent)
 	t.lapsed = t.lapsed || rest <= 0
 	return rest, t.lapsed
+}
+
+// lapseInDoubt makes the end of a term final that is over by any clock.
+func (t *Term) lapseInDoubt(now instant) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lapsed = t.lapsed || now.fastest(t.sent) >= t.length
+	return t.lapsed
+}
+
+// setDoubtful says whom to tell when the term is found in doubt.
+func (t *Term) setDoubtful(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.doubtful = f
 }
 
 // end makes ended why the term is over; the first reason stays.
