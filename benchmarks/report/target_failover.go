@@ -45,6 +45,10 @@ func perFloor(in Input, t Target, figure, floor string) []Target {
 		t := t
 		t.Under = kase + ", " + timingWords(timing)
 		us := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: ours})
+		if us.stat(floor).N == 0 {
+			judged = append(judged, unmeasured(t, "no sample has its floor"))
+			continue
+		}
 		t = share(t, us.stat(floor), us.stat(figure), floorTimes, seconds)
 		if t.Basis = fmt.Sprintf("medians: floor %s, %s %s (n=%d)", seconds(us.stat(floor).Median), ours, seconds(us.stat(figure).Median), us.stat(figure).N); t.Verdict != NotMeasured {
 			t.Value += " times"

@@ -96,10 +96,10 @@ func cases() []report.Case {
 		all = append(all, report.Case{Name: s.Name, Text: s.Text, Takeover: s.Takeover})
 	}
 	for _, c := range nodes.Cases {
-		all = append(all, report.Case{Name: c.ResultName(), Text: c.Text, Takeover: true, Leaderless: true, Most: c.Bound.Seconds()})
+		all = append(all, report.Case{Name: c.ResultName(), Text: strings.TrimSuffix(c.Text, "."), Takeover: true, Leaderless: true, Most: c.Bound.Seconds()})
 	}
 	for _, c := range nodes.RolloutCases {
-		all = append(all, report.Case{Name: c.Name, Text: "A rolling update of " + c.String() + ".", Takeover: true, Leaderless: true, MostChanges: c.MostChanges})
+		all = append(all, report.Case{Name: c.Name, Text: "A rolling update of " + c.String(), Takeover: true, Leaderless: true, MostChanges: c.MostChanges})
 	}
 	return all
 }
