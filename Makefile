@@ -2,7 +2,7 @@
 # race detector, and the laboratory with real kube-apiservers. It needs Go, a C
 # compiler for the race detector, Chromium for the page of examples/failover, and
 # either root or unprivileged user namespaces, and the nodes of `make nodes` need root,
-# containerd, runc and network plugins; what is missing is said, and nothing but the
+# containerd, runc, nft and network plugins; what is missing is said, and nothing but the
 # nodes is left out.
 
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run --allow-parallel-runners

@@ -22,7 +22,7 @@
 //
 // Linux, root, hierarchies of control groups of version 1, and on the PATH containerd,
 // ctr, containerd-shim-runc-v2 and runc, beside the plugins bridge, host-local and
-// loopback: in Debian the packages containerd, runc and containernetworking-plugins.
+// loopback: in Debian the packages containerd, runc, nftables and containernetworking-plugins.
 // [Start] says what is missing. Kubelet and kube-proxy are built once, see [lab.Binaries.PrepareNodes].
 //
 // # Use

@@ -15,7 +15,7 @@ func missing() error {
 		errs = append(errs, errors.New("it takes root, not only a user namespace: control groups and mounts are the machine's"))
 	}
 	for _, p := range []struct{ program, debian string }{
-		{"containerd", "containerd"}, {"ctr", "containerd"}, {"containerd-shim-runc-v2", "containerd"}, {"runc", "runc"},
+		{"containerd", "containerd"}, {"ctr", "containerd"}, {"containerd-shim-runc-v2", "containerd"}, {"runc", "runc"}, {"nft", "nftables"},
 	} {
 		if _, err := exec.LookPath(p.program); err != nil {
 			errs = append(errs, fmt.Errorf("%s is missing, Debian's package %s has it: %w", p.program, p.debian, err))
