@@ -200,7 +200,6 @@ func (a *attempt) replay(ctx context.Context, request *http.Request) (*http.Requ
 	// A deep copy: attempts run at the same time, and not every round tripper
 	// below leaves the headers it is given alone (that of exec plugins sets one).
 	clone := request.Clone(ctx)
-	clone.Cancel = nil //nolint:staticcheck // the call heeds it
 	if !hasBody(request) {
 		return clone, nil
 	}

@@ -155,6 +155,11 @@ func (c *call) take(caller context.Context, o outcome) (*outcome, error) {
 	if caller.Err() != nil {
 		return nil, ended(caller, c.last)
 	}
+	select {
+	case <-c.request.Cancel: //nolint:staticcheck // what net/http says of it is no failure of the network
+		return nil, errCancelled
+	default:
+	}
 	c.failed++
 	c.latest, c.last = o.attempt, o.err
 	switch o.attempt.failure(o.err).judge() {

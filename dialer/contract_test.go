@@ -80,6 +80,24 @@ func TestAClosedRequestCancelEndsACall(t *testing.T) {
 	assert.Less(t, time.Since(start), 10*time.Second)
 }
 
+// It ends the body of a stream too.
+func TestAClosedRequestCancelEndsAStream(t *testing.T) {
+	server := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	request, err := http.NewRequest(http.MethodGet, server.URL+"?watch=1", nil)
+	require.NoError(t, err)
+	cancel := make(chan struct{})
+	request.Cancel = cancel //nolint:staticcheck // deprecated, and heeded
+	response, err := newTransport(t, 5*time.Second).RoundTrip(request)
+	require.NoError(t, err)
+	close(cancel)
+	_, err = io.ReadAll(response.Body)
+	assert.Error(t, err)
+	require.NoError(t, response.Body.Close())
+}
+
 func TestAnAnswerWithoutABodyHasNone(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"reflect"
 	"sync/atomic"
 	"syscall"
@@ -134,8 +135,9 @@ type Dialer struct {
 // later one after twice as long, at most 2s.
 //
 // An address that has refused three dials in a row (ECONNREFUSED) is dialled by one
-// caller at a time, at the pace of Hedge (of half of Connect, where that is less), once for each of its targets. Callers that come
-// meanwhile share the error of that dial if it is refused as well.
+// caller at a time, at the pace of Hedge (of half of Connect, where that is less), once for
+// each of its targets. Callers that come meanwhile share the error of that dial if it is
+// refused as well.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := d.validate(); err != nil {
 		return nil, err
@@ -454,5 +456,9 @@ func permanentDialError(err error) bool {
 	if errors.As(err, &name) {
 		return name.IsNotFound
 	}
-	return errors.Is(err, syscall.EINVAL) || declines(err) || errors.As(err, &address) || errors.As(err, &parse) || errors.As(err, &network)
+	var call *os.SyscallError
+	if errors.As(err, &call) && call.Syscall == "connect" && errors.Is(call, syscall.EINVAL) {
+		return true
+	}
+	return declines(err) || errors.As(err, &address) || errors.As(err, &parse) || errors.As(err, &network)
 }

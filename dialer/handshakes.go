@@ -17,8 +17,8 @@ const (
 )
 
 // handshakes lets the dials of a Transport begin, so that no more than mostShaking
-// connections to an address are being made at once. A handshake is the most expensive thing that a
-// client asks of a server, and where either is short of CPU more of them at once
+// connections to an address are being made at once. A handshake is the most expensive
+// thing that a client asks of a server, and where either is short of CPU more of them at once
 // only mean that none is done in time. Who waits gets a connection that becomes
 // idle meanwhile. One that was outrun counts for as long as it goes on: it is as much
 // work for the server. One that is taken for dead counts no more: that has been under
