@@ -2,13 +2,17 @@ package leaderelection_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/holdfast-go/holdfast/leaderelection"
@@ -62,6 +66,35 @@ func TestYourControllerHandsOver(t *testing.T) {
 		if first.IsLeader() || !second.IsLeader() {
 			t.Fatal("the second has taken over")
 		}
+	})
+}
+
+func TestYourControllerLosesItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		var work context.Context
+		elector := newReplica(t, client, "pod-1", func(c *leaderelection.LeaderElectionConfig) {
+			c.Callbacks.OnStartedLeading = func(ctx context.Context) { work = ctx; <-ctx.Done() }
+		})
+		var down atomic.Bool
+		for _, verb := range []string{"get", "update"} {
+			client.PrependReactor(verb, "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return down.Load(), nil, errors.New("down")
+			})
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); elector.Run(ctx) }()
+		time.Sleep(time.Minute)
+		down.Store(true)
+		time.Sleep(12 * time.Second) // RenewDeadline + RetryPeriod
+		synctest.Wait()
+		var lost *leaderelection.TermEndedError
+		if !errors.As(context.Cause(work), &lost) || lost.Reason != leaderelection.ReasonRenewDeadline {
+			t.Fatal(context.Cause(work))
+		}
+		cancel()
+		<-ended
 	})
 }
 
