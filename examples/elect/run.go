@@ -62,7 +62,7 @@ func run(o options) (code int, err error) {
 	defer deafen()
 	p.hurry = hurry
 
-	e := &engagement{program: p}
+	e := &engagement{program: p, worked: make(chan worked, 1)}
 	to.election.Callbacks = leaderelection.LeaderCallbacks{
 		OnStartedLeading: e.work, OnStoppedLeading: func() {},
 		OnNewLeader: func(holder string) {
@@ -101,23 +101,33 @@ func run(o options) (code int, err error) {
 type engagement struct {
 	elector *leaderelection.LeaderElector
 	program *program
-	// campaign ends the present Run, and last is what became of the program in it. Both
-	// are set before Run and read after it and its work.
+	// campaign ends the present Run. It is set before Run.
 	campaign context.CancelCauseFunc
-	last     *outcome
-	worked   chan struct{}
+	// worked receives what became of the program in the last term whose work is over. In
+	// one Run there may be several: a leader that hands the lease over contends again.
+	worked chan worked
+}
+
+// worked is what became of the program in a term.
+type worked struct {
+	term *leaderelection.Term
+	outcome
 }
 
 // work is what the term guards. When the program ends by itself the lease is given up.
 func (e *engagement) work(ctx context.Context) {
-	defer close(e.worked)
+	term, _ := leaderelection.TermFromContext(ctx)
+	result := outcome{}
 	if e.program.path == "" {
 		<-ctx.Done() // who leads is all that is asked
-		return
+	} else {
+		result = e.program.run(ctx, term)
 	}
-	term, _ := leaderelection.TermFromContext(ctx)
-	result := e.program.run(ctx, term)
-	e.last = &result
+	select {
+	case <-e.worked: // an earlier term's
+	default:
+	}
+	e.worked <- worked{term, result}
 	if result.byItself {
 		e.campaign(errEnded)
 	}
@@ -145,41 +155,41 @@ func (e *engagement) contend(ctx context.Context, again bool) (code int, err err
 	}
 }
 
-// once contends and leads once.
+// once contends and leads, once unless it hands the lease over.
 func (e *engagement) once(ctx context.Context) (code int, err error) {
 	campaign, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	e.campaign, e.last, e.worked = cancel, nil, make(chan struct{})
+	e.campaign = cancel
 	before := e.elector.Term()
 	e.elector.Run(campaign)
 	term := e.elector.Term()
 	if term == nil || term == before {
 		return e.ended(ctx, 0) // it did not lead
 	}
-	e.awaitWork()
+	last := e.awaitWork(term)
 	switch {
-	case e.last != nil && e.last.byItself:
-		return e.last.code, e.last.err
-	case ctx.Err() != nil && e.last != nil:
-		return e.ended(ctx, e.last.code)
+	case last.byItself:
+		return last.code, last.err
 	case ctx.Err() != nil:
-		return e.ended(ctx, 0)
+		return e.ended(ctx, last.code)
 	}
 	return exitFailed, fmt.Errorf("%w: %w", errLost, term.Err())
 }
 
-// awaitWork waits for the work of the term that has ended. It is over soon, since the
-// program is killed; it may not have begun either.
-func (e *engagement) awaitWork() {
+// awaitWork waits for the work of a term that has ended, and returns what became of the
+// program. It is over soon, since the program is killed; it may not have begun either.
+func (e *engagement) awaitWork(term *leaderelection.Term) outcome {
 	unbegun := time.NewTimer(time.Second)
 	defer unbegun.Stop()
 	for {
 		select {
-		case <-e.worked:
-			return
+		case last := <-e.worked:
+			if last.term == term {
+				return last.outcome
+			}
 		case <-unbegun.C:
 			if !e.program.runs() {
-				return
+				return outcome{}
 			}
 			unbegun.Reset(time.Second)
 		}
