@@ -63,10 +63,15 @@ func (c campaign) Start(ctx context.Context) error {
 	}
 }
 
-// lead is the work that the term guards.
+// lead is the work that the term guards. The election is over when the term is, and not
+// before: where that resigns, the lease is released only if the election still lasts.
 func (m *Manager) lead(ctx context.Context) {
 	m.group.lead(ctx, func() { close(m.elected) })
-	m.concluded()
+	term, _ := leaderelection.TermFromContext(ctx)
+	go func() {
+		<-term.Done()
+		m.concluded()
+	}()
 }
 
 // ended returns why the term is over, nil if there was none.

@@ -146,17 +146,22 @@ func TestARunnableThatFailsEndsTheManagerAndHandsOver(t *testing.T) {
 }
 
 func TestResignationHandsOverAndEndsStart(t *testing.T) {
-	s := newStage(t)
-	a, b := s.replica(t, "a", lasting, nil), s.replica(t, "b", lasting, nil)
-	workA, workB := newTask(), newTask()
-	require.NoError(t, a.Add(workA))
-	require.NoError(t, b.Add(workB))
-	a.start(t)
-	within(t, workA.started, "the work of a")
-	b.start(t)
-	require.NoError(t, a.Elector().Resign(t.Context()))
-	within(t, workB.started, "the work of b")
-	var ended *leaderelection.TermEndedError
-	require.ErrorAs(t, within(t, a.ended, "the end of a"), &ended)
-	assert.Equal(t, leaderelection.ReasonResigned, ended.Reason)
+	for name, releases := range map[string]bool{"with ReleaseOnCancel": true, "as it is by default": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			release := func(o *manager.Options) { o.LeaderElectionReleaseOnCancel = releases }
+			a, b := s.replica(t, "a", lasting, release), s.replica(t, "b", lasting, release)
+			workA, workB := newTask(), newTask()
+			require.NoError(t, a.Add(workA))
+			require.NoError(t, b.Add(workB))
+			a.start(t)
+			within(t, workA.started, "the work of a")
+			b.start(t)
+			require.NoError(t, a.Elector().Resign(t.Context()), "the lease was released")
+			within(t, workB.started, "the work of b")
+			var ended *leaderelection.TermEndedError
+			require.ErrorAs(t, within(t, a.ended, "the end of a"), &ended)
+			assert.Equal(t, leaderelection.ReasonResigned, ended.Reason)
+		})
+	}
 }
