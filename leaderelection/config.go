@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 	"unicode/utf8"
 
@@ -177,7 +178,7 @@ func (c *LeaderElectionConfig) validate() error {
 		return errors.New("no Callbacks.OnStartedLeading is set (nil): it is the work to guard")
 	case c.Callbacks.OnStoppedLeading == nil:
 		return errors.New("no Callbacks.OnStoppedLeading is set (nil): a contender must act on the end of its term")
-	case c.Lock == nil:
+	case c.Lock == nil || isNilPointer(c.Lock):
 		return errors.New("no Lock is set (nil): see resourcelock.NewFromKubeconfig")
 	case c.Lock.Identity() == "":
 		return fmt.Errorf("the Lock on %s has an empty identity: it must be unique among all contenders", c.Lock.Describe())
@@ -187,6 +188,12 @@ func (c *LeaderElectionConfig) validate() error {
 		return fmt.Errorf("the Lock on %s has the identity %q: it must be valid UTF-8, or the API stores another one", c.Lock.Describe(), c.Lock.Identity())
 	}
 	return nil
+}
+
+// isNilPointer reports whether lock is a pointer of some type that points to nothing.
+func isNilPointer(lock rl.Interface) bool {
+	v := reflect.ValueOf(lock)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // canWish reports whether a contender can ask for the lease by a lock, or be asked.

@@ -71,6 +71,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		want  string
 	}{
 		{"no lock", func(c *LeaderElectionConfig) { c.Lock = nil }, "no Lock is set"},
+		{"a lock that is a nil pointer", func(c *LeaderElectionConfig) { c.Lock = (*rl.LeaseLock)(nil) }, "no Lock is set"},
 		{"empty identity", func(c *LeaderElectionConfig) { c.Lock = newMemory().lock("") }, "empty identity"},
 		{"no work", func(c *LeaderElectionConfig) { c.Callbacks.OnStartedLeading = nil }, "no Callbacks.OnStartedLeading is set"},
 		{"no end", func(c *LeaderElectionConfig) { c.Callbacks.OnStoppedLeading = nil }, "no Callbacks.OnStoppedLeading is set"},
