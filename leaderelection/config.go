@@ -122,7 +122,8 @@ type LeaderElectionConfig struct {
 	// called when the work has returned, right before the release, and given a quarter of
 	// RetryPeriod, at most a second and half of what is left of the term; ctx ends then.
 	// Where it fails, panics, is not in time or names nobody, the lease is released for
-	// all: nothing else depends on it. Package podsuccessor has one for Pods.
+	// all: nothing else depends on it. Package podsuccessor has one for Pods. A call that
+	// hangs is not waited for, so two may be under way at once.
 	Successor func(ctx context.Context) (identity string, err error)
 
 	// SuccessorWait is for how long this contender lets one go first whom a release
@@ -136,7 +137,8 @@ type LeaderElectionConfig struct {
 	// for a part of a second: nobody needs to know of the others. The delay is
 	// (MaxPriority − priority) / MaxPriority of a second, or of RetryPeriod if that is
 	// shorter; and the whole of it while Priority has not returned. Nil is MaxPriority: no
-	// delay. With Coordinated it is not asked.
+	// delay. With Coordinated it is not asked. Calls come from goroutines of their own, and
+	// two may be under way at once.
 	Priority func() int
 
 	// HandoverAfter, where set, lets a contender that is preferred ask the leader to hand
