@@ -310,7 +310,7 @@ func (c *candidacy) looked(ctx context.Context, err error) {
 	case ctx.Err() != nil:
 	case err != nil:
 		c.fail(err)
-		c.sayUnreadable(err)
+		c.complaints.sayUnreadable(c.logger, c.clock.now(), err)
 	case l != nil && l.asked && !l.read:
 		l.read = true
 		if unchanged(c.observed().snapshot, l.on) {

@@ -130,7 +130,7 @@ func RunOrDie(ctx context.Context, config LeaderElectionConfig) {
 // lost is released likewise where its work returns at once and the record is
 // still ours.
 func (le *LeaderElector) Run(ctx context.Context) {
-	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
+	logger := le.logger(ctx)
 	if !le.running.CompareAndSwap(false, true) {
 		logger.Error(nil, "Run was called while another Run of the same elector lasts; it returns and changes nothing")
 		return
@@ -158,6 +158,11 @@ func (le *LeaderElector) Run(ctx context.Context) {
 			aside = le.timing.poll(1)
 		}
 	}
+}
+
+// logger returns the logger of ctx with what every line of this elector carries.
+func (le *LeaderElector) logger(ctx context.Context) klog.Logger {
+	return klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
 }
 
 // leadAndTell leads, and says before and after what all the world may know. What

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/klog/v2"
+
 	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -25,8 +27,10 @@ type Leader struct {
 // one first, without contending. It works by a watch of its own, or by polling
 // where that is not permitted; changes between two polls are missed. The
 // channel is closed when ctx ends. A receiver that is slow delays nobody; one
-// that is more than 1,000 changes behind misses the oldest of them.
+// that is more than 1,000 changes behind misses the oldest of them. What cannot be
+// read is tried again, and said in the log of ctx.
 func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
+	ctx = klog.NewContext(ctx, le.logger(ctx))
 	leaders := make(chan Leader)
 	var changes leaderQueue
 	changes.more = make(chan struct{}, 1)
@@ -45,6 +49,7 @@ func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
 func (l *lookout) observe(ctx context.Context, bound time.Duration) {
 	var following sync.WaitGroup
 	defer following.Wait()
+	var complaints complaints
 	for started := false; ctx.Err() == nil; {
 		if l.observed().known && !started {
 			started = true
@@ -57,6 +62,9 @@ func (l *lookout) observe(ctx context.Context, bound time.Duration) {
 		if err := l.read(ctx, bound); err != nil {
 			bounded.Raise(ctx, err)
 			l.fail(err)
+			if ctx.Err() == nil {
+				complaints.sayUnreadable(klog.FromContext(ctx), l.clock.now(), err)
+			}
 		}
 	}
 }

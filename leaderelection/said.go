@@ -91,9 +91,9 @@ func (c *complaints) due(now instant, what string, err error) (failures int, due
 }
 
 // sayUnreadable logs that the record cannot be seen.
-func (c *candidacy) sayUnreadable(err error) {
-	if failures, due := c.complaints.due(c.clock.now(), "read", err); due {
-		c.logger.Error(err, "Could not read the lease", "failures", failures)
+func (c *complaints) sayUnreadable(logger klog.Logger, now instant, err error) {
+	if failures, due := c.due(now, "read", err); due {
+		logger.Error(err, "Could not read the lease", "failures", failures)
 	}
 }
 

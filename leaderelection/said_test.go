@@ -272,3 +272,25 @@ func TestCoordinatedLeavesTheChoiceToTheAPIServer(t *testing.T) {
 		assert.Equal(t, "b", a.why(t).Holder)
 	})
 }
+
+func TestAnOnlookerThatCannotReadTheLeaseSaysSoOnceAMinute(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		lock.fail = apierrors.NewForbidden(leases, "it", errors.New("no get"))
+		cfg := config(lock)
+		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+		le, err := NewLeaderElector(cfg)
+		require.NoError(t, err)
+		logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))
+		ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), logger))
+		defer cancel()
+		leaders := le.Observe(ctx)
+		sleep(5*time.Minute + 10*s)
+		lock.with(func(l *memoryLock) { l.fail = nil })
+		lock.edit(takenBy("first"))
+		assert.Equal(t, "first", (<-leaders).Holder)
+		said := logger.GetSink().(ktesting.Underlier).GetBuffer().String()
+		assert.Equal(t, 6, strings.Count(said, "Could not read the lease"), said)
+		assert.Contains(t, said, `lock="test/it" identity="a"`)
+	})
+}
