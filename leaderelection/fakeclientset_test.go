@@ -69,6 +69,22 @@ func TestAFakeClientsetElectsRenewsAndHandsOver(t *testing.T) {
 	})
 }
 
+func TestAFakeClientsetIsHandedToWhoeverIsPreferred(t *testing.T) {
+	withFakes(t, func(t *testing.T, lock func(string) rl.Interface) {
+		a := contend(t, lock("a"), withPriority(of(1)), asksAfter(20*s))
+		sleep(s)
+		b := contend(t, lock("b"), withPriority(of(9)), asksAfter(20*s))
+		sleep(15 * s)
+		require.True(t, a.IsLeader())
+		sleep(20 * s)
+		assert.True(t, b.IsLeader())
+		assert.Equal(t, ReasonResigned, a.why(t).Reason)
+		apart(t, append(a.runs(), b.runs()...))
+		sleep(time.Minute)
+		assert.Len(t, b.runs(), 1)
+	})
+}
+
 func TestAFakeClientsetIsTakenOverWhenTheLeaseHasRunOut(t *testing.T) {
 	withFakes(t, func(t *testing.T, lock func(string) rl.Interface) {
 		a := contend(t, lock("a"))

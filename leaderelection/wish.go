@@ -50,8 +50,6 @@ func (c *candidacy) wish(ctx context.Context, seen observation, now instant) tim
 		return never
 	case record.HolderIdentity == "", record.HolderIdentity == c.lock.Identity():
 		return never
-	case seen.snapshot.ResourceVersion == "": // nothing could be bound to what was seen
-		return never
 	case !seen.snapshot.Hears():
 		return never // until it says otherwise
 	}

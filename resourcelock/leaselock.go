@@ -203,13 +203,10 @@ func (l *LeaseLock) write(ctx context.Context, base Snapshot, next Entry) (Snaps
 	maps.Copy(lease.Labels, l.Labels)
 
 	var written *coordinationv1.Lease
-	switch {
-	case !base.Exists():
+	if base.Exists() {
+		written, err = l.update(ctx, base, lease)
+	} else {
 		written, err = l.client().Create(ctx, lease, metav1.CreateOptions{})
-	case base.unversioned():
-		written, err = l.updateUnversioned(ctx, base.lease, lease)
-	default:
-		written, err = l.client().Update(ctx, lease, metav1.UpdateOptions{})
 	}
 	if err != nil {
 		return Snapshot{}, err
@@ -222,6 +219,14 @@ func (l *LeaseLock) write(ctx context.Context, base Snapshot, next Entry) (Snaps
 		return Snapshot{}, fmt.Errorf("lease %s: %w", l.Describe(), err)
 	}
 	return state, nil
+}
+
+// update replaces base, which exists, by next.
+func (l *LeaseLock) update(ctx context.Context, base Snapshot, next *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+	if base.unversioned() {
+		return l.updateUnversioned(ctx, base.lease, next)
+	}
+	return l.client().Update(ctx, next, metav1.UpdateOptions{})
 }
 
 // based returns the Lease that a write on base starts from.

@@ -50,8 +50,8 @@ func (l *LeaseLock) Wish(ctx context.Context, base Snapshot, by string, priority
 
 func (l *LeaseLock) wish(ctx context.Context, base Snapshot, by string, priority int) (Snapshot, error) {
 	wish := base.NewWish(by, priority)
-	if base.unversioned() || !wish.valid() {
-		return Snapshot{}, fmt.Errorf("wish of %q on lease %s: there must be a name of at most %d bytes of UTF-8, and a Lease with a version and a holder", by, l.Describe(), MaxSuccessor)
+	if !base.Exists() || !wish.valid() {
+		return Snapshot{}, fmt.Errorf("wish of %q on lease %s: there must be a name of at most %d bytes of UTF-8, and a Lease with a holder", by, l.Describe(), MaxSuccessor)
 	}
 	lease, err := l.based(base)
 	if err != nil {
@@ -60,7 +60,7 @@ func (l *LeaseLock) wish(ctx context.Context, base Snapshot, by string, priority
 	if err := wish.annotate(lease); err != nil {
 		return Snapshot{}, err
 	}
-	written, err := l.client().Update(ctx, lease, metav1.UpdateOptions{})
+	written, err := l.update(ctx, base, lease)
 	if err != nil {
 		return Snapshot{}, err
 	}

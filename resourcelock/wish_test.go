@@ -63,9 +63,23 @@ func TestAWishThatCannotBeLeft(t *testing.T) {
 		_, err := lock.Wish(t.Context(), held, by, 1)
 		assert.ErrorContains(t, err, "on lease n/it: there must be a name")
 	}
-	held.ResourceVersion = ""
-	_, err := lock.Wish(t.Context(), held, "b", 1)
-	assert.ErrorContains(t, err, "a Lease with a version")
+	_, err := lock.Wish(t.Context(), Snapshot{Record: held.Record}, "b", 1)
+	assert.ErrorContains(t, err, "a Lease with a holder", "there is none")
+}
+
+// client-go's fake clientset keeps no versions.
+func TestAWishOnALeaseWithoutAVersion(t *testing.T) {
+	lock := &LeaseLock{LeaseMeta: metav1.ObjectMeta{Namespace: "n", Name: "it"}, Client: fake.NewClientset().CoordinationV1()}
+	held, err := lock.Write(t.Context(), Snapshot{}, Entry{Record: LeaderElectionRecord{HolderIdentity: "a", LeaseDurationSeconds: 15}, Mark: newMark()})
+	require.NoError(t, err)
+	require.Empty(t, held.ResourceVersion)
+	wished, err := lock.Wish(t.Context(), held, "b", 7)
+	require.NoError(t, err)
+	wish, is := wished.Wish()
+	assert.True(t, is)
+	assert.Equal(t, "b", wish.By)
+	_, err = lock.Wish(t.Context(), held, "c", 8)
+	assert.True(t, apierrors.IsConflict(err), "it is based on what is gone: %v", err)
 }
 
 func TestAnAnnotationThatIsNoWishAsksNothing(t *testing.T) {
