@@ -110,6 +110,7 @@ const (
 	endEvent       = "Event at the end of a term"
 	cause          = "Cause of the work's context"
 	isLeader       = "IsLeader"
+	check          = "Health check"
 	metricAtCancel = "Metric of the leader"
 	slowPath       = "Metric of the slow path"
 	logs           = "Levels of the log"
@@ -158,7 +159,7 @@ var differs = map[string]map[string][]string{
 	"has work that never returns":                                 {cancelRelease: {"- a calls: releases: 1 s, transitions 0", "+ a calls: renews: 15 s, transitions 0", "- a facts: Run returns within 100ms", "+ a facts: Run returns within 11s"}, metricAtCancel: metricOff},
 	"is cancelled with a cause":                                   {cause: {"- a cause: the pod is drained"}, metricAtCancel: metricOff},
 	"dies":                                                        {logs: refusals, standbys: {"- b facts: leads within 8.8s", "+ b facts: leads within 100ms"}},
-	"is cut off, with a release":                                  {logs: append(aRefusal, refusals...), lostWork: {"- a facts: its work is told after more than 15s of its last renewal", "+ a facts: its work is told within 12s of its last renewal"}},
+	"is cut off, with a release":                                  {logs: append(aRefusal, refusals...), lostWork: {"- a facts: its work is told after more than 15s of its last renewal", "+ a facts: its work is told within 12s of its last renewal"}, check: {"- a facts: its health check passes: false", "+ a facts: its health check passes: true"}},
 	"may release, but not renew":                                  {logs: refusals, lostWork: {"- a calls: releases: 1 s, transitions 0"}},
 	"is answered late":                                            {endOfTerm: append(termEnds, notLeading...)},
 	"loses the answer to a renewal":                               {lostAnswer: {"- a calls: renews: 15 s, transitions 0"}, logs: aRefusal},

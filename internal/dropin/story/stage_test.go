@@ -45,6 +45,7 @@ type elector interface {
 	Run(ctx context.Context)
 	IsLeader() bool
 	GetLeader() string
+	Check(maxTolerableExpiredLease time.Duration) error
 }
 
 // settings are what both libraries are told.

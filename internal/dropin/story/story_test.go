@@ -124,6 +124,7 @@ var scenes = []scene{
 		renewed := a.last("renews")
 		st.after(60 * s)
 		a.fact("its work is told %s of its last renewal", within(a.last("the work's context ends").Sub(renewed), 12*s, lease))
+		a.fact("its health check passes: %v", a.Check(20*s) == nil)
 	}},
 	{"may release, but not renew", func(st *stage) {
 		a := st.leads("a", releases)
