@@ -117,6 +117,7 @@ const (
 	firstRenewal   = "First renewal"
 	mark           = "Mark of each write"
 	acquireTime    = "acquireTime"
+	storedShorter  = "Lease stored with a shorter duration, as by an admission webhook"
 	wholeSeconds   = "Lease of a part of a second"
 	utf8           = "Identity that is not UTF-8"
 	shortRetry     = "Shortest durations"
@@ -159,6 +160,7 @@ var differs = map[string]map[string][]string{
 	"has work that never returns":                                 {cancelRelease: {"- a calls: releases: 1 s, transitions 0", "+ a calls: renews: 15 s, transitions 0", "- a facts: Run returns within 100ms", "+ a facts: Run returns within 11s"}, metricAtCancel: metricOff},
 	"is cancelled with a cause":                                   {cause: {"- a cause: the pod is drained"}, metricAtCancel: metricOff},
 	"dies":                                                        {logs: refusals, standbys: {"- b facts: leads within 8.8s", "+ b facts: leads within 100ms"}},
+	"is cut off, and its lease is stored shorter":                 {firstRenewal: {"- a calls: renews at once: 6 s, transitions 0"}, storedShorter: {"- a facts: its work is told within 15s", "+ a facts: its work is told within 6s"}},
 	"is cut off, with a release":                                  {logs: append(aRefusal, refusals...), lostWork: {"- a facts: its work is told after more than 15s of its last renewal", "+ a facts: its work is told within 12s of its last renewal"}, check: {"- a facts: its health check passes: false", "+ a facts: its health check passes: true"}},
 	"may release, but not renew":                                  {logs: refusals, lostWork: {"- a calls: releases: 1 s, transitions 0"}},
 	"is answered late":                                            {endOfTerm: append(termEnds, notLeading...)},

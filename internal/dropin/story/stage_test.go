@@ -212,6 +212,22 @@ func refuseWrites(r *http.Request, _ *coordinationv1.Lease, pass func() (*http.R
 	}, err
 }
 
+// storesShorter stores another duration than was written, and nothing that says so, as
+// admission may.
+func storesShorter(seconds int32) fault {
+	return func(r *http.Request, written *coordinationv1.Lease, pass func() (*http.Response, error)) (*http.Response, error) {
+		if r.Method != http.MethodGet {
+			written.Spec.LeaseDurationSeconds, written.Annotations = &seconds, nil
+			body, err := json.Marshal(written)
+			if err != nil {
+				return nil, err
+			}
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		}
+		return pass()
+	}
+}
+
 // refuseRenewals refuses what does not give the lease up.
 func refuseRenewals(r *http.Request, written *coordinationv1.Lease, pass func() (*http.Response, error)) (*http.Response, error) {
 	if written.Spec.HolderIdentity != nil && *written.Spec.HolderIdentity == "" {

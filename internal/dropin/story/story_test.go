@@ -118,6 +118,20 @@ var scenes = []scene{
 		st.after(30 * s)
 		b.led(ended, atOnce, 2*longestPoll)
 	}},
+	{"is cut off, and its lease is stored shorter", func(st *stage) {
+		a := st.made("a")
+		a.meets(storesShorter(6))
+		a.begins()
+		st.after(31 * s)
+		b := st.contends("b")
+		st.after(10 * s)
+		b.untilPolledWithin(s, a)
+		a.meets(silence)
+		renewed := a.last("renews")
+		st.after(30 * s)
+		a.fact("its work is told %s", within(a.last("the work's context ends").Sub(renewed), 6*s, lease))
+		b.led(renewed, 6*s+2*longestPoll) // and not the 15 s of its own
+	}},
 	{"is cut off, with a release", func(st *stage) {
 		a := st.leads("a", releases)
 		a.meets(silence)
