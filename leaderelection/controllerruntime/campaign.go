@@ -50,6 +50,7 @@ func (c campaign) Start(ctx context.Context) error {
 	overdue := m.awaitRunnables(ended)
 	conclude()
 	failed := <-failure
+	m.group.sayLate(ctx)
 	switch {
 	case overdue != nil:
 		m.overdue <- overdue

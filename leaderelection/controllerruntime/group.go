@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
@@ -28,7 +29,7 @@ type group struct {
 	working map[int]string
 	number  int
 
-	// failed receives the first error of a member.
+	// failed receives the errors of members: the first ends the election.
 	failed chan error
 	// done is closed when lead has returned.
 	done chan struct{}
@@ -186,7 +187,8 @@ func (g *group) end() {
 	}
 }
 
-// fail passes err on, unless it only tells that ctx had ended.
+// fail passes err on, unless it only tells that ctx had ended. One that nobody waits for
+// any more is logged, as controller-runtime does.
 func (g *group) fail(ctx context.Context, err error) {
 	if err == nil || (ctx.Err() != nil && errors.Is(err, context.Canceled)) {
 		return
@@ -194,5 +196,19 @@ func (g *group) fail(ctx context.Context, err error) {
 	select {
 	case g.failed <- err:
 	default:
+		sayLate(ctx, err)
 	}
+}
+
+// sayLate logs the error that nobody has waited for any more, if there is one.
+func (g *group) sayLate(ctx context.Context) {
+	select {
+	case err := <-g.failed:
+		sayLate(ctx, err)
+	default:
+	}
+}
+
+func sayLate(ctx context.Context, err error) {
+	klog.FromContext(ctx).Error(err, "A leader-elected Runnable failed while the manager was stopping")
 }

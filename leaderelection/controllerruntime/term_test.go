@@ -3,9 +3,13 @@ package holdfastctrl_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -143,6 +147,37 @@ func TestARunnableThatFailsEndsTheManagerAndHandsOver(t *testing.T) {
 	assert.ErrorIs(t, within(t, a.ended, "the end of a"), broken)
 	within(t, goesOn.stopped, "the end of the other Runnable")
 	within(t, workB.started, "the work of b: the lease was released")
+}
+
+// What fails as it is told to stop is no reason for the end, but is not lost.
+func TestARunnableThatFailsAsItStopsIsLogged(t *testing.T) {
+	s := newStage(t)
+	var mu sync.Mutex
+	var said []string
+	a := s.replica(t, "a", lasting, func(o *manager.Options) {
+		o.Logger = funcr.New(func(_, line string) { mu.Lock(); defer mu.Unlock(); said = append(said, line) }, funcr.Options{})
+	})
+	var started []chan struct{}
+	for i := range 3 {
+		runs := make(chan struct{})
+		started = append(started, runs)
+		require.NoError(t, a.Add(manager.RunnableFunc(func(ctx context.Context) error {
+			close(runs)
+			<-ctx.Done()
+			return fmt.Errorf("could not flush %d", i)
+		})))
+	}
+	a.start(t)
+	for _, runs := range started {
+		within(t, runs, "the work of a")
+	}
+	a.stop()
+	assert.NoError(t, within(t, a.ended, "the end of a"))
+	mu.Lock()
+	defer mu.Unlock()
+	for i := range 3 {
+		assert.Contains(t, strings.Join(said, "\n"), fmt.Sprintf("could not flush %d", i))
+	}
 }
 
 func TestResignationHandsOverAndEndsStart(t *testing.T) {
