@@ -100,6 +100,8 @@ const (
 	secondRun      = "Second Run of one elector"
 	runAgain       = "Run again while work still stops"
 	deleted        = "Lease deleted"
+	noDuration     = "Lease with a holder and no duration"
+	anewTerm       = "Run again when the work has stopped"
 	emptied        = "Holder emptied by hand"
 	edited         = "Lease edited by hand"
 	lostAnswer     = "Answer to a write lost"
@@ -162,6 +164,8 @@ var differs = map[string]map[string][]string{
 	"dies":                                                        {logs: refusals, standbys: {"- b facts: leads within 8.8s", "+ b facts: leads within 100ms"}},
 	"is cut off, and its lease is stored shorter":                 {firstRenewal: {"- a calls: renews at once: 6 s, transitions 0"}, storedShorter: {"- a facts: its work is told within 15s", "+ a facts: its work is told within 6s"}},
 	"is cut off, with a release":                                  {logs: append(aRefusal, refusals...), lostWork: {"- a facts: its work is told after more than 15s of its last renewal", "+ a facts: its work is told within 12s of its last renewal"}, check: {"- a facts: its health check passes: false", "+ a facts: its health check passes: true"}},
+	"finds a holder without a duration":                           {noDuration: {"- a facts: leads within 100ms", "+ a facts: leads within 19.4s", `+ a calls: OnNewLeader("made by hand")`}},
+	"has its Lease given a strategy":                              {logs: aRefusal, edited: {"- a facts: the strategy stays: false", "+ a facts: the strategy stays: true"}},
 	"may release, but not renew":                                  {logs: refusals, lostWork: {"- a calls: releases: 1 s, transitions 0"}},
 	"is answered late":                                            {endOfTerm: append(termEnds, notLeading...)},
 	"loses the answer to a renewal":                               {lostAnswer: {"- a calls: renews: 15 s, transitions 0"}, logs: aRefusal},
@@ -183,6 +187,9 @@ var differs = map[string]map[string][]string{
 	"runs again while its work still stops": {metricAtCancel: metricOff, runAgain: {
 		"- a calls: OnStartedLeading", "- a calls: renews: 15 s, transitions 0", "- a calls: renews: 15 s, transitions 0", "- a calls: renews: 15 s, transitions 0",
 		"+ a calls: OnStartedLeading", "+ a calls: claims: 15 s, transitions 1", "+ a calls: renews: 15 s, transitions 1", "+ a metrics: on",
+	}},
+	"runs again when its work has stopped": {metricAtCancel: append(metricOff, "+ a metrics: on"), anewTerm: {
+		"- a calls: renews: 15 s, transitions 0", "- a calls: renews: 15 s, transitions 0", "+ a calls: claims: 15 s, transitions 1", "+ a calls: renews: 15 s, transitions 1",
 	}},
 	"has a lease of less than a second": {wholeSeconds: {
 		"- a log: error", "+ a calls: creates: 1 s, transitions 0", `+ a calls: OnNewLeader("a")`, "+ a calls: OnStartedLeading",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -117,6 +118,29 @@ var scenes = []scene{
 		ended := a.last("renews").Add(lease)
 		st.after(30 * s)
 		b.led(ended, atOnce, 2*longestPoll)
+	}},
+	{"finds a holder without a duration", func(st *stage) {
+		holder := "made by hand"
+		_, err := st.admin.CoordinationV1().Leases("default").Create(st.t.Context(), &coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "it"}, Spec: coordinationv1.LeaseSpec{HolderIdentity: &holder},
+		}, metav1.CreateOptions{})
+		require.NoError(st.t, err)
+		a := st.leads("a")
+		a.led(a.begun, atOnce, lease+longestPoll)
+	}},
+	{"runs again when its work has stopped", func(st *stage) {
+		a := st.leads("a")
+		a.stops()
+		st.after(10 * s)
+		a.begins()
+		st.after(20 * s)
+	}},
+	{"has its Lease given a strategy", func(st *stage) {
+		a := st.leads("a")
+		strategy := coordinationv1.OldestEmulationVersion
+		st.edit(func(l *coordinationv1.Lease) { l.Spec.Strategy = &strategy })
+		st.after(10 * s)
+		a.holder(func(l *coordinationv1.LeaseSpec) { a.fact("the strategy stays: %v", l.Strategy != nil) })
 	}},
 	{"is cut off, and its lease is stored shorter", func(st *stage) {
 		a := st.made("a")
