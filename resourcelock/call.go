@@ -48,7 +48,7 @@ func (overtime) Is(target error) bool { return target == context.DeadlineExceede
 func within[T any](ctx context.Context, c *caller, call func(context.Context) (T, error)) (T, error) {
 	if ctx.Err() != nil {
 		var none T
-		return none, context.Cause(ctx)
+		return none, bounded.Ended(ctx)
 	}
 	until := ctx
 	if c.bound > 0 {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
 // leastWidth is how many requests of one client are under way at once while all
@@ -196,7 +198,7 @@ func (l *limiter) wait(ctx context.Context, turn <-chan struct{}) error {
 			l.widen()
 		case <-ctx.Done():
 			l.giveUp(turn)
-			return context.Cause(ctx)
+			return bounded.Ended(ctx)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package resourcelock
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,6 +114,12 @@ func TestAWaitEndsWithItsContextAndLeavesNothingBehind(t *testing.T) {
 		defer cancel()
 		_, _, err := l.acquire(ctx)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		why := errors.New("enough")
+		stopped, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Millisecond, func() { stop(why) })
+		_, _, err = l.acquire(stopped)
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.ErrorIs(t, err, why)
 		assert.Empty(t, l.queued)
 		for _, release := range leaves {
 			release()

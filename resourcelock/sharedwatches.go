@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/holdfast-go/holdfast/dialer"
+	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
 // A watch that fails is tried again after firstPause, and each time that it fails
@@ -103,7 +104,7 @@ func (w *sharedWatches) watch(ctx context.Context, l *LeaseLock, scope scope, fr
 	case <-s.ended:
 		return s.err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return bounded.Ended(ctx)
 	}
 	if err := catchUp(ctx, s, latest, l, from); err != nil {
 		return fmt.Errorf("watching lease %s: reading what came before: %w", l.Describe(), err)
@@ -111,7 +112,7 @@ func (w *sharedWatches) watch(ctx context.Context, l *LeaseLock, scope scope, fr
 	for {
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return bounded.Ended(ctx)
 		case <-latest.news:
 			if lease, full := latest.take(); full {
 				tell(l, lease, seen)
@@ -169,7 +170,7 @@ func (w *sharedWatches) join(ctx context.Context, scope scope, name string, from
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, nil, context.Cause(ctx)
+			return nil, nil, bounded.Ended(ctx)
 		}
 	}
 }

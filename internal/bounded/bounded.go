@@ -25,6 +25,16 @@ var ErrDeaf = errors.New("the call has not returned")
 // While there are as many, no further ones are made.
 const Most = 8
 
+// Ended returns why ctx has ended: its error, which a caller looks for by errors.Is, and
+// its cause where that does not say as much. While ctx lasts it is nil.
+func Ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
 // Calls are the calls to one party, such as one client. The zero value is ready
 // for use, and its methods are safe for concurrent use.
 type Calls struct {
@@ -42,7 +52,7 @@ type Call struct{ returned, left bool }
 func (c *Calls) Enter(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return Ended(ctx)
 		}
 		left, back := c.room()
 		if back == nil {
@@ -51,7 +61,7 @@ func (c *Calls) Enter(ctx context.Context) error {
 		select {
 		case <-back:
 		case <-ctx.Done():
-			return fmt.Errorf("%w: not called, since %d earlier calls go on: %w", context.Cause(ctx), left, ErrDeaf)
+			return fmt.Errorf("%w: not called, since %d earlier calls go on: %w", Ended(ctx), left, ErrDeaf)
 		}
 	}
 }
@@ -132,7 +142,7 @@ func Do[T any](ctx, until context.Context, calls *Calls, f func(context.Context)
 	case <-until.Done():
 	}
 	if calls.Leave(&a.Call) {
-		return none, fmt.Errorf("%w: %w", context.Cause(until), ErrDeaf)
+		return none, fmt.Errorf("%w: %w", Ended(until), ErrDeaf)
 	}
 	<-a.done
 	return a.value, a.err

@@ -3,6 +3,7 @@ package bounded
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -112,7 +113,22 @@ func TestWithAContextThatHasEndedNothingIsCalled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errBound)
 	_, err := Do(ctx, ctx, &calls, func(context.Context) (int, error) { t.Error("called"); return 0, nil })
-	assert.Equal(t, errBound, err)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.ErrorIs(t, err, errBound)
+}
+
+func TestTheEndOfAContextIsItsErrorAndItsCause(t *testing.T) {
+	assert.NoError(t, Ended(t.Context()))
+	for cause, want := range map[error]string{
+		nil:      "context canceled",
+		errBound: "context canceled: " + errBound.Error(),
+		fmt.Errorf("%w, I say", context.Canceled): "context canceled, I say",
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		assert.EqualError(t, Ended(ctx), want)
+		assert.ErrorIs(t, Ended(ctx), context.Canceled)
+	}
 }
 
 func TestAContextWithoutADeadlineIsWaitedForToItsEnd(t *testing.T) {
