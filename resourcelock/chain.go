@@ -26,12 +26,14 @@ func chain(rt http.RoundTripper) iter.Seq[http.RoundTripper] {
 	}
 }
 
-// keepIdle sets how many idle connections the transport below rt keeps, which
-// must not have sent anything yet.
+// keepIdle sets how many idle connections the transport below rt keeps at most, which
+// must not have sent anything yet. What the user has set to less stays.
 func keepIdle(rt http.RoundTripper, n int) {
 	for link := range chain(rt) {
 		if t, ok := link.(*http.Transport); ok {
-			t.MaxIdleConnsPerHost = n
+			if t.MaxIdleConnsPerHost == 0 || t.MaxIdleConnsPerHost > n {
+				t.MaxIdleConnsPerHost = n
+			}
 			return
 		}
 	}

@@ -130,12 +130,15 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	case err != nil:
 		return nil, err
 	default:
-		queue(hardened, budget)
+		queue(hardened)
 	}
 	hardened.Wrap(redirect.Limit)
 	client, err := coordinationv1.NewForConfig(restclient.AddUserAgent(hardened, userAgentSuffix))
 	if err != nil {
 		return nil, fmt.Errorf("building the client: %w", err)
+	}
+	if kept, is := dialer.Hardened(transportOf(client)); is {
+		budget = kept // of a Timeout of the user's that is tighter
 	}
 	f := &Factory{
 		client:  client,
@@ -158,10 +161,12 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 const mostIdle = leastWidth + 2
 
 // queue makes the requests of every client made from hardened take turns.
-func queue(hardened *restclient.Config, budget dialer.Budget) {
+func queue(hardened *restclient.Config) {
 	wrap := hardened.WrapTransport
 	hardened.WrapTransport = func(rt http.RoundTripper) http.RoundTripper {
 		keepIdle(rt, mostIdle)
-		return newTurns(wrap(rt), budget)
+		next := wrap(rt)
+		budget, _ := dialer.Hardened(next)
+		return newTurns(next, budget)
 	}
 }
