@@ -19,6 +19,8 @@ type attempt struct {
 	trace  *requestTrace
 	start  time.Time
 
+	request *http.Request // the caller's, copied
+
 	moved  atomic.Int64          // the bytes of its bodies that have passed, except for those of a small request
 	status atomic.Int32          // of the answer that has begun, 0 before that
 	upload atomic.Pointer[error] // what the request's own body failed with
@@ -148,8 +150,9 @@ func cancelWithAttempt(ctx context.Context, cancel context.CancelFunc) (stop fun
 	return func() { unhook() }
 }
 
-// run sends the request and waits for its answer.
-func (a *attempt) run(base http.RoundTripper, request *http.Request, stream bool, most int64) outcome {
+// run sends the attempt's request and waits for its answer.
+func (a *attempt) run(base http.RoundTripper, stream bool, most int64) outcome {
+	request := a.request
 	response, err := base.RoundTrip(request)
 	switch {
 	case err != nil:
@@ -194,28 +197,36 @@ func wantsFresh(ctx context.Context) bool {
 	return fresh
 }
 
-// replay returns a clone of the request for one attempt. The first attempt
-// takes the body itself, the others a copy of it.
-func (a *attempt) replay(ctx context.Context, request *http.Request) (*http.Request, error) {
+// copy makes the attempt's request. The call's goroutine does it: when the call is over,
+// the request is its caller's again, who may change it.
+func (a *attempt) copy(ctx context.Context, request *http.Request) {
 	// A deep copy: attempts run at the same time, and not every round tripper
 	// below leaves the headers it is given alone (that of exec plugins sets one).
-	clone := request.Clone(ctx)
-	if !hasBody(request) {
-		return clone, nil
+	a.request = request.Clone(ctx)
+	if hasBody(request) {
+		a.request.Trailer = request.Trailer // which the caller may fill in while the body is read
 	}
-	clone.Trailer = request.Trailer // which the caller may fill in while the body is read
+}
+
+// fill gives the attempt's request its body. The first attempt takes the body itself,
+// the others a copy of it.
+func (a *attempt) fill() error {
+	request := a.request
+	if !hasBody(request) {
+		return nil
+	}
 	if a.number > 0 {
 		body, err := request.GetBody()
 		if err != nil {
 			a.failUpload(err)
-			return nil, fmt.Errorf("copy the request's body for attempt %d: %w", a.number+1, err)
+			return fmt.Errorf("copy the request's body for attempt %d: %w", a.number+1, err)
 		}
-		clone.Body = body
+		request.Body = body
 	}
-	if clone.ContentLength <= 0 || clone.ContentLength > noticed {
-		clone.Body = &upload{ReadCloser: clone.Body, attempt: a}
+	if request.ContentLength <= 0 || request.ContentLength > noticed {
+		request.Body = &upload{ReadCloser: request.Body, attempt: a}
 	}
-	return clone, nil
+	return nil
 }
 
 // noticed is how many bytes of a body must arrive between two looks at an attempt

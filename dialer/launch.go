@@ -1,9 +1,6 @@
 package dialer
 
-import (
-	"context"
-	"net/http"
-)
+import "context"
 
 // beside says why there is another attempt.
 type beside struct {
@@ -25,6 +22,7 @@ func (c *call) launch(caller context.Context, why beside) {
 	c.attempts = append(c.attempts, a)
 	c.underway++
 	ctx := a.begin(caller, c)
+	a.copy(ctx, c.request)
 	c.looked = a.start
 	c.count(a)
 	if a.number > 0 || c.budget.Mode == NewConnections && !c.transport.tuned() || wantsFresh(caller) {
@@ -43,29 +41,27 @@ func (c *call) launch(caller context.Context, why beside) {
 				o.discard()
 			}
 		}()
-		request, err := c.prepare(ctx, a)
-		if err != nil {
+		if err := c.prepare(a); err != nil {
 			o, done = outcome{attempt: a, err: err}, true
 			return
 		}
-		o, done = a.run(c.base, request, c.stream, c.budget.MaxBody), true
+		o, done = a.run(c.base, c.stream, c.budget.MaxBody), true
 	}()
 }
 
-// prepare returns the request of an attempt. It calls the user's GetBody.
-func (c *call) prepare(ctx context.Context, a *attempt) (*http.Request, error) {
-	request, err := a.replay(ctx, c.request)
-	if err != nil {
-		return nil, err
+// prepare makes the request of an attempt ready to be sent. It calls the user's GetBody.
+func (c *call) prepare(a *attempt) error {
+	if err := a.fill(); err != nil {
+		return err
 	}
-	if c.budget.Mode == NewConnections && !switches(request) { // one that switches is never kept
-		request.Close = true
+	if c.budget.Mode == NewConnections && !switches(a.request) { // one that switches is never kept
+		a.request.Close = true
 		a.trace.final.Store(true)
 	}
 	if c.transport.announce && !c.stream {
-		announce(request, c.left())
+		announce(a.request, c.left())
 	}
-	return request, nil
+	return nil
 }
 
 // count counts an attempt that is not the first.

@@ -1,0 +1,38 @@
+package dialer
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// When a call is over its request is the caller's again, also where an attempt has only
+// just been launched.
+func TestARequestIsTheCallersAgainWhenItsCallIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer, sent := make(chan struct{}), make(chan string, 2)
+		meter := new(Meter)
+		meter.Trace.Hedged = func(string, string, int, time.Duration) {
+			close(answer) // to the first attempt, while the second is launched
+			synctest.Wait()
+		}
+		rt := &Transport{Budget: Budget{Answer: time.Second}, Meter: meter, Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			<-answer
+			sent <- r.Header.Get("Of")
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+		})}
+		request, err := http.NewRequest(http.MethodGet, "http://192.0.2.1", nil)
+		require.NoError(t, err)
+		request.Header.Set("Of", "the call")
+		response, err := rt.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		request.Header.Set("Of", "another")
+		assert.Equal(t, "the call", <-sent)
+		assert.Equal(t, "the call", <-sent)
+	})
+}
