@@ -35,9 +35,9 @@ func (c *call) win(o outcome) *http.Response {
 		after = func() { promptly(c.transport.CloseIdleConnections) }
 	}
 	response := o.response
-	response.Request = c.request
+	response.Request = c.sent(o)
 	if redirects(response) { // what follows is part of the call
-		response.Request = c.request.WithContext(context.WithValue(c.request.Context(), spanKey{}, c.span))
+		response.Request = response.Request.WithContext(context.WithValue(c.request.Context(), spanKey{}, c.span))
 	} else {
 		c.span.over.Store(true)
 	}
@@ -49,6 +49,21 @@ func (c *call) win(o outcome) *http.Response {
 	o.attempt.cancel(endedWell)
 	after()
 	return response
+}
+
+// sent returns the request that an answer is to: the caller's, or what a round tripper of
+// the user's below has made of it. Some only ask for that and send it themselves
+// (MirrorRequest of k8s.io/apimachinery/pkg/util/proxy).
+func (c *call) sent(o outcome) *http.Request {
+	made := o.response.Request
+	if made == nil || made == o.attempt.request {
+		return c.request
+	}
+	made = made.WithContext(c.request.Context()) // that of the attempt ends with it
+	if made.Response == nil {
+		made.Response = c.request.Response
+	}
+	return made
 }
 
 // settle cancels every attempt but the winner and gives tokens back. A winner
