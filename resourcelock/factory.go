@@ -140,18 +140,14 @@ func newFactory(config *restclient.Config, budget dialer.Budget, meter *dialer.M
 	if kept, is := dialer.Hardened(transportOf(client)); is {
 		budget = kept // of a Timeout of the user's that is tighter
 	}
-	f := &Factory{
+	return &Factory{
 		client:  client,
 		labels:  labels,
 		watches: newSharedWatches(client, budget, heeds),
 		bound:   budget.Answer,
 		heeds:   heeds,
 		names:   map[string]map[string]int{},
-	}
-	if config.Transport == nil { // of a transport of the user's own the dialer closes its clone
-		runtime.AddCleanup(f, closeIdleConnections, transportOf(client))
-	}
-	return f, nil
+	}, nil
 }
 
 // mostIdle is how many idle connections are kept. While a limiter is wider, its
