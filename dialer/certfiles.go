@@ -98,8 +98,8 @@ func (f *certFiles) current() int {
 	if len(old) > 0 {
 		klog.Background().V(1).Info("Client certificate has changed, closing the connections made with the old one", "file", f.cert, "connections", len(old))
 	}
-	for _, conn := range old {
-		_ = conn.Close()
+	for _, conn := range old { // nobody waits for that: below may be a tunnel of the user's
+		go quietly(context.Background(), func() { _ = conn.Close() })
 	}
 	return age
 }
