@@ -31,7 +31,8 @@ type attempt struct {
 
 // The states of an attempt's goroutine.
 const (
-	isRunning int32 = iota
+	isLaunched int32 = iota // it has not been started yet
+	isRunning
 	isBack
 	isDeaf // it has not come back although its call is long over
 )

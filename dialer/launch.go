@@ -28,6 +28,7 @@ func (c *call) launch(caller context.Context, why beside) {
 	if a.number > 0 || c.budget.Mode == NewConnections && !c.transport.tuned() || wantsFresh(caller) {
 		c.transport.closeIdleOnce(c.budget)
 	}
+	a.state.Store(isRunning)
 	go func() {
 		o, done := outcome{attempt: a}, false
 		defer func() {

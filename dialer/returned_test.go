@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,5 +35,31 @@ func TestARequestIsTheCallersAgainWhenItsCallIsOver(t *testing.T) {
 		request.Header.Set("Of", "another")
 		assert.Equal(t, "the call", <-sent)
 		assert.Equal(t, "the call", <-sent)
+	})
+}
+
+// A hook that panics, and is recovered from, leaves no attempt to wait for.
+func TestAHedgeWhoseHookPanicsIsNoAttemptThatGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		meter, well := new(Meter), new(atomic.Bool)
+		meter.Trace.Hedged = func(string, string, int, time.Duration) { panic("of the user's") }
+		rt := &Transport{Budget: Budget{Answer: time.Second}, Meter: meter, Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if well.Load() {
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}
+		request, err := http.NewRequest(http.MethodGet, "http://192.0.2.1", nil)
+		require.NoError(t, err)
+		for range int(bucketSize) { // as many as are paid for
+			assert.PanicsWithValue(t, "of the user's", func() { _, _ = rt.RoundTrip(request) })
+		}
+		time.Sleep(time.Minute)
+		assert.Zero(t, rt.deaf.Load())
+		well.Store(true)
+		response, err := rt.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
 	})
 }
