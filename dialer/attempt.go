@@ -218,6 +218,9 @@ func (a *attempt) fill() error {
 	}
 	if a.number > 0 {
 		body, err := request.GetBody()
+		if err == nil && body == nil {
+			err = errors.New("GetBody returned neither a body nor an error")
+		}
 		if err != nil {
 			a.failUpload(err)
 			return fmt.Errorf("copy the request's body for attempt %d: %w", a.number+1, err)

@@ -154,6 +154,21 @@ func TestARedirectedRequestMayBeSentAgain(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 }
 
+// A GetBody that returns neither a body nor an error would have net/http read from nothing,
+// in a goroutine in which nobody could recover.
+func TestAGetBodyThatReturnsNothingIsAnError(t *testing.T) {
+	rt := &Transport{Budget: Budget{Answer: time.Second, Hedge: time.Millisecond}, Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})}
+	request, err := http.NewRequest(http.MethodPut, "http://192.0.2.1", io.NopCloser(strings.NewReader("body")))
+	require.NoError(t, err)
+	request.GetBody = func() (io.ReadCloser, error) { return nil, nil } //nolint:nilnil // what it must not do
+	_, err = rt.RoundTrip(request)
+	require.ErrorContains(t, err, "neither a body nor an error")
+}
+
 func TestAGetBodyThatBlocksIsNotWaitedFor(t *testing.T) {
 	server := serving(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
