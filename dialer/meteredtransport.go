@@ -20,7 +20,7 @@ func (t *meteredTransport) RoundTrip(request *http.Request) (*http.Response, err
 	u.final.Store(request.Close)
 	response, err := t.base.RoundTrip(request.WithContext(u))
 	if err == nil {
-		u.answered(1, time.Since(start))
+		u.answered(1, time.Since(start), response)
 		t.heldBy(response)
 	} else if crash := crashOf(err); crash != nil {
 		crash.raise(request.Context())

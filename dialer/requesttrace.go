@@ -226,13 +226,21 @@ func (r *requestTrace) since(otherwise time.Time) time.Time {
 	return otherwise
 }
 
-// answered counts the request as served.
-func (r *requestTrace) answered(attempts int, took time.Duration) {
+// answered counts the request as served by the response. Where Trace.Served panics nobody
+// gets that, so it is closed.
+func (r *requestTrace) answered(attempts int, took time.Duration, response *http.Response) {
+	told := false
+	defer func() {
+		if !told && response.Body != nil {
+			quietly(r, func() { _ = response.Body.Close() })
+		}
+	}()
 	r.mu.Lock()
 	served, known := r.served, r.known
 	r.mu.Unlock()
 	served.Attempts, served.Took = attempts, took
 	r.meter.serve(served, known)
+	told = true
 }
 
 func speaksHTTP2(c net.Conn) bool {

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 )
 
 // When a call is over its request is the caller's again, also where an attempt has only
@@ -62,4 +64,30 @@ func TestAHedgeWhoseHookPanicsIsNoAttemptThatGoesOn(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 	})
+}
+
+// What a hook that panics has kept from its caller is closed: a watch would stay for ever.
+func TestAStreamWhoseHookPanicsIsClosed(t *testing.T) {
+	for way, harden := range map[string]func(*rest.Config, Option) (*rest.Config, error){
+		"lock":    func(c *rest.Config, o Option) (*rest.Config, error) { return Harden(c, Budget{Answer: time.Second}, o) },
+		"traffic": func(c *rest.Config, o Option) (*rest.Config, error) { return HardenTraffic(c, time.Second, o) },
+	} {
+		t.Run(way, func(t *testing.T) {
+			body := &trackedBody{Reader: strings.NewReader("")}
+			config := &rest.Config{Host: "http://192.0.2.1"}
+			config.Wrap(func(http.RoundTripper) http.RoundTripper {
+				return roundTripFunc(func(r *http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: http.StatusOK, Body: body, Request: r}, nil
+				})
+			})
+			hardened, err := harden(config, WithMeter(&Meter{Trace: Trace{Served: func(Served) { panic("of the user's") }}}))
+			require.NoError(t, err)
+			rt, err := rest.TransportFor(hardened)
+			require.NoError(t, err)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://192.0.2.1/?watch=true", nil)
+			require.NoError(t, err)
+			assert.PanicsWithValue(t, "of the user's", func() { _, _ = rt.RoundTrip(request) })
+			assert.True(t, body.closed.Load())
+		})
+	}
 }

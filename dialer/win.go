@@ -22,7 +22,7 @@ func (c *call) win(o outcome) *http.Response {
 		c.transport.learned.answered(time.Since(o.attempt.trace.since(o.attempt.start)), c.budget.pace())
 	}
 	elapsed := time.Since(c.first.start)
-	o.attempt.trace.answered(len(c.attempts), elapsed)
+	o.attempt.trace.answered(len(c.attempts), elapsed, o.response)
 	if len(c.attempts) > 1 {
 		klog.FromContext(c.request.Context()).V(2).Info("Request needed more than one attempt",
 			"method", c.request.Method, "host", c.host(), "attempts", len(c.attempts),
