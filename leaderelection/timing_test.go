@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
 const (
@@ -42,6 +44,7 @@ func TestDurationsThatCannotWorkAreNamed(t *testing.T) {
 		{"no retry period", timing{15 * s, 10 * s, 0}, []string{"RetryPeriod = 0s", "positive"}},
 		{"a retry period that is too short", timing{15 * s, 10 * s, 9 * ms}, []string{"RetryPeriod = 9ms", "at least 10ms"}},
 		{"a retry period of nanoseconds", timing{15 * s, 10 * s, 2}, []string{"RetryPeriod = 2ns", "at least 10ms"}},
+		{"no deadline", timing{15 * s, 0, 2 * s}, []string{"RenewDeadline = 0s", "positive"}},
 		{"negative deadline", timing{15 * s, -s, 2 * s}, []string{"RenewDeadline = -1s", "positive"}},
 		{"lease too short", timing{400 * ms, 300 * ms, 100 * ms}, []string{"LeaseDuration = 400ms", "at least 500ms"}},
 		{"lease too long for the API", timing{80 * 365 * 24 * time.Hour, 10 * s, 2 * s}, []string{"LeaseDuration", "at most"}},
@@ -57,6 +60,89 @@ func TestDurationsThatCannotWorkAreNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheExtremesThatDurationsMayHaveAreAccepted(t *testing.T) {
+	for name, of := range map[string]timing{
+		"the shortest retry period": {15 * s, 10 * s, leastRetry},
+		"the shortest lease":        {shortestLease, 300 * ms, 100 * ms},
+		"the longest lease":         {longestLease, 10 * s, 2 * s},
+	} {
+		assert.NoError(t, of.validate(), name)
+	}
+}
+
+// A record is believed as far as a Lease can carry what it says.
+func TestTheSecondsOfARecordAreThoseThatALeaseCanCarry(t *testing.T) {
+	for seconds, want := range map[int]time.Duration{
+		0: 0, 1: s, 15: 15 * s, -3: -3 * s,
+		1<<31 - 1: longestLease, 1 << 31: longestLease, 1<<63 - 1: longestLease,
+		-1 << 31: -1 << 31 * s, -1<<31 - 1: -1 << 31 * s, -1 << 63: -1 << 31 * s,
+	} {
+		assert.Equal(t, want, secondsOf(rl.LeaderElectionRecord{LeaseDurationSeconds: seconds}), "%d", seconds)
+	}
+}
+
+func TestALeaseThatIsStoredShorterMakesEverythingShorter(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	for stored, want := range map[time.Duration]timing{
+		3 * s:    {3 * s, 2 * s, 400 * ms},
+		15*s - 1: {15*s - 1, 10*s - 1, 2*s - 1},
+		15 * s:   of,
+		16 * s:   of, // others wait for longer, which is no reason to renew more seldom
+		0:        of,
+		-s:       of,
+	} {
+		assert.Equal(t, want, of.storedAs(stored), "%v", stored)
+	}
+}
+
+func TestAWatchThatIsSilentIsDoubtedWhenARenewalIsLate(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	for _, c := range []struct{ beat, lease, want time.Duration }{
+		{0, 15 * s, 2500 * ms},
+		{s, 15 * s, 2500 * ms}, // the leader's renewals are closer than ours would be
+		{2 * s, 15 * s, 2500 * ms},
+		{4 * s, 15 * s, 5 * s},
+		{20 * s, 60 * s, 25 * s},
+		{20 * s, 15 * s, 7500 * ms}, // once in each lease
+		{20 * s, 3 * s, 2500 * ms},  // but no more often than is polled
+	} {
+		assert.Equal(t, c.want, of.heartbeat(c.beat, c.lease), "%+v", c)
+	}
+}
+
+func TestACandidateIsBlindAfterALeaseAndAFewReads(t *testing.T) {
+	assert.Equal(t, 15*s, timing{15 * s, 10 * s, 2 * s}.blindness())
+	assert.Equal(t, 24*s, timing{15 * s, 10 * s, 8 * s}.blindness())
+}
+
+func TestCandidatesPollAsClientGoDoesAndSpreadTheirClaims(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	assert.Equal(t, 2*s, of.poll(0))
+	assert.Equal(t, 3200*ms, of.poll(0.5))
+	assert.Zero(t, of.spread(0))
+	assert.Equal(t, 10*ms, of.spread(0.5))
+	assert.Equal(t, ms, timing{s, 700 * ms, 100 * ms}.spread(0.5), "a hundredth of the retry period")
+}
+
+func TestTheNextRenewalWaitsForSlowAnswersAndLeavesRoomForThem(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s} // a term is 12 s
+	for took, want := range map[time.Duration]time.Duration{
+		0:           2 * s,
+		500 * ms:    2 * s,
+		500*ms + 1:  2500*ms + 1,
+		2 * s:       4 * s,
+		3 * s:       5 * s,
+		3500 * ms:   5 * s, // as much again is left in reserve
+		4 * s:       4 * s,
+		5500 * ms:   2 * s,
+		time.Minute: 2 * s,
+	} {
+		assert.Equal(t, want, of.next(took), "%v", took)
+	}
+	of = timing{15 * s, 10 * s, 4 * s} // a term is 11 s
+	assert.Equal(t, 5500*ms, of.next(2*s), "never later than half a term")
 }
 
 func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
@@ -76,9 +162,25 @@ func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
 		{1, 0, s, s},
 		{4, 0, s, 2 * s},
 		{1, 0, time.Hour, 2500 * ms},
+		{20, 0.5, 0, 1500 * ms},
+		{21, 0.5, 0, 1750 * ms}, // of many, less up to a quarter
 	} {
 		assert.Equal(t, c.want, of.pause(c.failures, c.random, c.asked), "%+v", c)
 	}
+	of = timing{s, 700 * ms, 200 * ms}
+	for failures, want := range map[int]time.Duration{4: 200 * ms, 20: 200 * ms, 21: 400 * ms, 22: 800 * ms, 23: 1600 * ms, 24: 2 * s, 1 << 40: 2 * s} {
+		assert.Equal(t, want, of.pause(failures, 0, 0), "after %d failures, of which many grow to seldom", failures)
+	}
+	of = timing{60 * s, 40 * s, 5 * s}
+	assert.Equal(t, 5*s, of.pause(100, 0, 0), "which a longer retry period is already")
+}
+
+func TestAWatchThatIsRefusedIsAskedForMoreAndMoreSeldom(t *testing.T) {
+	of := timing{15 * s, 10 * s, 2 * s}
+	for refusals, want := range map[int]time.Duration{1: 2 * s, 2: 4 * s, 9: 512 * s, 10: longestRefusal, 1 << 40: longestRefusal} {
+		assert.Equal(t, want, of.refused(refusals), "%d", refusals)
+	}
+	assert.Equal(t, time.Hour, timing{3 * time.Hour, 2 * time.Hour, time.Hour}.refused(1), "never sooner than is polled")
 }
 
 func TestARecordWithoutAUsableDurationGetsOurs(t *testing.T) {
