@@ -32,22 +32,6 @@ func TestTheTransitionsOfANewLeaseAreNone(t *testing.T) {
 	}
 }
 
-// Answers may come in another order than the writes were sent in.
-func TestAnEarlierWriteDoesNotShortenATerm(t *testing.T) {
-	of := timing{15 * s, 10 * s, 2 * s}
-	at := func(d time.Duration) instant { return instant{mono: time.Unix(0, 0).Add(d), boot: d} }
-	term := &Term{sent: at(4 * s), length: of.term(), holds: of.lease}
-	for _, sent := range []time.Duration{0, 4*s - 1, 4 * s} {
-		term.extend(at(sent), timing{3 * s, 2 * s, s})
-		counts, length := term.counts()
-		assert.Equal(t, at(4*s), counts)
-		assert.Equal(t, of.term(), length, "%v", sent)
-	}
-	term.extend(at(4*s+1), timing{3 * s, 2 * s, s})
-	_, length := term.counts()
-	assert.Equal(t, timing{3 * s, 2 * s, s}.term(), length)
-}
-
 func TestAReleaseThatFailsSaysWhy(t *testing.T) {
 	for name, test := range map[string]struct {
 		meets func(l *memoryLock)
