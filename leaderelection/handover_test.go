@@ -3,6 +3,7 @@ package leaderelection
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +23,83 @@ func stopsWithin(d time.Duration) func(*LeaderElectionConfig) {
 	return func(c *LeaderElectionConfig) {
 		begin := c.Callbacks.OnStartedLeading
 		c.Callbacks.OnStartedLeading = func(ctx context.Context) { begin(ctx); sleep(d) }
+	}
+}
+
+// leadershipOf returns what a leader goes by who began to lead now, without its loop.
+func leadershipOf(t *testing.T, changes ...func(*LeaderElectionConfig)) *leadership {
+	c := config(newMemory().lock("a"))
+	c.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
+	for _, change := range changes {
+		change(&c)
+	}
+	le, err := NewLeaderElector(c)
+	require.NoError(t, err)
+	term := ofTwelveSeconds()
+	term.clock, term.sent = le.clock, le.clock.now()
+	return &leadership{le: le, term: term, runCtx: t.Context(), timing: le.timing, began: le.clock.now()}
+}
+
+func TestALeaderHearsOfWishesWhileItsAnswersAreQuick(t *testing.T) {
+	hears := func(after, took time.Duration, coordinated, settled bool) bool {
+		l := leadershipOf(t, asksAfter(after))
+		l.le.config.Coordinated, l.took = coordinated, took
+		return l.hears(outcome{done: true, settled: settled})
+	}
+	assert.True(t, hears(time.Minute, 0, false, false))
+	assert.True(t, hears(time.Minute, s/2, false, false), "a quarter of the period")
+	assert.False(t, hears(time.Minute, s/2+1, false, false))
+	assert.False(t, hears(0, 0, false, false), "it does not hand over")
+	assert.False(t, hears(time.Minute, 0, true, false), "the API says who leads")
+	assert.False(t, hears(time.Minute, 0, false, true), "the answer was lost")
+}
+
+func TestWhichWishesALeaderConsiders(t *testing.T) {
+	wish := func(by string, priority int) rl.Snapshot {
+		state := rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: "a"}}
+		state.Wished = state.NewWish(by, priority)
+		return state
+	}
+	considered := func(wish rl.Snapshot, ago time.Duration) func(*leadership) {
+		return func(l *leadership) {
+			l.handover = handover{wish: wish.Wished, considered: instant{mono: time.Now().Add(-ago)}}
+		}
+	}
+	for name, test := range map[string]struct {
+		early  time.Duration
+		before func(l *leadership)
+		state  rl.Snapshot
+		want   bool
+	}{
+		"a wish":                        {state: wish("b", 7), want: true},
+		"no wish":                       {state: rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: "a"}}},
+		"it does not hand over":         {before: func(l *leadership) { l.le.config.HandoverAfter = 0 }, state: wish("b", 7)},
+		"the API says who leads":        {before: func(l *leadership) { l.le.config.Coordinated = true }, state: wish("b", 7)},
+		"the term is to end":            {before: func(l *leadership) { l.stopping = &TermEndedError{} }, state: wish("b", 7)},
+		"the term has ended":            {before: func(l *leadership) { l.term.end(&TermEndedError{}) }, state: wish("b", 7)},
+		"one is being considered":       {before: func(l *leadership) { l.handover.answers = make(chan priorityAnswer) }, state: wish("b", 7)},
+		"the term is too young":         {early: 1, state: wish("b", 7)},
+		"the wish was considered":       {before: considered(wish("b", 7), 0), state: wish("b", 7)},
+		"the same again, later":         {before: considered(wish("b", 7), time.Minute), state: wish("b", 7), want: true},
+		"the same a moment too early":   {before: considered(wish("b", 7), time.Minute-1), state: wish("b", 7)},
+		"another's, as much preferred":  {before: considered(wish("c", 7), 0), state: wish("b", 7), want: true},
+		"the same one's, more than was": {before: considered(wish("b", 6), 0), state: wish("b", 7), want: true},
+	} {
+		within(t, func(t *testing.T) {
+			l := leadershipOf(t, asksAfter(time.Minute), withPriority(of(4)))
+			sleep(time.Minute - test.early)
+			if test.before != nil {
+				test.before(l)
+			}
+			before := l.handover.answers
+			l.heed(test.state)
+			require.Equal(t, test.want, l.handover.answers != before, name)
+			if test.want {
+				assert.Equal(t, priorityAnswer{priority: 4}, <-l.handover.answers, name)
+				assert.Equal(t, test.state.Wished, l.handover.wish, name)
+				assert.Equal(t, strings.HasPrefix(name, "the same again"), l.handover.again, name)
+			}
+		})
 	}
 }
 
