@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/klog/v2/ktesting"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -99,6 +100,43 @@ func TestWhichWishesALeaderConsiders(t *testing.T) {
 				assert.Equal(t, test.state.Wished, l.handover.wish, name)
 				assert.Equal(t, strings.HasPrefix(name, "the same again"), l.handover.again, name)
 			}
+		})
+	}
+}
+
+// sayingLeadership is leadershipOf with what it says, and work that runs.
+func sayingLeadership(t *testing.T, changes ...func(*LeaderElectionConfig)) (l *leadership, says func() string) {
+	l = leadershipOf(t, changes...)
+	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))
+	l.logger, l.work, l.stopWork, l.patience = logger, &work{done: make(chan struct{})}, func(error) {}, l.le.clock.idleTimer()
+	return l, logger.GetSink().(ktesting.Underlier).GetBuffer().String
+}
+
+func TestWhatALeaderDecidesOfAWish(t *testing.T) {
+	for name, test := range map[string]struct {
+		own   priorityAnswer
+		again bool
+		says  string
+		hands bool
+	}{
+		"it is preferred":              {own: priorityAnswer{priority: 6}, says: "Handing the lease over", hands: true},
+		"it is preferred now":          {own: priorityAnswer{priority: 6}, again: true, says: "Handing the lease over", hands: true},
+		"it is as much preferred":      {own: priorityAnswer{priority: 7}, says: "leading on"},
+		"it is so still":               {own: priorityAnswer{priority: 7}, again: true},
+		"it is less preferred":         {own: priorityAnswer{priority: 8}, says: "leading on"},
+		"it is so again":               {own: priorityAnswer{priority: 8}, again: true},
+		"the leader's own is not had":  {own: priorityAnswer{err: errors.New("no")}, says: "could not be asked"},
+		"not even when it is repeated": {own: priorityAnswer{err: errors.New("no")}, again: true, says: "could not be asked"},
+	} {
+		within(t, func(t *testing.T) {
+			l, says := sayingLeadership(t)
+			l.handover = handover{wish: rl.Wish{By: "b", Priority: 7}, again: test.again, answers: make(chan priorityAnswer)}
+			l.decide(test.own)
+			assert.Nil(t, l.handover.answers, name)
+			assert.Equal(t, test.says == "", says() == "", "%s: %s", name, says())
+			assert.Contains(t, says(), test.says, name)
+			assert.Equal(t, test.hands, l.handover.heir == "b", name)
+			assert.Equal(t, test.hands, l.stopping != nil && l.stopping.Reason == ReasonResigned && l.release, name)
 		})
 	}
 }
