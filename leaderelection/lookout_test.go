@@ -1,0 +1,254 @@
+package leaderelection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
+)
+
+// lookoutOn returns a lookout on a lock that nobody drives, and what it tells.
+func lookoutOn(t *testing.T, lock rl.Interface) (l *lookout, told *[]rl.Snapshot) {
+	t.Helper()
+	c, _ := candidacyOf(t, lock)
+	told = new([]rl.Snapshot)
+	c.changed = func(state rl.Snapshot) { *told = append(*told, state) }
+	return c.lookout, told
+}
+
+// saysNews reports whether something was told since it was asked last.
+func (l *lookout) saysNews() bool {
+	select {
+	case <-l.news:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestAWatchThatLagsBehindSaysNothing(t *testing.T) {
+	within(t, func(t *testing.T) {
+		l, told := lookoutOn(t, newMemory().lock("b"))
+		l.deliver(held("a", "10", 0, 15*s))
+		assert.True(t, l.saysNews())
+		assert.Len(t, *told, 1)
+		sleep(s)
+		l.deliver(held("a", "10", 0, 15*s))
+		assert.False(t, l.saysNews(), "the same again")
+		assert.Equal(t, 2, l.lessons(), "but the watch lives")
+		assert.Equal(t, l.clock.now().mono, l.heard.mono)
+		heard := l.heard
+		sleep(s)
+		l.deliver(held("a", "9", -s, 15*s))
+		assert.False(t, l.saysNews())
+		assert.Len(t, *told, 1)
+		assert.Equal(t, 2, l.lessons())
+		assert.Equal(t, heard, l.heard)
+		assert.Equal(t, "10", l.observed().snapshot.ResourceVersion)
+	})
+}
+
+func TestTheHeartbeatIsMeasuredBetweenRenewalsOfOneHolder(t *testing.T) {
+	within(t, func(t *testing.T) {
+		l, _ := lookoutOn(t, newMemory().lock("b"))
+		for _, step := range []struct {
+			pause time.Duration
+			state rl.Snapshot
+			beat  time.Duration
+			what  string
+		}{
+			{s, held("a", "10", 0, 15*s), 0, "the first"},
+			{4 * s, held("a", "11", 4*s, 15*s), 4 * s, "a renewal"},
+			{s, edited(held("a", "12", 4*s, 15*s), transitions(9)), 4 * s, "an edit by hand"},
+			{4 * s, held("a", "13", 9*s, 15*s), 5 * s, "a renewal after that"},
+			{3 * s, held("c", "14", 12*s, 15*s), 0, "a takeover"},
+			{2 * s, held("c", "15", 14*s, 15*s), 2 * s, "a renewal of the new holder"},
+			{s, rl.Snapshot{}, 0, "the Lease is deleted"},
+			{s, held("", "17", 17*s, s), 0, "one that nobody holds"},
+		} {
+			sleep(step.pause)
+			l.deliver(step.state)
+			assert.Equal(t, step.beat, l.beat, step.what)
+		}
+	})
+}
+
+func TestAReadIsTheTruthUnlessMoreWasLearnedMeanwhile(t *testing.T) {
+	within(t, func(t *testing.T) {
+		l, told := lookoutOn(t, newMemory().lock("b"))
+		assert.True(t, l.find(held("a", "10", 0, 15*s), 0))
+		sent := l.lessons()
+		l.deliver(held("a", "11", 2*s, 15*s))
+		assert.False(t, l.find(held("a", "10", 0, 15*s), sent), "the watch was faster")
+		assert.Equal(t, "11", l.observed().snapshot.ResourceVersion)
+		assert.True(t, l.find(held("a", "9", -2*s, 15*s), l.lessons()), "from a backup")
+		assert.Equal(t, "9", l.observed().snapshot.ResourceVersion)
+		assert.False(t, l.find(held("a", "9", -2*s, 15*s), l.lessons()))
+		assert.True(t, l.find(held("a", "12", 4*s, 15*s), sent), "it is newer all the same")
+		assert.Len(t, *told, 4)
+	})
+}
+
+// Somebody may have come and gone while a candidate saw nothing of a Lease that is not
+// there.
+func TestALeaseThatIsGoneIsWaitedForAnewAfterBlindness(t *testing.T) {
+	deleted := func(l *lookout) { l.find(rl.Snapshot{}, l.lessons()) }
+	restored := func(l *lookout) { l.find(held("a", "9", -2*s, 15*s), l.lessons()) }
+	for name, test := range map[string]struct {
+		happens func(*lookout)
+		blind   time.Duration
+		anew    bool
+	}{
+		"it saw enough":                  {deleted, 15 * s, false},
+		"it saw nothing":                 {deleted, 15*s + 1, true},
+		"the version of one that exists": {restored, time.Minute, false},
+	} {
+		within(t, func(t *testing.T) {
+			l, _ := lookoutOn(t, newMemory().lock("b"))
+			l.deliver(held("a", "10", 0, 15*s))
+			sleep(s)
+			test.happens(l)
+			was := l.observed()
+			require.Positive(t, was.still, name)
+			sleep(test.blind)
+			assert.Equal(t, test.anew, l.blind(l.clock.now()), name)
+			now := l.clock.now()
+			test.happens(l)
+			if test.anew {
+				assert.Equal(t, now.mono, l.observed().seen.mono, name)
+			} else {
+				assert.Equal(t, was.seen, l.observed().seen, name)
+			}
+			assert.False(t, l.blind(l.clock.now()), name)
+		})
+	}
+}
+
+func TestWhoIsDeafLearnsNothing(t *testing.T) {
+	within(t, func(t *testing.T) {
+		l, told := lookoutOn(t, newMemory().lock("b"))
+		l.deliver(held("a", "10", 0, 15*s))
+		was := l.observed()
+		l.close()
+		l.deliver(held("a", "11", 2*s, 15*s))
+		l.find(held("a", "12", 4*s, 15*s), l.lessons())
+		assert.Equal(t, was, l.observed())
+		assert.Len(t, *told, 1)
+		assert.Equal(t, 1, l.lessons())
+	})
+}
+
+func TestClaimsThatFailedAreForgottenWhenTheLeaseMovesOn(t *testing.T) {
+	within(t, func(t *testing.T) {
+		l, _ := lookoutOn(t, newMemory().lock("b"))
+		l.random = func() float64 { return 0 }
+		l.deliver(held("a", "10", 0, 15*s))
+		assert.False(t, l.troubled())
+		l.failClaim(errors.New("no"))
+		assert.True(t, l.troubled())
+		l.deliver(edited(held("a", "11", 0, 15*s), duration(60)))
+		pause, failing := l.claimPause(l.clock.now())
+		assert.True(t, failing, "an edit by hand is no write of a holder's")
+		assert.Equal(t, s/4, pause)
+		l.deliver(held("a", "12", 2*s, 15*s))
+		pause, failing = l.claimPause(l.clock.now())
+		assert.False(t, failing)
+		assert.Zero(t, pause)
+		assert.False(t, l.troubled())
+	})
+}
+
+func TestWhenACandidateReads(t *testing.T) {
+	within(t, func(t *testing.T) {
+		const lease = 15 * s
+		lock := newMemory().lock("b")
+		l, _ := lookoutOn(t, lock)
+		l.random = func() float64 { return 0.5 }
+		due := func() time.Duration { return l.readDue(l.clock.now()) }
+		assert.Zero(t, due(), "it knows nothing")
+		lock.edit(func(s *rl.Snapshot) { *s = held("a", "", 0, lease) })
+		require.NoError(t, l.read(t.Context(), s))
+		assert.Equal(t, 3200*ms, due(), "a poll later")
+		sleep(s)
+		assert.Equal(t, 2200*ms, due())
+		l.setRestart(func() {})
+		assert.Equal(t, 1500*ms, due(), "where it watches, when the heartbeat is late")
+		assert.True(t, l.unheard(l.heard), "what is sent now is not answered yet")
+		assert.False(t, l.unheard(instant{mono: l.heard.mono.Add(-1)}))
+
+		l.fail(errors.New("no"))
+		assert.True(t, l.troubled())
+		assert.False(t, l.unheard(l.clock.now()), "a read has failed")
+		const pause = 187500 * time.Microsecond // an eighth of the retry period, less a quarter
+		assert.Equal(t, pause, due())
+		assert.Equal(t, pause, l.readPause(l.clock.now()))
+		l.allowance = &allowance{debt: 21 * l.timing.pace(), at: l.clock.now()}
+		assert.Equal(t, 2*l.timing.pace(), due(), "calls are rationed")
+		assert.Equal(t, 2*l.timing.pace(), l.readPause(l.clock.now()))
+		l.allowance = &allowance{}
+		assert.Equal(t, pause, due())
+		assert.Equal(t, pause, l.readPause(l.clock.now()))
+
+		require.NoError(t, l.read(t.Context(), s))
+		assert.False(t, l.troubled())
+		assert.Equal(t, 2500*ms, due())
+	})
+}
+
+// onConnections notes which reads ask for a new connection.
+type onConnections struct {
+	*memoryLock
+	fresh []bool
+}
+
+func (l *onConnections) Read(ctx context.Context) (rl.Snapshot, error) {
+	none := context.Background()
+	mark := strings.TrimPrefix(fmt.Sprint(rl.OnNewConnection(none)), fmt.Sprint(none))
+	l.fresh = append(l.fresh, strings.Contains(fmt.Sprint(ctx), mark))
+	return l.memoryLock.Read(ctx)
+}
+
+// A read beside a watch is to find out which of the two sees the Lease as it is.
+func TestAReadThatKnowsMoreThanTheWatchEndsIt(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := &onConnections{memoryLock: newMemory().lock("b")}
+		l, _ := lookoutOn(t, lock)
+		restarted := 0
+		restart := func() { restarted++ }
+		for _, step := range []struct {
+			what      string
+			state     rl.Snapshot
+			restart   context.CancelFunc
+			fails     error
+			restarted int
+		}{
+			{what: "it fails", fails: errors.New("no"), restart: restart},
+			{what: "the first", state: held("a", "", 0, 15*s), restart: restart},
+			{what: "nothing new", restart: restart},
+			{what: "a renewal that the watch did not tell", state: held("a", "", 2*s, 15*s), restart: restart, restarted: 1},
+			{what: "it fails", state: held("a", "", 4*s, 15*s), fails: errors.New("no"), restart: restart, restarted: 1},
+			{what: "a renewal while there is no watch", restarted: 1},
+		} {
+			if step.state.Record.HolderIdentity != "" {
+				lock.edit(func(s *rl.Snapshot) { *s = step.state })
+			}
+			lock.fail = step.fails
+			l.setRestart(step.restart)
+			assert.Equal(t, step.fails, l.read(t.Context(), s), step.what)
+			assert.Equal(t, step.restarted, restarted, step.what)
+			assert.Equal(t, step.restart != nil, lock.fresh[len(lock.fresh)-1], "%s: on a new connection", step.what)
+			assert.Equal(t, step.fails == nil, l.observed().known && l.observed().snapshot == lock.now(), step.what)
+			if step.fails != nil {
+				l.fail(step.fails)
+			}
+			assert.Equal(t, step.fails != nil, l.troubled(), step.what)
+		}
+	})
+}
