@@ -40,6 +40,54 @@ func withPriority(priority func() int) func(*LeaderElectionConfig) {
 
 func of(priority int) func() int { return func() int { return priority } }
 
+func TestAPriorityIsAboutTheWriteThatItWasAskedAfter(t *testing.T) {
+	asked := preference{asked: true, about: held("a", "10", 0, 15*s), by: s}
+	assert.Equal(t, s, asked.delay(held("a", "10", 0, 15*s)))
+	assert.Equal(t, s, asked.delay(edited(held("a", "11", 0, 15*s), duration(60))), "an edit by hand")
+	assert.Zero(t, asked.delay(held("a", "12", 2*s, 15*s)), "it is to be asked again")
+	asked.asked = false
+	assert.Zero(t, asked.delay(held("a", "10", 0, 15*s)))
+}
+
+func TestWhenAPriorityIsAsked(t *testing.T) {
+	state := held("a", "10", 0, 15*s)
+	for name, test := range map[string]struct {
+		change func(c *candidacy, seen *observation)
+		want   bool
+	}{
+		"before a claim":         {want: true},
+		"there is none":          {change: func(c *candidacy, _ *observation) { c.le.config.Priority = nil }},
+		"the API says who leads": {change: func(c *candidacy, _ *observation) { c.le.config.Coordinated = true }},
+		"it is named": {change: func(_ *candidacy, seen *observation) {
+			seen.snapshot = stateOf(newLedger("a").release(state.Record, "b", later(s, 0)))
+		}},
+		"it was asked": {change: func(c *candidacy, _ *observation) { c.preference = preference{asked: true, about: state} }},
+		"it was asked after another": {change: func(c *candidacy, _ *observation) {
+			c.preference = preference{asked: true, about: held("a", "9", -s, 15*s)}
+		}, want: true},
+		"what is there is not about it": {change: func(c *candidacy, _ *observation) { c.preference = preference{about: state} }, want: true},
+	} {
+		c, _ := candidacyOf(t, newMemory().lock("b"), withPriority(of(3)))
+		seen := observation{known: true, snapshot: state, lease: 15 * s}
+		if test.change != nil {
+			test.change(c, &seen)
+		}
+		assert.Equal(t, test.want, c.unconsulted(seen), name)
+	}
+}
+
+func TestAPriorityThatIsNotHadIsSaid(t *testing.T) {
+	c, says := candidacyOf(t, newMemory().lock("b"))
+	c.preference.by = s
+	c.consulted(priorityAnswer{err: errors.New("no")})
+	assert.Equal(t, s, c.preference.by)
+	assert.Contains(t, says(), "could not be asked")
+	said := says()
+	c.consulted(priorityAnswer{priority: 9})
+	assert.Equal(t, s/10, c.preference.by)
+	assert.Equal(t, said, says())
+}
+
 // A fleet of three priorities after a leader that ends in every way there is: the one
 // that is preferred leads, and where it is gone the next is only its own delay late.
 func TestThePreferredContenderGoesFirst(t *testing.T) {

@@ -33,6 +33,45 @@ func leads(all map[string]*contender) string {
 	return ""
 }
 
+func TestWhomAReleaseNames(t *testing.T) {
+	names := func(who string) func(context.Context) (string, error) {
+		return func(context.Context) (string, error) { return who, nil }
+	}
+	for name, test := range map[string]struct {
+		resigned    []resignation
+		heir        string
+		hook        func(context.Context) (string, error)
+		coordinated bool
+		turns       bool
+		want, says  string
+	}{
+		"the first who is named":         {resigned: []resignation{{}, {successor: "b"}, {successor: "c"}}, heir: "d", hook: names("e"), want: "b"},
+		"else who has asked":             {resigned: []resignation{{}}, heir: "d", hook: names("e"), want: "d"},
+		"else whom the hook names":       {resigned: []resignation{{}}, hook: names("e"), want: "e"},
+		"nobody":                         {},
+		"as long as may be":              {heir: strings.Repeat("x", rl.MaxSuccessor), want: strings.Repeat("x", rl.MaxSuccessor)},
+		"nobody whose name is longer":    {heir: strings.Repeat("x", rl.MaxSuccessor+1)},
+		"not itself":                     {heir: "a"},
+		"nobody by a hook that fails":    {hook: func(context.Context) (string, error) { return "e", errors.New("no") }, says: "No successor is named"},
+		"nobody where the API chooses":   {hook: names("e"), coordinated: true},
+		"nobody where there is no place": {hook: names("e"), turns: true},
+	} {
+		within(t, func(t *testing.T) {
+			l, says := sayingLeadership(t)
+			l.resigned, l.handover.heir = test.resigned, test.heir
+			l.le.config.Successor, l.le.config.Coordinated = test.hook, test.coordinated
+			if test.turns {
+				plain, _ := candidacyOf(t, onlyInterface{newMemory().lock("a")})
+				l.le.lock = plain.le.lock
+				require.True(t, l.le.lock.takesTurns())
+			}
+			assert.Equal(t, test.want, l.successor(t.Context()), name)
+			assert.Equal(t, test.says == "", says() == "", "%s: %s", name, says())
+			assert.Contains(t, says(), test.says, name)
+		})
+	}
+}
+
 func TestASuccessorLeadsAtOnceAndNobodyElseDoes(t *testing.T) {
 	for name, resign := range map[string]func(a *contender, ctx context.Context, to string) error{
 		"of a resignation": func(a *contender, ctx context.Context, to string) error { return a.ResignTo(ctx, to) },
