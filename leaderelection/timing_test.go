@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -168,8 +169,11 @@ func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
 		assert.Equal(t, c.want, of.pause(c.failures, c.random, c.asked), "%+v", c)
 	}
 	of = timing{s, 700 * ms, 200 * ms}
-	for failures, want := range map[int]time.Duration{4: 200 * ms, 20: 200 * ms, 21: 400 * ms, 22: 800 * ms, 23: 1600 * ms, 24: 2 * s, 1 << 40: 2 * s} {
-		assert.Equal(t, want, of.pause(failures, 0, 0), "after %d failures, of which many grow to seldom", failures)
+	for _, c := range []struct { // the small ones first: a rule that is broken may never come to an end of many
+		failures int
+		want     time.Duration
+	}{{4, 200 * ms}, {20, 200 * ms}, {21, 400 * ms}, {22, 800 * ms}, {23, 1600 * ms}, {24, 2 * s}, {1 << 40, 2 * s}} {
+		require.Equal(t, c.want, of.pause(c.failures, 0, 0), "after %d failures, of which many grow to seldom", c.failures)
 	}
 	of = timing{60 * s, 40 * s, 5 * s}
 	assert.Equal(t, 5*s, of.pause(100, 0, 0), "which a longer retry period is already")
@@ -177,8 +181,11 @@ func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
 
 func TestAWatchThatIsRefusedIsAskedForMoreAndMoreSeldom(t *testing.T) {
 	of := timing{15 * s, 10 * s, 2 * s}
-	for refusals, want := range map[int]time.Duration{1: 2 * s, 2: 4 * s, 9: 512 * s, 10: longestRefusal, 1 << 40: longestRefusal} {
-		assert.Equal(t, want, of.refused(refusals), "%d", refusals)
+	for _, c := range []struct {
+		refusals int
+		want     time.Duration
+	}{{1, 2 * s}, {2, 4 * s}, {9, 512 * s}, {10, longestRefusal}, {1 << 40, longestRefusal}} {
+		require.Equal(t, c.want, of.refused(c.refusals), "%d", c.refusals)
 	}
 	assert.Equal(t, time.Hour, timing{3 * time.Hour, 2 * time.Hour, time.Hour}.refused(1), "never sooner than is polled")
 }
