@@ -147,7 +147,14 @@ func TestTheNextRenewalWaitsForSlowAnswersAndLeavesRoomForThem(t *testing.T) {
 }
 
 func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
-	of := timing{15 * s, 10 * s, 2 * s}
+	of := timing{s, 700 * ms, 200 * ms}
+	for _, c := range []struct { // the small ones first: a rule that is broken may never come to an end of many
+		failures int
+		want     time.Duration
+	}{{4, 200 * ms}, {20, 200 * ms}, {21, 400 * ms}, {22, 800 * ms}, {23, 1600 * ms}, {24, 2 * s}, {1 << 40, 2 * s}} {
+		require.Equal(t, c.want, of.pause(c.failures, 0, 0), "after %d failures, of which many grow to seldom", c.failures)
+	}
+	of = timing{15 * s, 10 * s, 2 * s}
 	for _, c := range []struct {
 		failures int
 		random   float64
@@ -167,13 +174,6 @@ func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
 		{21, 0.5, 0, 1750 * ms}, // of many, less up to a quarter
 	} {
 		assert.Equal(t, c.want, of.pause(c.failures, c.random, c.asked), "%+v", c)
-	}
-	of = timing{s, 700 * ms, 200 * ms}
-	for _, c := range []struct { // the small ones first: a rule that is broken may never come to an end of many
-		failures int
-		want     time.Duration
-	}{{4, 200 * ms}, {20, 200 * ms}, {21, 400 * ms}, {22, 800 * ms}, {23, 1600 * ms}, {24, 2 * s}, {1 << 40, 2 * s}} {
-		require.Equal(t, c.want, of.pause(c.failures, 0, 0), "after %d failures, of which many grow to seldom", c.failures)
 	}
 	of = timing{60 * s, 40 * s, 5 * s}
 	assert.Equal(t, 5*s, of.pause(100, 0, 0), "which a longer retry period is already")
