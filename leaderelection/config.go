@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	upstream "k8s.io/client-go/tools/leaderelection"
+	upstreamlock "k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/clock"
 
 	"github.com/holdfast-go/holdfast/leaderelection/witness"
@@ -182,6 +183,8 @@ func (c *LeaderElectionConfig) validate() error {
 		return errors.New("no Callbacks.OnStoppedLeading is set (nil): a contender must act on the end of its term")
 	case c.Lock == nil || isNilPointer(c.Lock):
 		return errors.New("no Lock is set (nil): see resourcelock.NewFromKubeconfig")
+	case lacksClient(c.Lock):
+		return errors.New("the Lock is a LeaseLock without a Client (nil): see resourcelock.NewFromKubeconfig")
 	case c.Lock.Identity() == "":
 		return fmt.Errorf("the Lock on %s has an empty identity: it must be unique among all contenders", c.Lock.Describe())
 	case c.HandoverAfter > 0 && !c.Coordinated && !canWish(c.Lock):
@@ -196,6 +199,20 @@ func (c *LeaderElectionConfig) validate() error {
 func isNilPointer(lock rl.Interface) bool {
 	v := reflect.ValueOf(lock)
 	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// lacksClient reports whether a lock is a LeaseLock that was made without a client, this
+// library's or client-go's, or a MultiLock with one.
+func lacksClient(lock rl.Interface) bool {
+	switch lock := lock.(type) {
+	case *rl.LeaseLock:
+		return lock.Client == nil
+	case *upstreamlock.LeaseLock:
+		return lock.Client == nil
+	case *rl.MultiLock:
+		return lock.Primary != nil && lacksClient(lock.Primary) || lock.Secondary != nil && lacksClient(lock.Secondary)
+	}
+	return false
 }
 
 // canWish reports whether a contender can ask for the lease by a lock, or be asked.

@@ -154,9 +154,7 @@ func (l *leadership) run(ctx context.Context) {
 			cancelled = nil
 			l.cancel()
 		case r := <-l.term.resign:
-			l.resigned = append(l.resigned, r)
-			l.stop(&TermEndedError{Reason: ReasonResigned}, true)
-			close(r.told)
+			l.resign(r)
 		case <-l.worked:
 			l.settleRenewal(ctx)
 			l.over(l.stopping)
@@ -185,6 +183,14 @@ func (l *leadership) run(ctx context.Context) {
 			l.take(o)
 		}
 	}
+}
+
+// resign brings the term to its end by the wish of its own process. Whoever resigns is
+// told that the work's context has ended also where a lock panics meanwhile.
+func (l *leadership) resign(r resignation) {
+	defer close(r.told)
+	l.resigned = append(l.resigned, r)
+	l.stop(&TermEndedError{Reason: ReasonResigned}, true)
 }
 
 // cancel brings the term to its end because Run's context has ended. Without

@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -72,6 +73,20 @@ func TestATermThatResignedEndedBecauseItResignedThoughItsWorkWillNotStop(t *test
 		sleep(3 * s)
 		assert.ErrorContains(t, a.Resign(t.Context()), "did not return within 5s")
 		assert.Equal(t, ReasonResigned, a.Term().ending().Reason)
+	})
+}
+
+func TestWhoWaitsForAResignationNoLongerIsToldByAnErrorOfItsContext(t *testing.T) {
+	within(t, func(t *testing.T) {
+		a := contend(t, newMemory().lock("a"), func(c *LeaderElectionConfig) { c.StopTimeout = 5 * s })
+		a.takesToStop(-1)
+		sleep(3 * s)
+		enough := errors.New("waited long enough")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), s, enough)
+		defer cancel()
+		err := a.Resign(ctx)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorIs(t, err, enough)
 	})
 }
 

@@ -3,6 +3,8 @@ package leaderelection
 import (
 	"context"
 	"fmt"
+
+	"github.com/holdfast-go/holdfast/internal/bounded"
 )
 
 // resignation is one call of Resign.
@@ -52,7 +54,7 @@ func (le *LeaderElector) ResignTo(ctx context.Context, successor string) error {
 	case <-term.Done():
 		return fmt.Errorf("resigning from lease %s: %w", le.lock.Describe(), ErrNotLeader)
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return bounded.Ended(ctx)
 	}
 	if le.calledByWorkOf(ctx, term) {
 		<-r.told
@@ -62,7 +64,7 @@ func (le *LeaderElector) ResignTo(ctx context.Context, successor string) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return bounded.Ended(ctx)
 	}
 }
 
