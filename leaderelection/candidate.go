@@ -20,8 +20,10 @@ type candidacy struct {
 	logger klog.Logger
 	// writes are what was sent and may yet turn out to have succeeded.
 	writes *ledger
-	// spread is by how much the next claim is delayed.
-	spread time.Duration
+	// draw is of the spread of the next claim, and contested says that a claim of this
+	// candidacy was lost to another's, so that there are several.
+	draw      float64
+	contested bool
 	// aside is until when others go first, after a resignation.
 	aside      time.Duration
 	joined     instant
@@ -85,7 +87,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 	defer stop()
 	c := &candidacy{
 		le: le, logger: klog.FromContext(ctx), writes: le.writes,
-		aside: aside, joined: le.clock.now(), spread: le.timing.spread(le.random()),
+		aside: aside, joined: le.clock.now(), draw: le.random(),
 		readings: make(chan error, 1), watched: make(chan error, 1),
 	}
 	c.lookout = le.newLookout(le.allowance, func(state rl.Snapshot) { le.report(c.logger, state) })
@@ -232,7 +234,7 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 	if c.isSuccessor(seen) {
 		return lease
 	}
-	opens := min(lease+c.spread, proof) + c.yields(seen)
+	opens := min(lease+c.spread(), proof) + c.yields(seen)
 	if c.aside > 0 {
 		opens = max(opens, c.aside-now.steady(c.joined))
 	}

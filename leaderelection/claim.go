@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"context"
+	"time"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -38,7 +39,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 		c.how, c.witness = SuccessionProof, c.inquiry.proof.Witness
 		c.logger.Info("The process that holds the lease is dead; claiming it", "holder", seen.snapshot.Record.HolderIdentity, "witness", c.witness, "evidence", c.inquiry.proof.Evidence)
 	}
-	c.spread = c.timing.spread(c.random())
+	c.draw = c.random()
 	// It does not end with ctx: what is on its way may arrive, and then it is to be
 	// known, and released.
 	writing, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
@@ -101,8 +102,13 @@ func (c *candidacy) settle(seen observation) {
 	c.last = nil
 	if oneWrite(l.on, seen.snapshot) {
 		c.failClaim(l.err) // only labels, say, were edited, and nobody was faster
+		return
 	}
+	c.contested = true
 }
+
+// spread returns by how much the next claim is delayed.
+func (c *candidacy) spread() time.Duration { return c.timing.spread(c.contested, c.draw) }
 
 // supersede sees to it that nothing which this elector has sent counts any more
 // once another's write is seen that it has not claimed the lease on.

@@ -62,6 +62,9 @@ func contend(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectionCon
 	if _, spread := lock.(*claims); !spread {
 		c.random = func() float64 { return 0 } // renewals come RetryPeriod apart from the first on
 	}
+	if own, ok := lock.(interface{ draw() float64 }); ok {
+		c.random = own.draw
+	}
 	if clk, ok := cfg.Clock.(watched); ok {
 		c.clocks = func() *clockWatch { return clk.watch }
 	}

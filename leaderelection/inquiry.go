@@ -136,7 +136,7 @@ func (c *candidacy) heldUntil(seen observation, now instant) (lease, proof time.
 	since := now.steady(seen.seen)
 	lease, proof = seen.opens()-since, never
 	if c.inquiry.proves(seen.snapshot) {
-		proof = max(max(seen.still, seen.earlier)-since, c.spread-now.steady(c.inquiry.came))
+		proof = max(max(seen.still, seen.earlier)-since, c.spread()-now.steady(c.inquiry.came))
 	}
 	return lease, proof
 }

@@ -89,11 +89,16 @@ func (t timing) poll(random float64) time.Duration {
 	return t.retry + time.Duration(random*JitterFactor*float64(t.retry))
 }
 
-// spread returns by how much a candidate delays its write after it may, at
-// random (0 ≤ random < 1), so that many candidates do not write at once. It is
-// small enough not to be noticed in a takeover.
-func (t timing) spread(random float64) time.Duration {
-	return time.Duration(random * float64(min(t.retry/50, 20*time.Millisecond)))
+// spread returns by how much a candidate delays its claim after it may, at random
+// (0 ≤ random < 1), so that many candidates do not write at once. Mostly one or two stand
+// by, and each millisecond is one in which nobody leads: so it is ten times as much once
+// a claim was contested, lost to that of another.
+func (t timing) spread(contested bool, random float64) time.Duration {
+	most := min(t.retry/50, 20*time.Millisecond)
+	if !contested {
+		most /= 10
+	}
+	return time.Duration(random * float64(most))
 }
 
 // period returns how long after a renewal was sent the next one is: the retry

@@ -122,9 +122,10 @@ func TestCandidatesPollAsClientGoDoesAndSpreadTheirClaims(t *testing.T) {
 	of := timing{15 * s, 10 * s, 2 * s}
 	assert.Equal(t, 2*s, of.poll(0))
 	assert.Equal(t, 3200*ms, of.poll(0.5))
-	assert.Zero(t, of.spread(0))
-	assert.Equal(t, 10*ms, of.spread(0.5))
-	assert.Equal(t, ms, timing{s, 700 * ms, 100 * ms}.spread(0.5), "a hundredth of the retry period")
+	assert.Zero(t, of.spread(true, 0))
+	assert.Equal(t, ms, of.spread(false, 0.5))
+	assert.Equal(t, 10*ms, of.spread(true, 0.5), "others claim too")
+	assert.Equal(t, ms, timing{s, 700 * ms, 100 * ms}.spread(true, 0.5), "a hundredth of the retry period")
 }
 
 func TestTheNextRenewalWaitsForSlowAnswersAndLeavesRoomForThem(t *testing.T) {
