@@ -1,6 +1,7 @@
 package leaderelection
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,57 @@ func TestALeaseRestoredFromABackupIsStillHeldByTheOneWhoHeldIt(t *testing.T) {
 		sleep(30 * s)
 		require.Len(t, b.runs(), 1)
 		assert.False(t, b.runs()[0].from.Before(leader.runs()[0].cancelled))
+	})
+}
+
+// lateReads answers reads late.
+type lateReads struct {
+	*memoryLock
+	late    time.Duration
+	reading atomic.Int32
+}
+
+func (l *lateReads) Read(ctx context.Context) (rl.Snapshot, error) {
+	l.reading.Add(1)
+	defer l.reading.Add(-1)
+	state, err := l.memoryLock.Read(ctx)
+	time.Sleep(l.late)
+	return state, err
+}
+
+// A read that is answered late shows a record that another has written over since, as
+// the watch has told. When a second restoration brings that record back, nobody has seen
+// it unchanged since the read.
+func TestARecordThatIsRestoredTwiceIsWaitedForTwice(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		a := m.lock("a")
+		contend(t, a)
+		sleep(10 * s)
+		backup, version := m.now(), m.version
+		restore := func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.version = version - 1
+			m.set(backup)
+		}
+		standby := &lateReads{memoryLock: m.lock("b"), late: s}
+		b := contend(t, standby)
+		sleep(20 * s)
+		a.with(func(l *memoryLock) { l.cut = true })
+		restore()
+		require.Equal(t, backup, m.now())
+		for standby.reading.Load() == 0 {
+			sleep(100 * ms)
+		}
+		m.edit(func(state *rl.Snapshot) { *state = held("z", "", 1, 15*s) })
+		standby.with(func(l *memoryLock) { l.watchErr = errors.New("no watch now") }) // which would tell of z again
+		sleep(2 * s)
+		restore()
+		again := time.Now()
+		sleep(time.Minute)
+		require.Len(t, b.runs(), 1)
+		assert.GreaterOrEqual(t, b.runs()[0].from.Sub(again), 15*s)
 	})
 }
 
