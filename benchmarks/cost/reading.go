@@ -1,11 +1,13 @@
 package cost
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // Reading is what a crowd says of itself at one moment.
@@ -57,27 +59,21 @@ func measureSelf(r *Reading, collect bool) error {
 		return err
 	}
 	r.CPU = used
-	for _, file := range []struct {
-		path  string
-		parse func(string) error
-	}{
-		{"/proc/self/status", func(text string) (err error) { r.Resident, err = parseResident(text); return err }},
-		{"/proc/self/net/dev", func(text string) (err error) {
-			r.Network.ReceivedBytes, r.Network.SentBytes, err = parseDevices(text)
-			return err
-		}},
-		{"/proc/self/net/snmp", func(text string) (err error) {
-			r.Network.Opened, r.Network.Established, err = parseTCP(text)
-			return err
-		}},
-	} {
-		text, err := os.ReadFile(file.path)
-		if err != nil {
-			return fmt.Errorf("measure this process: %w", err)
-		}
-		if err := file.parse(string(text)); err != nil {
-			return fmt.Errorf("measure this process: %s: %w", file.path, err)
-		}
+	self, err := procfs.Self()
+	if err != nil {
+		return fmt.Errorf("measure this process: %w", err)
 	}
+	status, errStatus := self.NewStatus()
+	devices, errDevices := self.NetDev()
+	snmp, errSNMP := self.Snmp()
+	if err := errors.Join(errStatus, errDevices, errSNMP); err != nil {
+		return fmt.Errorf("measure this process: %w", err)
+	}
+	if snmp.ActiveOpens == nil || snmp.CurrEstab == nil {
+		return errors.New("measure this process: its counters of TCP have no ActiveOpens or no CurrEstab")
+	}
+	r.Resident = status.VmRSS
+	r.Network.ReceivedBytes, r.Network.SentBytes = bytesOf(devices)
+	r.Network.Opened, r.Network.Established = uint64(*snmp.ActiveOpens), uint64(*snmp.CurrEstab)
 	return nil
 }

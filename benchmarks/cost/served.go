@@ -1,12 +1,16 @@
 package cost
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"io"
+	"slices"
 
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
@@ -51,7 +55,7 @@ func (a apiServers) served(ctx context.Context) (served, error) {
 		text, err := client.Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
 		if err == nil {
 			var s served
-			s, err = parseServed(string(text))
+			s, err = parseServed(bytes.NewReader(text))
 			sum.dispatched += s.dispatched
 			sum.rejected += s.rejected
 		}
@@ -65,39 +69,22 @@ func (a apiServers) served(ctx context.Context) (served, error) {
 // parseServed adds up the counters of the contenders' flow schema in metrics,
 // which is in the text format of Prometheus. A server that has not counted any
 // of them yet does not have the counter.
-func parseServed(metrics string) (served, error) {
-	var s served
-	known := false
-	for line := range strings.Lines(metrics) {
-		name, rest, found := strings.Cut(line, "{")
-		if !found {
-			continue
-		}
-		var into *float64
-		switch name {
-		case dispatchedMetric:
-			known, into = true, &s.dispatched
-		case rejectedMetric:
-			into = &s.rejected
-		default:
-			continue
-		}
-		labels, value, found := strings.Cut(rest, "}")
-		if !found {
-			return served{}, fmt.Errorf("metric %s has no end of labels", name)
-		}
-		if !strings.Contains(","+labels, `,flow_schema="`+flowSchema+`"`) {
-			continue
-		}
-		number, _, _ := strings.Cut(strings.TrimSpace(value), " ") // a time stamp may follow
-		n, err := strconv.ParseFloat(number, 64)
-		if err != nil {
-			return served{}, fmt.Errorf("metric %s: %w", name, err)
-		}
-		*into += n
+func parseServed(metrics io.Reader) (served, error) {
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(metrics)
+	if err != nil {
+		return served{}, err
 	}
-	if !known {
+	if families[dispatchedMetric] == nil {
 		return served{}, errors.New("there is no metric " + dispatchedMetric)
 	}
-	return s, nil
+	sum := func(name string) (sum float64) {
+		for _, m := range families[name].GetMetric() {
+			if slices.ContainsFunc(m.Label, func(l *dto.LabelPair) bool { return l.GetName() == "flow_schema" && l.GetValue() == flowSchema }) {
+				sum += m.GetCounter().GetValue() + m.GetUntyped().GetValue()
+			}
+		}
+		return sum
+	}
+	return served{dispatched: sum(dispatchedMetric), rejected: sum(rejectedMetric)}, nil
 }

@@ -216,11 +216,3 @@ func (g *gathering) measure(ctx context.Context) (window, error) {
 	}
 	return w, nil
 }
-
-func readProcessors() (processors, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return processors{}, fmt.Errorf("read the processors' times: %w", err)
-	}
-	return parseProcessors(string(text))
-}
