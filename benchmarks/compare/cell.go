@@ -56,10 +56,7 @@ var withoutAPI = []string{"node-death", "kill", "handover"}
 
 // inapplicable says why the cell cannot be played, and nothing if it can.
 func (c Cell) inapplicable() string {
-	err := contender.Refuses(contender.Options{
-		Peer: c.Peer, LeaseDuration: c.Timing.LeaseDuration, RenewDeadline: c.Timing.RenewDeadline, RetryPeriod: c.Timing.RetryPeriod,
-	})
-	if err != nil {
+	if err := contender.Refuses(c.Peer, c.Timing); err != nil {
 		return err.Error()
 	}
 	if !contender.UsesAPI(c.Peer) && !slices.Contains(withoutAPI, c.Scenario) {

@@ -24,7 +24,7 @@ import (
 func good() Options {
 	return Options{
 		Peer: "holdfast", Identity: "contender-1", Namespace: "election", Lease: "kill-1", Kubeconfig: "some/file",
-		LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 500 * time.Millisecond,
+		Timing: Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 500 * time.Millisecond},
 	}
 }
 

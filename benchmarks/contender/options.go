@@ -27,8 +27,8 @@ type Options struct {
 	// it alone.
 	Etcd string
 
-	// LeaseDuration, RenewDeadline and RetryPeriod are the elector's.
-	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// Timing is the elector's.
+	Timing Timing
 
 	// Mode is how the connections of the lock die in time. Zero is
 	// dialer.KeepConnections. Peers without modes accept only zero.
@@ -48,7 +48,7 @@ type Options struct {
 // Parse reads Options from command line arguments. Its error names the flag
 // and its value; for -h it is flag.ErrHelp. Usage goes to usage.
 func Parse(args []string, usage io.Writer) (Options, error) {
-	var o Options
+	o := Options{Timing: Timing{LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second}}
 	flags := flag.NewFlagSet("contender", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	flags.StringVar(&o.Peer, "peer", "", "implementation that contends: "+strings.Join(Peers(), " or "))
@@ -57,9 +57,7 @@ func Parse(args []string, usage io.Writer) (Options, error) {
 	flags.StringVar(&o.Lease, "lease", "", "name of the Lease")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of the kubeconfig")
 	flags.StringVar(&o.Etcd, "etcd", "", "URL of etcd, which peer etcd needs")
-	flags.DurationVar(&o.LeaseDuration, "lease-duration", 15*time.Second, "LeaseDuration of the elector")
-	flags.DurationVar(&o.RenewDeadline, "renew-deadline", 10*time.Second, "RenewDeadline of the elector")
-	flags.DurationVar(&o.RetryPeriod, "retry-period", 2*time.Second, "RetryPeriod of the elector")
+	o.Timing.Flags(flags, "lease-duration", "renew-deadline", "retry-period")
 	flags.TextVar(&o.Mode, "mode", dialer.KeepConnections, "how the lock's connections die in time: keep-connections or new-connections")
 	flags.BoolVar(&o.ReleaseOnCancel, "release-on-cancel", false, "release the lease when told to stop")
 	flags.DurationVar(&o.WorkStop, "work-stop", 0, "how long the guarded work takes to stop")
@@ -105,7 +103,7 @@ func (o Options) Args() []string {
 	return slices.Concat(
 		[]string{
 			"-peer", o.Peer, "-identity", o.Identity, "-namespace", o.Namespace, "-lease", o.Lease, "-kubeconfig", o.Kubeconfig, "-etcd", o.Etcd,
-			"-lease-duration", o.LeaseDuration.String(), "-renew-deadline", o.RenewDeadline.String(), "-retry-period", o.RetryPeriod.String(),
+			"-lease-duration", o.Timing.LeaseDuration.String(), "-renew-deadline", o.Timing.RenewDeadline.String(), "-retry-period", o.Timing.RetryPeriod.String(),
 			"-mode", o.Mode.String(), "-work-stop", o.WorkStop.String(),
 		},
 		[]string{

@@ -23,8 +23,8 @@ type peer struct {
 	env []string
 	// etcd says that it contends at etcd itself and needs Options.Etcd.
 	etcd bool
-	// refuses says why it cannot run with the durations of o; nil where it can.
-	refuses func(o Options) error
+	// refuses says why it cannot run with those durations; nil where it can.
+	refuses func(Timing) error
 	// contend contends once, as long as ctx lasts or until a lease it had is
 	// lost, and calls leading and stopped as the elector would its callbacks
 	// OnStartedLeading and OnStoppedLeading; stopped is told why the term ended
@@ -71,12 +71,12 @@ func HasModes(name string) bool { return peers[name].modes }
 // Kubernetes API, so that what is done to API servers is done to it.
 func UsesAPI(name string) bool { return !peers[name].etcd }
 
-// Refuses says why the peer cannot contend with the three durations of o; nil
+// Refuses says why the peer of that name cannot contend with the durations; nil
 // if it can. It is asked before a peer is started, where a peer would refuse
 // later, or silently use other durations than those it was given.
-func Refuses(o Options) error {
-	if refuses := peers[o.Peer].refuses; refuses != nil {
-		return refuses(o)
+func Refuses(name string, t Timing) error {
+	if refuses := peers[name].refuses; refuses != nil {
+		return refuses(t)
 	}
 	return nil
 }

@@ -16,15 +16,15 @@ var clientGo = peer{
 	refuses: clientGoRefuses,
 	contend: func(ctx context.Context, o Options, config *rest.Config, leading func(context.Context), stopped func(string)) error {
 		lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.Namespace, o.Lease,
-			resourcelock.ResourceLockConfig{Identity: o.Identity}, config, o.RenewDeadline)
+			resourcelock.ResourceLockConfig{Identity: o.Identity}, config, o.Timing.RenewDeadline)
 		if err != nil {
 			return err
 		}
 		elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 			Lock:            lock,
-			LeaseDuration:   o.LeaseDuration,
-			RenewDeadline:   o.RenewDeadline,
-			RetryPeriod:     o.RetryPeriod,
+			LeaseDuration:   o.Timing.LeaseDuration,
+			RenewDeadline:   o.Timing.RenewDeadline,
+			RetryPeriod:     o.Timing.RetryPeriod,
 			ReleaseOnCancel: o.ReleaseOnCancel,
 			Name:            o.Lease,
 			Callbacks: leaderelection.LeaderCallbacks{
@@ -43,15 +43,15 @@ var clientGo = peer{
 // clientGoRefuses says what client-go's elector refuses, and the one thing that
 // it changes without a word: it writes whole seconds, so that a standby goes by
 // another lease than the leader.
-func clientGoRefuses(o Options) error {
-	least := time.Duration(leaderelection.JitterFactor * float64(o.RetryPeriod))
+func clientGoRefuses(t Timing) error {
+	least := time.Duration(leaderelection.JitterFactor * float64(t.RetryPeriod))
 	switch {
-	case o.LeaseDuration%time.Second != 0:
-		return fmt.Errorf("LeaseDuration %v: client-go cuts it to the whole second, %v", o.LeaseDuration, o.LeaseDuration.Truncate(time.Second))
-	case o.LeaseDuration <= o.RenewDeadline:
-		return fmt.Errorf("LeaseDuration %v: must be greater than RenewDeadline %v", o.LeaseDuration, o.RenewDeadline)
-	case o.RenewDeadline <= least:
-		return fmt.Errorf("RenewDeadline %v: must be greater than RetryPeriod × %v = %v", o.RenewDeadline, leaderelection.JitterFactor, least)
+	case t.LeaseDuration%time.Second != 0:
+		return fmt.Errorf("LeaseDuration %v: client-go cuts it to the whole second, %v", t.LeaseDuration, t.LeaseDuration.Truncate(time.Second))
+	case t.LeaseDuration <= t.RenewDeadline:
+		return fmt.Errorf("LeaseDuration %v: must be greater than RenewDeadline %v", t.LeaseDuration, t.RenewDeadline)
+	case t.RenewDeadline <= least:
+		return fmt.Errorf("RenewDeadline %v: must be greater than RetryPeriod × %v = %v", t.RenewDeadline, leaderelection.JitterFactor, least)
 	}
 	return nil
 }

@@ -38,9 +38,9 @@ func manage(ctx context.Context, o Options, config *rest.Config, lock resourcelo
 		LeaderElectionID:                    o.Lease,
 		LeaderElectionReleaseOnCancel:       o.ReleaseOnCancel,
 		LeaderElectionResourceLockInterface: lock,
-		LeaseDuration:                       &o.LeaseDuration,
-		RenewDeadline:                       &o.RenewDeadline,
-		RetryPeriod:                         &o.RetryPeriod,
+		LeaseDuration:                       &o.Timing.LeaseDuration,
+		RenewDeadline:                       &o.Timing.RenewDeadline,
+		RetryPeriod:                         &o.Timing.RetryPeriod,
 		Metrics:                             metrics.Options{BindAddress: "0"},
 		HealthProbeBindAddress:              "0",
 	})

@@ -34,7 +34,7 @@ var etcd = peer{
 	etcd:    true,
 	refuses: etcdRefuses,
 	direct: func(ctx context.Context, o Options, says voice, leading func(context.Context), stopped func(string)) error {
-		if err := etcdRefuses(o); err != nil {
+		if err := etcdRefuses(o.Timing); err != nil {
 			return err
 		}
 		life, end := context.WithCancel(context.WithoutCancel(ctx)) // outlasts ctx by the release
@@ -55,7 +55,7 @@ var etcd = peer{
 				return err
 			}
 			select { // the session ended before it led
-			case <-time.After(o.RetryPeriod):
+			case <-time.After(o.Timing.RetryPeriod):
 			case <-ctx.Done():
 			}
 		}
@@ -63,9 +63,9 @@ var etcd = peer{
 	},
 }
 
-func etcdRefuses(o Options) error {
-	if o.LeaseDuration < time.Second || o.LeaseDuration%time.Second != 0 {
-		return fmt.Errorf("LeaseDuration %v: etcd counts a session's time to live in whole seconds, at least one", o.LeaseDuration)
+func etcdRefuses(t Timing) error {
+	if t.LeaseDuration < time.Second || t.LeaseDuration%time.Second != 0 {
+		return fmt.Errorf("LeaseDuration %v: etcd counts a session's time to live in whole seconds, at least one", t.LeaseDuration)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (c *candidacy) contend(ctx context.Context, leading func(context.Context), 
 	life, end := context.WithCancel(c.client.Ctx())
 	defer end()
 	given := context.AfterFunc(ctx, end) // nobody waits for a session that comes too late
-	session, err := concurrency.NewSession(c.client, concurrency.WithTTL(int(c.o.LeaseDuration/time.Second)), concurrency.WithContext(life))
+	session, err := concurrency.NewSession(c.client, concurrency.WithTTL(int(c.o.Timing.LeaseDuration/time.Second)), concurrency.WithContext(life))
 	if !given() || err != nil {
 		if ctx.Err() != nil {
 			return false, nil
@@ -168,16 +168,16 @@ func (c *candidacy) lead() {
 
 // hold says what is held; mu must be.
 func (c *candidacy) hold() {
-	c.says.say(event.Event{What: event.Committed, Holder: c.o.Identity, RenewTime: c.answer, Lease: c.o.LeaseDuration})
+	c.says.say(event.Event{What: event.Committed, Holder: c.o.Identity, RenewTime: c.answer, Lease: c.o.Timing.LeaseDuration})
 }
 
 // release gives the leadership up and ends the session, within a lease.
 func (c *candidacy) release(session *concurrency.Session, election *concurrency.Election) error {
 	c.mu.Lock()
 	c.leads = false
-	c.says.say(event.Event{What: event.Released, RenewTime: c.answer, Lease: c.o.LeaseDuration})
+	c.says.say(event.Event{What: event.Released, RenewTime: c.answer, Lease: c.o.Timing.LeaseDuration})
 	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(c.client.Ctx(), c.o.LeaseDuration)
+	ctx, cancel := context.WithTimeout(c.client.Ctx(), c.o.Timing.LeaseDuration)
 	defer cancel()
 	if err := election.Resign(ctx); err != nil {
 		return fmt.Errorf("resign: %w", err)

@@ -23,9 +23,9 @@ var holdfast = peer{
 		var elector *leaderelection.LeaderElector
 		elector, err = leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 			Lock:            lock,
-			LeaseDuration:   o.LeaseDuration,
-			RenewDeadline:   o.RenewDeadline,
-			RetryPeriod:     o.RetryPeriod,
+			LeaseDuration:   o.Timing.LeaseDuration,
+			RenewDeadline:   o.Timing.RenewDeadline,
+			RetryPeriod:     o.Timing.RetryPeriod,
 			ReleaseOnCancel: o.ReleaseOnCancel,
 			Name:            o.Lease,
 			Callbacks: leaderelection.LeaderCallbacks{
@@ -50,11 +50,11 @@ var holdfast = peer{
 // shortestLease is the least LeaseDuration that this library's elector takes.
 const shortestLease = 500 * time.Millisecond
 
-func holdfastRefuses(o Options) error {
-	if o.LeaseDuration < shortestLease {
-		return fmt.Errorf("LeaseDuration %v: must be at least %v", o.LeaseDuration, shortestLease)
+func holdfastRefuses(t Timing) error {
+	if t.LeaseDuration < shortestLease {
+		return fmt.Errorf("LeaseDuration %v: must be at least %v", t.LeaseDuration, shortestLease)
 	}
-	_, err := lockOptions(o).Budget()
+	_, err := lockOptions(Options{Timing: t}).Budget()
 	return err
 }
 
@@ -66,9 +66,9 @@ func holdfastLock(o Options, config *rest.Config) (resourcelock.Interface, error
 
 func lockOptions(o Options) resourcelock.Options {
 	return resourcelock.Options{
-		LeaseDuration: o.LeaseDuration,
-		RenewDeadline: o.RenewDeadline,
-		RetryPeriod:   o.RetryPeriod,
+		LeaseDuration: o.Timing.LeaseDuration,
+		RenewDeadline: o.Timing.RenewDeadline,
+		RetryPeriod:   o.Timing.RetryPeriod,
 		Mode:          o.Mode,
 	}
 }

@@ -60,14 +60,13 @@ func TestClientGoHTTP1SpeaksHTTP1(t *testing.T) {
 }
 
 func TestAPeerRefusesDurationsThatItCannotKeep(t *testing.T) {
-	type durations struct{ lease, renew, retry time.Duration }
-	quick := durations{time.Second, 700 * time.Millisecond, 200 * time.Millisecond}
-	short := durations{3 * time.Second, 2 * time.Second, 500 * time.Millisecond}
-	broken := durations{1500 * time.Millisecond, time.Second, 200 * time.Millisecond}
-	eager := durations{3 * time.Second, 2 * time.Second, 1700 * time.Millisecond} // 1700 ms × 1.2 > 2 s
-	tiny := durations{300 * time.Millisecond, 200 * time.Millisecond, 50 * time.Millisecond}
-	upside := durations{2 * time.Second, 3 * time.Second, 500 * time.Millisecond}
-	for peer, refused := range map[string]map[durations]string{
+	quick := Timing{time.Second, 700 * time.Millisecond, 200 * time.Millisecond}
+	short := Timing{3 * time.Second, 2 * time.Second, 500 * time.Millisecond}
+	broken := Timing{1500 * time.Millisecond, time.Second, 200 * time.Millisecond}
+	eager := Timing{3 * time.Second, 2 * time.Second, 1700 * time.Millisecond} // 1700 ms × 1.2 > 2 s
+	tiny := Timing{300 * time.Millisecond, 200 * time.Millisecond, 50 * time.Millisecond}
+	upside := Timing{2 * time.Second, 3 * time.Second, 500 * time.Millisecond}
+	for peer, refused := range map[string]map[Timing]string{
 		"client-go":                        {broken: "whole second", eager: "RetryPeriod", tiny: "whole second", upside: "RenewDeadline 3s"},
 		"client-go-http1":                  {broken: "whole second", eager: "RetryPeriod", tiny: "whole second", upside: "RenewDeadline 3s"},
 		"client-go-pings-2s":               {broken: "whole second", eager: "RetryPeriod", tiny: "whole second", upside: "RenewDeadline 3s"},
@@ -77,8 +76,8 @@ func TestAPeerRefusesDurationsThatItCannotKeep(t *testing.T) {
 		"holdfast":                         {tiny: "at least 500ms", upside: "RenewDeadline = 3s"},
 		"holdfast-fresh":                   {tiny: "at least 500ms", upside: "RenewDeadline = 3s"},
 	} {
-		for _, d := range []durations{quick, short, broken, eager, tiny, upside} {
-			err := Refuses(Options{Peer: peer, LeaseDuration: d.lease, RenewDeadline: d.renew, RetryPeriod: d.retry})
+		for _, d := range []Timing{quick, short, broken, eager, tiny, upside} {
+			err := Refuses(peer, d)
 			if says := refused[d]; says != "" {
 				assert.ErrorContains(t, err, says, "%s at %v", peer, d)
 			} else {

@@ -170,7 +170,7 @@ func (c *crowd) contend(ctx context.Context, number int, config *rest.Config) {
 			case <-led: // and has returned
 				c.lost.Add(1)
 				continue
-			case <-time.After(o.RenewDeadline):
+			case <-time.After(o.Timing.RenewDeadline):
 				err = errors.New("the elector returned, and its work did not begin or does not end")
 			case <-ctx.Done():
 				return

@@ -79,7 +79,7 @@ func (s *Stage) sample(ctx context.Context, what string, g *gathering, measure f
 	o := g.options
 	sample := result.Sample{
 		Measure: what, Peer: o.Peer, Scale: o.Scale,
-		Timing: fmt.Sprintf("%v/%v/%v", o.LeaseDuration, o.RenewDeadline, o.RetryPeriod),
+		Timing: o.Timing.String(),
 	}
 	figures, err := measure()
 	switch {

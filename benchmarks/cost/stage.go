@@ -63,8 +63,8 @@ type Options struct {
 	// Scale is how many contend, two or more, or how many leases one process
 	// holds, one or more.
 	Scale int
-	// LeaseDuration, RenewDeadline and RetryPeriod are the elections'.
-	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// Timing is the elections'.
+	Timing contender.Timing
 	// Window is how long to measure, Settle how long contenders may take until
 	// they have settled.
 	Window, Settle time.Duration
@@ -76,7 +76,7 @@ func (s *Stage) contender(o Options, what string) contender.Options {
 	s.runs++
 	return contender.Options{
 		Peer: o.Peer, Identity: "contender", Namespace: namespace, Lease: fmt.Sprintf("%s-%d", what, s.runs), Kubeconfig: s.kubeconfig, Etcd: s.lab.EtcdURL(),
-		LeaseDuration: o.LeaseDuration, RenewDeadline: o.RenewDeadline, RetryPeriod: o.RetryPeriod,
+		Timing: o.Timing,
 	}
 }
 
@@ -131,7 +131,7 @@ func (g *gathering) settle(ctx context.Context, leaders int) error {
 	for _, m := range g.crowds {
 		contenders += m.size
 	}
-	tick := time.NewTicker(g.options.RetryPeriod)
+	tick := time.NewTicker(g.options.Timing.RetryPeriod)
 	defer tick.Stop()
 	var before []Reading
 	for {

@@ -135,8 +135,7 @@ func (p *play) contender(r Role) string {
 func (p *play) contend(c *contestant, host *lab.Host, identity string) (*lab.Process, error) {
 	path, args, env, err := contender.Command(contender.Options{
 		Peer: p.contender(c.Role), Identity: identity, Namespace: namespace, Lease: c.object, Kubeconfig: p.fault.by.kubeconfig(p.stage),
-		LeaseDuration: p.timing.LeaseDuration, RenewDeadline: p.timing.RenewDeadline, RetryPeriod: p.timing.RetryPeriod,
-		Mode: c.mode(), OwnDial: p.fault.by.ownDial,
+		Timing: p.timing, Mode: c.mode(), OwnDial: p.fault.by.ownDial,
 	})
 	if err != nil {
 		return nil, err

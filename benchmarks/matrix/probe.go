@@ -50,7 +50,7 @@ type probeOptions struct {
 func (o probeOptions) args() []string {
 	return []string{
 		"-role", string(o.column.Role), "-mode", o.column.Mode, "-kubeconfig", o.kubeconfig, "-object", o.object,
-		"-lease", o.timing.LeaseDuration.String(), "-renew", o.timing.RenewDeadline.String(), "-retry", o.timing.RetryPeriod.String(),
+		"-timing", o.timing.String(),
 		"-plain=" + strconv.FormatBool(o.plain), "-own-dial=" + strconv.FormatBool(o.ownDial),
 	}
 }
@@ -64,9 +64,7 @@ func parseProbe(args []string, usage io.Writer) (probeOptions, error) {
 	flags.StringVar(&o.column.Mode, "mode", "", "mode of the column")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "path of the kubeconfig")
 	flags.StringVar(&o.object, "object", "", "name of the Lease or ConfigMap")
-	flags.DurationVar(&o.timing.LeaseDuration, "lease", 0, "lease duration")
-	flags.DurationVar(&o.timing.RenewDeadline, "renew", 0, "renew deadline")
-	flags.DurationVar(&o.timing.RetryPeriod, "retry", 0, "retry period")
+	flags.TextVar(&o.timing, "timing", scenario.Short, "of the election")
 	flags.BoolVar(&o.plain, "plain", false, "do not harden client-go's traffic")
 	flags.BoolVar(&o.ownDial, "own-dial", false, "give the configuration a Dial function")
 	if err := flags.Parse(args); err != nil {

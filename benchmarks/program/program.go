@@ -11,8 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/holdfast-go/holdfast/benchmarks/lab"
 )
 
 // The exit codes of a program.
@@ -28,8 +26,8 @@ const (
 type Action struct {
 	// Run does it, prints to out, and returns soon once ctx is done.
 	Run func(ctx context.Context, out io.Writer) error
-	// InLab says that Run needs the laboratory: see lab.Enter.
-	InLab bool
+	// Enter, where it is set, is called first: see lab.Enter.
+	Enter func(minors ...string)
 }
 
 // Main runs the program of that name and exits. parse reads the arguments: its
@@ -42,8 +40,8 @@ func Main[C any](name string, parse func(args []string, usage io.Writer) (C, err
 	if err == nil {
 		a = action(c)
 	}
-	if a.InLab {
-		lab.Enter()
+	if a.Enter != nil {
+		a.Enter()
 	}
 	os.Exit(do(name, a, err, os.Stdout, os.Stderr))
 }

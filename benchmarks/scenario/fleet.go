@@ -66,7 +66,7 @@ type Fleet struct {
 // server, once each write of its Lease is observed. ctx bounds the beginning,
 // not the life of the fleet.
 func (s *Stage) NewFleet(ctx context.Context, o FleetOptions) (*Fleet, error) {
-	if err := o.Timing.validate(); err != nil {
+	if err := o.Timing.Validate(); err != nil {
 		return nil, fmt.Errorf("fleet %q: %w", o.Name, err)
 	}
 	r := s.newRun()
@@ -100,10 +100,8 @@ func (f *Fleet) Start(m Member) error {
 	if m.Through != nil {
 		kubeconfig = m.Through.kubeconfig
 	}
-	t := f.options.Timing
 	p, err := peerProgram(contender.Options{
-		Peer: m.Peer, Namespace: namespace, Lease: f.lease, Etcd: f.run.stage.lab.EtcdURL(),
-		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod,
+		Peer: m.Peer, Namespace: namespace, Lease: f.lease, Etcd: f.run.stage.lab.EtcdURL(), Timing: f.options.Timing,
 		ReleaseOnCancel: f.options.ReleaseOnCancel, WorkStop: f.options.WorkStop,
 	})
 	if err != nil {

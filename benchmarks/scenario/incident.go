@@ -71,7 +71,7 @@ type IncidentOptions struct {
 
 // validate says which option cannot be used.
 func (o IncidentOptions) validate() error {
-	if err := o.Timing.validate(); err != nil {
+	if err := o.Timing.Validate(); err != nil {
 		return err
 	}
 	switch {

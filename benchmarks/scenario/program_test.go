@@ -24,7 +24,7 @@ func TestEachCopyOfAProgramIsToldItsKubeconfigAndItsName(t *testing.T) {
 }
 
 func TestAPeerIsAProgramWhoseCopiesAreToldTheSame(t *testing.T) {
-	o := contender.Options{Peer: "client-go", Namespace: "n", Lease: "l", LeaseDuration: time.Second, RenewDeadline: time.Second, RetryPeriod: time.Second}
+	o := contender.Options{Peer: "client-go", Namespace: "n", Lease: "l", Timing: Timing{LeaseDuration: time.Second, RenewDeadline: time.Second, RetryPeriod: time.Second}}
 	p, err := peerProgram(o)
 	require.NoError(t, err)
 	parsed, err := contender.Parse(p.command("contender-1", "/k").Args, nil)

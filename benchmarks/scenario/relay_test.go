@@ -63,20 +63,6 @@ func TestLatenessGrowsWithTheLease(t *testing.T) {
 	assert.Equal(t, 600*time.Millisecond, lateness(Short))
 }
 
-func TestATimingIsReadAsItIsWritten(t *testing.T) {
-	for _, want := range []Timing{Short, Long} {
-		got, err := ParseTiming(want.String())
-		require.NoError(t, err)
-		assert.Equal(t, want, got)
-	}
-	for text, says := range map[string]string{
-		"15s": "lease/renew deadline/retry period", "15s/10s/x": `"x"`, "15s/10s/0s": "retry period 0s", "": `timing ""`,
-	} {
-		_, err := ParseTiming(text)
-		assert.ErrorContains(t, err, says)
-	}
-}
-
 // pipes is a listener in memory.
 type pipes struct {
 	net.Listener

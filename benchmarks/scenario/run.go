@@ -133,13 +133,12 @@ func (r *run) cast(scenario Scenario, o Options) (err error) {
 		r.program = *o.Program
 		return nil
 	}
-	if err := o.Timing.validate(); err != nil {
+	if err := o.Timing.Validate(); err != nil {
 		return err
 	}
 	r.program, err = peerProgram(contender.Options{
 		Peer: o.Peer, Namespace: namespace, Lease: fmt.Sprintf("%s-%d", scenario.Name, r.stage.number()), Etcd: r.stage.lab.EtcdURL(),
-		LeaseDuration: o.Timing.LeaseDuration, RenewDeadline: o.Timing.RenewDeadline, RetryPeriod: o.Timing.RetryPeriod,
-		Mode: o.Mode, ReleaseOnCancel: scenario.ReleaseOnCancel, WorkStop: o.WorkStop,
+		Timing: o.Timing, Mode: o.Mode, ReleaseOnCancel: scenario.ReleaseOnCancel, WorkStop: o.WorkStop,
 	})
 	return err
 }

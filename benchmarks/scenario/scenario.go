@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -106,17 +107,23 @@ var scenarios = []Scenario{
 }
 
 // All returns every scenario, in the order in which they are explained.
-func All() []Scenario { return append([]Scenario(nil), scenarios...) }
+func All() []Scenario { return slices.Clone(scenarios) }
+
+// Names returns their names.
+func Names() []string {
+	var names []string
+	for _, s := range scenarios {
+		names = append(names, s.Name)
+	}
+	return names
+}
 
 // Find returns the scenario of that name, or an error that names those there
 // are.
 func Find(name string) (Scenario, error) {
-	var names []string
-	for _, s := range scenarios {
-		if s.Name == name {
-			return s, nil
-		}
-		names = append(names, s.Name)
+	i := slices.IndexFunc(scenarios, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		return Scenario{}, fmt.Errorf("scenario %q: must be one of %s", name, strings.Join(Names(), ", "))
 	}
-	return Scenario{}, fmt.Errorf("scenario %q: must be one of %s", name, strings.Join(names, ", "))
+	return scenarios[i], nil
 }

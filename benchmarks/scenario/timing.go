@@ -3,17 +3,14 @@ package scenario
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 )
 
-// Timing holds the three durations of an election. All must be positive; their
-// relations are the elector's to check.
-type Timing struct {
-	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
-}
+// Timing is that of contenders.
+type Timing = contender.Timing
 
 // Short is the timing of tests that run always: client-go's defaults,
 // divided by about five.
@@ -22,44 +19,6 @@ var Short = Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Secon
 // Long is the timing that client-go and the components of Kubernetes have by
 // default.
 var Long = Timing{LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second}
-
-// String is "15s/10s/2s".
-func (t Timing) String() string {
-	return fmt.Sprintf("%v/%v/%v", t.LeaseDuration, t.RenewDeadline, t.RetryPeriod)
-}
-
-// ParseTiming reads what String writes. Its error names what cannot be used.
-func ParseTiming(text string) (Timing, error) {
-	var t Timing
-	words := strings.Split(text, "/")
-	if len(words) != 3 {
-		return Timing{}, fmt.Errorf("timing %q: must be lease/renew deadline/retry period, such as %v", text, Long)
-	}
-	for i, to := range []*time.Duration{&t.LeaseDuration, &t.RenewDeadline, &t.RetryPeriod} {
-		d, err := time.ParseDuration(words[i])
-		if err != nil {
-			return Timing{}, fmt.Errorf("timing %q: %w", text, err)
-		}
-		*to = d
-	}
-	if err := t.validate(); err != nil {
-		return Timing{}, fmt.Errorf("timing %q: %w", text, err)
-	}
-	return t, nil
-}
-
-// validate says which duration cannot be used.
-func (t Timing) validate() error {
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{{"lease duration", t.LeaseDuration}, {"renew deadline", t.RenewDeadline}, {"retry period", t.RetryPeriod}} {
-		if d.value <= 0 {
-			return fmt.Errorf("%s %v: must be positive", d.name, d.value)
-		}
-	}
-	return nil
-}
 
 // timingOf reads a Timing from the writes of the first contender: the lease as it
 // stands in the record, the retry period as the time between two renewals. Of the
@@ -89,9 +48,8 @@ func timingOf(events []event.Event) (Timing, error) {
 	case retry >= 200*time.Millisecond:
 		unit = 50 * time.Millisecond
 	}
-	t := Timing{LeaseDuration: last.Lease, RenewDeadline: last.Lease * 2 / 3, RetryPeriod: max(unit, retry.Round(unit))}
-	if err := t.validate(); err != nil {
-		return Timing{}, fmt.Errorf("read the timing of the Lease: %w", err)
+	if last.Lease <= 0 {
+		return Timing{}, fmt.Errorf("read the timing of the Lease: its duration is %v", last.Lease)
 	}
-	return t, nil
+	return Timing{LeaseDuration: last.Lease, RenewDeadline: last.Lease * 2 / 3, RetryPeriod: max(unit, retry.Round(unit))}, nil
 }

@@ -102,11 +102,9 @@ func (p *pair) contend(name string) error {
 	if ended {
 		return errors.Join(errors.New("the pair has ended"), host.Close())
 	}
-	t := p.entrant.Timing
 	path, args, env, err := contender.Command(contender.Options{
 		Peer: p.entrant.Peer, Identity: name, Namespace: namespace, Lease: p.lease, Kubeconfig: p.stage.kubeconfig, Etcd: p.stage.lab.EtcdURL(),
-		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod,
-		ContendAgain: true,
+		Timing: p.entrant.Timing, ContendAgain: true,
 	})
 	if err != nil {
 		return err

@@ -32,8 +32,8 @@ type Options struct {
 	// Leases is how many leases are contended for, by Electors in each process: the
 	// first process leads all of them at first, the second stands by.
 	Leases, Electors int
-	// LeaseDuration, RenewDeadline and RetryPeriod are the elections'.
-	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// Timing is the elections'.
+	Timing contender.Timing
 	// Window is how long to measure. Where it is the standby that is starved, the
 	// leader's process is killed as it begins.
 	Window time.Duration
@@ -97,7 +97,7 @@ func Measure(ctx context.Context, o Options) (r Result, err error) {
 	if err := m.start(ctx, Standby, m.contenders(Standby, kubeconfig)); err != nil {
 		return r, err
 	}
-	if err := m.wait(ctx, 2*o.RetryPeriod); err != nil { // the standby has seen the leader
+	if err := m.wait(ctx, 2*o.Timing.RetryPeriod); err != nil { // the standby has seen the leader
 		return r, err
 	}
 	return m.observe(ctx)
@@ -134,7 +134,7 @@ func (m *measurement) observe(ctx context.Context) (r Result, err error) {
 func (m *measurement) contenders(who Who, kubeconfig string) role {
 	return role{Kubeconfig: kubeconfig, Electors: m.Electors, Leases: m.Leases, Options: contender.Options{
 		Peer: m.Peer, Identity: string(who), Namespace: "default", Lease: "starved", Kubeconfig: kubeconfig,
-		LeaseDuration: m.LeaseDuration, RenewDeadline: m.RenewDeadline, RetryPeriod: m.RetryPeriod,
+		Timing: m.Timing,
 	}}
 }
 

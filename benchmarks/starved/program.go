@@ -156,7 +156,7 @@ func elect(ctx context.Context, o contender.Options, config *rest.Config, says *
 		}
 		select {
 		case <-worked:
-		case <-time.After(o.RetryPeriod): // it returned before its work had begun
+		case <-time.After(o.Timing.RetryPeriod): // it returned before its work had begun
 		}
 	}
 }

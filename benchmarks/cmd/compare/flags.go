@@ -5,12 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/benchmarks/compare"
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -41,93 +41,27 @@ type command struct {
 // it is flag.ErrHelp. Usage goes to usage.
 func parse(args []string, usage io.Writer) (command, error) {
 	c := command{args: args}
-	var peers, scenarios, timings string
-	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
-	flags.SetOutput(usage)
+	flags := program.NewFlags("compare", usage)
 	flags.StringVar(&c.out, "o", "results.jsonl", "file for the results, which must not exist unless -append is given")
 	flags.BoolVar(&c.append, "append", false, "go on with the file of an earlier run, in its order, where that has ended")
 	flags.Uint64Var(&c.seed, "seed", defaultSeed, "what the order is drawn from; with -append that of the file")
-	flags.DurationVar(&c.budget, "for", 0, fmt.Sprintf("begin no further run after this time; without this and -rounds it is %v", defaultFor))
-	flags.IntVar(&c.rounds, "rounds", 0, "end after this many rounds; 0 is no such limit")
-	flags.IntVar(&c.labs, "labs", 1, "how many laboratories play at the same time; each takes some 1.5 GiB")
-	flags.StringVar(&peers, "peers", strings.Join(contender.Compared(), ","), "who is compared")
-	flags.StringVar(&scenarios, "scenarios", strings.Join(scenarioNames(), ","), "under what")
-	flags.StringVar(&timings, "timings", join([]scenario.Timing{scenario.Short, quick, scenario.Long}), "lease/renew deadline/retry period each, most important first")
-	if err := flags.Parse(args); err != nil {
+	program.Duration(flags, &c.budget, "for", 0, 0, fmt.Sprintf("begin no further run after this time; without this and -rounds it is %v", defaultFor))
+	program.Int(flags, &c.rounds, "rounds", 0, 0, "end after this many rounds; 0 is no such limit")
+	program.Int(flags, &c.labs, "labs", 1, 1, "how many laboratories play at the same time; each takes some 1.5 GiB")
+	program.Flag(flags, &c.Peers, "peers", strings.Join(contender.Compared(), ","), "who is compared", program.Some(program.Among(contender.Peers()...)))
+	program.Flag(flags, &c.Scenarios, "scenarios", strings.Join(scenario.Names(), ","), "under what", program.Some(program.Among(scenario.Names()...)))
+	program.Flag(flags, &c.Timings, "timings", fmt.Sprintf("%v,%v,%v", scenario.Short, quick, scenario.Long), "lease/renew deadline/retry period each, most important first", program.Some(contender.ParseTiming))
+	if err := program.Parse(flags, args); err != nil {
 		return command{}, err
 	}
-	if flags.NArg() > 0 {
-		return command{}, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
-	}
 	flags.Visit(func(f *flag.Flag) { c.seedSet = c.seedSet || f.Name == "seed" })
-	err := errors.Join(
-		among(&c.Peers, "-peers", peers, contender.Peers()),
-		among(&c.Scenarios, "-scenarios", scenarios, scenarioNames()),
-		c.readTimings(timings),
-		c.validate(),
-	)
 	if c.budget == 0 && c.rounds == 0 {
 		c.budget = defaultFor
 	}
-	return c, err
-}
-
-func (c *command) validate() error {
-	switch {
-	case c.out == "":
-		return errors.New("-o is empty: it must name a file")
-	case c.budget < 0:
-		return fmt.Errorf("-for %v: must not be negative", c.budget)
-	case c.labs < 1:
-		return fmt.Errorf("-labs %d: must be at least 1", c.labs)
-	case c.rounds < 0:
-		return fmt.Errorf("-rounds %d: must not be negative", c.rounds)
+	if c.out == "" {
+		return c, errors.New("-o is empty: it must name a file")
 	}
-	return nil
-}
-
-func (c *command) readTimings(text string) error {
-	for word := range strings.SplitSeq(text, ",") {
-		t, err := scenario.ParseTiming(word)
-		if err != nil {
-			return fmt.Errorf("-timings: %w", err)
-		}
-		if slices.Contains(c.Timings, t) {
-			return fmt.Errorf("-timings: %v is there twice", t)
-		}
-		c.Timings = append(c.Timings, t)
-	}
-	return nil
-}
-
-// among reads a list of names that must be among known, each once.
-func among(to *[]string, name, list string, known []string) error {
-	for word := range strings.SplitSeq(list, ",") {
-		switch {
-		case !slices.Contains(known, word):
-			return fmt.Errorf("%s %q: must be of %s", name, word, strings.Join(known, ", "))
-		case slices.Contains(*to, word):
-			return fmt.Errorf("%s: %s is there twice", name, word)
-		}
-		*to = append(*to, word)
-	}
-	return nil
-}
-
-func scenarioNames() []string {
-	var names []string
-	for _, s := range scenario.All() {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
-func join(timings []scenario.Timing) string {
-	var words []string
-	for _, t := range timings {
-		words = append(words, t.String())
-	}
-	return strings.Join(words, ",")
+	return c, nil
 }
 
 // limit is what a result says of how long it was allowed to take.

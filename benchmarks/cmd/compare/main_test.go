@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
@@ -37,21 +38,10 @@ func TestFlagsSayWhatToCompare(t *testing.T) {
 }
 
 func TestABadFlagIsNamedWithItsValue(t *testing.T) {
-	for says, args := range map[string][]string{
-		`-peers "consul"`:   {"-peers", "holdfast,consul"},
-		"holdfast is there": {"-peers", "holdfast,holdfast"},
-		`-scenarios "x"`:    {"-scenarios", "x"},
-		`"3s/2s"`:           {"-timings", "3s/2s"},
-		"1s/700ms/200ms is": {"-timings", "1s/700ms/200ms,1s/700ms/200ms"},
-		"-for -1s":          {"-for", "-1s"},
-		"-labs 0":           {"-labs", "0"},
-		"-rounds -1":        {"-rounds", "-1"},
-		"-o is empty":       {"-o", ""},
-		`"more"`:            {"more"},
-	} {
-		_, err := parse(args, io.Discard)
-		assert.ErrorContains(t, err, says)
-	}
+	labtest.BadFlags(t, parse, map[string]string{
+		"-peers holdfast,consul": `"consul"`, "-scenarios x": "-scenarios", "-timings 3s/2s": `"3s/2s"`, "-timings=": "-timings",
+		"-for -1s": "-for", "-labs 0": "-labs", "-rounds -1": "-rounds", "-o=": "-o is empty", "more": `"more"`,
+	})
 }
 
 func TestAFileIsGoneOnWithOnlyWhereItIsOfTheSameComparison(t *testing.T) {

@@ -31,7 +31,7 @@ func main() {
 	cost.Main()
 	contender.Main()
 	program.Main("cost", parse, func(c command) program.Action {
-		return program.Action{InLab: true, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
+		return program.Action{Enter: lab.Enter, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
 	})
 }
 

@@ -11,7 +11,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/cost"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
+	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 func TestFlagsSayWhatToMeasure(t *testing.T) {
@@ -20,8 +22,7 @@ func TestFlagsSayWhatToMeasure(t *testing.T) {
 	assert.Equal(t, command{
 		peers: []string{"holdfast"}, contenders: []int{2, 10}, limit: 5 * time.Minute, out: "x",
 		options: cost.Options{
-			LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
-			Window: 30 * time.Second, Settle: 3 * time.Minute, Processes: 20,
+			Timing: scenario.Long, Window: 30 * time.Second, Settle: 3 * time.Minute, Processes: 20,
 		},
 	}, c)
 
@@ -32,24 +33,12 @@ func TestFlagsSayWhatToMeasure(t *testing.T) {
 }
 
 func TestABadFlagIsNamedWithItsValue(t *testing.T) {
-	for says, args := range map[string][]string{
-		`"other"`:          {"-peers", "holdfast,other"},
-		`"more"`:           {"more"},
-		`-contenders "1"`:  {"-contenders", "1"},
-		`-leases "0"`:      {"-leases", "0"},
-		`-leases "1,x"`:    {"-leases", "1,x"},
-		"-window 0s":       {"-window", "0s"},
-		"-settle -1s":      {"-settle", "-1s"},
-		"-processes 0":     {"-processes", "0"},
-		"-retry 0s":        {"-retry", "0s"},
-		"-renew 1s":        {"-renew", "1s"},
-		"-lease 5s":        {"-lease", "5s"},
-		"-for -1s":         {"-for", "-1s"},
-		"nothing to measu": {"-leases", "", "-contenders", ""},
-	} {
-		_, err := parse(args, io.Discard)
-		assert.ErrorContains(t, err, says)
-	}
+	labtest.BadFlags(t, parse, map[string]string{
+		"-peers holdfast,other": `"other"`, "more": `"more"`, "-contenders 1": "-contenders", "-leases 0": "-leases", "-leases 1,x": `"1,x"`,
+		"-window 0s": "-window", "-settle -1s": "-settle", "-processes 0": "-processes", "-for -1s": "-for",
+		"-retry 0s": "retry period 0s", "-renew 1s": "renew deadline 1s", "-lease 5s": "lease duration 5s",
+		"-leases= -contenders=": "nothing to measure",
+	})
 }
 
 func TestSmallScalesComeFirstAndPeersTakeTurns(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 	"github.com/holdfast-go/holdfast/dialer"
 )
@@ -50,19 +51,18 @@ contender-2, is the host name. KUBECONFIG is the path of a kubeconfig. In -args
 func parse(args []string, usage io.Writer) (command, error) {
 	var c command
 	var p scenario.Program
-	var names, timing, lease, beside string
+	var names, lease string
 	var verbose bool
 	o := &c.options
 
-	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
-	flags.SetOutput(usage)
+	flags := program.NewFlags("lab", usage)
 	flags.Usage = func() {
 		fmt.Fprint(usage, description)
 		flags.PrintDefaults()
 	}
 	flags.BoolVar(&c.list, "list", false, "list the scenarios and peers, and exit")
 	flags.StringVar(&names, "scenario", "", "what to play, of those of -list, divided by commas, or "+everyScenario)
-	flags.StringVar(&o.Peer, "peer", "holdfast", "who contends: "+strings.Join(contender.Peers(), " or "))
+	program.Flag(flags, &o.Peer, "peer", "holdfast", "who contends: "+strings.Join(contender.Peers(), " or "), program.Among(contender.Peers()...))
 	flags.StringVar(&p.Path, "program", "", "`path` of a program that contends in place of a peer: the program itself, not a script that starts it")
 	flags.Func("args", "arguments of the program, divided by white space; may be given several times, and what follows a lone -- is added as it is", func(text string) error {
 		p.Args = append(p.Args, strings.Fields(text)...)
@@ -70,12 +70,15 @@ func parse(args []string, usage io.Writer) (command, error) {
 	})
 	flags.StringVar(&lease, "lease", "", "the Lease that the program elects through, as `NAMESPACE/NAME`")
 	flags.StringVar(&c.rights, "rights", "", "`file` with the roles and bindings of the program, which then has these rights; without it, it may do everything")
-	flags.StringVar(&beside, "beside", "client-go,holdfast", "peers that contend beside the program, with its timing, for comparison; may be empty")
-	flags.StringVar(&timing, "timing", "", fmt.Sprintf("lease/renew deadline/retry period of the peers, %v if it is empty; beside a program it is read from the program's Lease", scenario.Short))
+	usesAPI := slices.DeleteFunc(contender.Peers(), func(p string) bool { return !contender.UsesAPI(p) })
+	program.Flag(flags, &c.beside, "beside", "client-go,holdfast", "peers that contend beside the program, with its timing, for comparison; may be empty", program.List(program.Among(usesAPI...)))
+	flags.Func("timing", fmt.Sprintf("lease/renew deadline/retry period of the peers, %v if it is not set; beside a program it is read from the program's Lease", scenario.Short), func(text string) error {
+		return o.Timing.UnmarshalText([]byte(text))
+	})
 	flags.TextVar(&o.Mode, "mode", dialer.KeepConnections, "how the lock's connections die in time: keep-connections or new-connections")
-	flags.DurationVar(&o.WorkStop, "work-stop", 0, "how long the guarded work takes to stop")
+	program.Duration(flags, &o.WorkStop, "work-stop", 0, 0, "how long the guarded work takes to stop")
 	flags.BoolVar(&o.WithoutWatch, "no-watch", false, "do not let the contenders watch the Lease")
-	flags.IntVar(&c.n, "n", 1, "how many times to play it")
+	program.Int(flags, &c.n, "n", 1, 1, "how many times to play it")
 	flags.StringVar(&c.events, "events", "", "file to save the events to, as JSON lines")
 	flags.StringVar(&c.measure, "measure", "", "measure this file of saved events instead of playing; -timing must be as it was")
 	flags.BoolVar(&c.keep, "keep", false, "keep the laboratory's logs")
@@ -88,14 +91,11 @@ func parse(args []string, usage io.Writer) (command, error) {
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	if err := c.readTiming(timing); err != nil {
-		return c, err
-	}
 	if p.Path == "" {
 		return c, c.ofPeer(names, given, flags.Args())
 	}
 	p.Args = append(p.Args, flags.Args()...)
-	return c, c.ofProgram(p, names, lease, beside, given)
+	return c, c.ofProgram(p, names, lease, given)
 }
 
 // ofPeer is the rest of a command line without -program.
@@ -114,20 +114,14 @@ func (c *command) ofPeer(names string, given map[string]bool, rest []string) err
 	if c.list || c.measure != "" {
 		return nil
 	}
-	o := c.options
-	switch {
-	case !slices.Contains(contender.Peers(), o.Peer):
-		return fmt.Errorf("-peer %q: must be one of %s", o.Peer, strings.Join(contender.Peers(), ", "))
-	case !contender.HasModes(o.Peer) && o.Mode != dialer.KeepConnections:
+	if o := c.options; !contender.HasModes(o.Peer) && o.Mode != dialer.KeepConnections {
 		return fmt.Errorf("-mode %v: peer %s has no modes", o.Mode, o.Peer)
-	case o.WorkStop < 0:
-		return fmt.Errorf("-work-stop %v: must not be negative", o.WorkStop)
 	}
 	return c.play(names)
 }
 
 // ofProgram is the rest of a command line with -program.
-func (c *command) ofProgram(p scenario.Program, names, lease, beside string, given map[string]bool) (err error) {
+func (c *command) ofProgram(p scenario.Program, names, lease string, given map[string]bool) (err error) {
 	for _, name := range []string{"peer", "mode", "work-stop", "no-watch", "list", "measure"} {
 		if given[name] {
 			return fmt.Errorf("-%s: it does not go with -program", name)
@@ -147,55 +141,26 @@ func (c *command) ofProgram(p scenario.Program, names, lease, beside string, giv
 			return fmt.Errorf("-rights: %w", err)
 		}
 	}
-	for name := range strings.SplitSeq(beside, ",") {
-		switch {
-		case name == "":
-		case !slices.Contains(contender.Peers(), name), !contender.UsesAPI(name):
-			return fmt.Errorf("-beside %q: must be of %s", name, strings.Join(slices.DeleteFunc(contender.Peers(), func(p string) bool { return !contender.UsesAPI(p) }), ", "))
-		default:
-			c.beside = append(c.beside, name)
-		}
-	}
 	c.options.Program, c.options.Peer = &p, ""
 	return c.play(names)
 }
 
 // play finds what is to be played.
 func (c *command) play(names string) error {
-	if names == "" {
+	switch names {
+	case "":
 		return errors.New("-scenario is empty: it must be one of those of -list")
-	}
-	if names == everyScenario {
+	case everyScenario:
 		c.scenarios = scenario.All()
-	} else {
-		for name := range strings.SplitSeq(names, ",") {
-			s, err := scenario.Find(name)
-			if err != nil {
-				return fmt.Errorf("-scenario: %w", err)
-			}
-			c.scenarios = append(c.scenarios, s)
-		}
-	}
-	if c.n < 1 {
-		return fmt.Errorf("-n %d: must be at least 1", c.n)
-	}
-	return nil
-}
-
-func (c *command) readTiming(text string) (err error) {
-	if text == "" {
 		return nil
 	}
-	t, err := scenario.ParseTiming(text)
-	switch {
-	case err != nil:
-		return fmt.Errorf("-timing: %w", err)
-	case t.RenewDeadline <= t.RetryPeriod:
-		return fmt.Errorf("-timing %v: the renew deadline must be greater than the retry period", t)
-	case t.LeaseDuration <= t.RenewDeadline:
-		return fmt.Errorf("-timing %v: the lease must be greater than the renew deadline", t)
+	for name := range strings.SplitSeq(names, ",") {
+		s, err := scenario.Find(name)
+		if err != nil {
+			return fmt.Errorf("-scenario: %w", err)
+		}
+		c.scenarios = append(c.scenarios, s)
 	}
-	c.options.Timing = t
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (c command) action() program.Action {
 	case c.measure != "":
 		return program.Action{Run: func(_ context.Context, out io.Writer) error { return measure(out, c) }}
 	}
-	return program.Action{InLab: true, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
+	return program.Action{Enter: lab.Enter, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
 }
 
 // list prints the scenarios and peers there are.

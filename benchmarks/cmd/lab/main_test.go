@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -25,32 +26,20 @@ func TestFlagsSayWhatToPlay(t *testing.T) {
 }
 
 func TestABadFlagIsNamedWithItsValue(t *testing.T) {
-	for name, c := range map[string]struct {
-		args []string
-		says []string
-	}{
-		"no scenario":       {[]string{}, []string{"-scenario"}},
-		"unknown scenario":  {[]string{"-scenario", "flood"}, []string{"-scenario", `"flood"`, "kill"}},
-		"unknown peer":      {[]string{"-scenario", "kill", "-peer", "consul"}, []string{"-peer", `"consul"`, "client-go"}},
-		"mode of another":   {[]string{"-scenario", "kill", "-peer", "client-go", "-mode", "new-connections"}, []string{"-mode new-connections", "client-go"}},
-		"unknown mode":      {[]string{"-scenario", "kill", "-mode", "stale"}, []string{"-mode", "stale"}},
-		"lease too short":   {[]string{"-scenario", "kill", "-timing", "2s/2s/500ms"}, []string{"-timing 2s/2s/500ms", "lease must be greater"}},
-		"renew too short":   {[]string{"-scenario", "kill", "-timing", "3s/100ms/500ms"}, []string{"-timing 3s/100ms/500ms", "renew deadline must be greater"}},
-		"retry negative":    {[]string{"-scenario", "kill", "-timing", "3s/2s/-1s"}, []string{"-timing", "-1s"}},
-		"no duration":       {[]string{"-scenario", "kill", "-timing", "15/10s/2s"}, []string{"-timing", `"15"`}},
-		"work-stop":         {[]string{"-scenario", "kill", "-work-stop", "-1s"}, []string{"-work-stop -1s"}},
-		"no runs":           {[]string{"-scenario", "kill", "-n", "0"}, []string{"-n 0"}},
-		"arguments":         {[]string{"kill"}, []string{`"kill"`}},
-		"measure, no retry": {[]string{"-measure", "x", "-timing", "3s/2s/0s"}, []string{"retry period 0s"}},
-		"of a program":      {[]string{"-scenario", "kill", "-lease", "a/b"}, []string{"-lease", "-program must be set"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := parse(c.args, io.Discard)
-			for _, says := range c.says {
-				assert.ErrorContains(t, err, says)
-			}
-		})
-	}
+	labtest.BadFlags(t, parse, map[string]string{
+		"": "-scenario", "-scenario flood": `-scenario: scenario "flood": must be one of`, "-scenario kill -peer consul": `"consul"`,
+		"-scenario kill -peer client-go -mode new-connections": "-mode new-connections: peer client-go has no modes",
+		"-scenario kill -mode stale":                           "-mode",
+		"-scenario kill -timing 2s/2s/500ms":                   "lease duration 2s: must be greater",
+		"-scenario kill -timing 3s/100ms/500ms":                "renew deadline 100ms: must be greater",
+		"-scenario kill -timing 3s/2s/-1s":                     "retry period -1s",
+		"-scenario kill -timing 15/10s/2s":                     `"15"`,
+		"-scenario kill -work-stop -1s":                        "-work-stop",
+		"-scenario kill -n 0":                                  "-n",
+		"kill":                                                 `"kill"`,
+		"-measure x -timing 3s/2s/0s":                          "retry period 0s",
+		"-scenario kill -lease a/b":                            "-lease: it is of a program: -program must be set",
+	})
 }
 
 func TestTheListNamesEveryScenarioAndPeer(t *testing.T) {

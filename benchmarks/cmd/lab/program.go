@@ -42,7 +42,7 @@ func playProgram(out io.Writer, c command, play player) error {
 				o := c.options
 				if k > 0 {
 					o = scenario.Options{Peer: col.name, Outside: true, Timing: timing, Stderr: o.Stderr}
-					if col.refused = refuses(col.name, timing); col.refused != nil {
+					if col.refused = contender.Refuses(col.name, timing); col.refused != nil {
 						continue
 					}
 				}
@@ -64,11 +64,4 @@ func playProgram(out io.Writer, c command, play player) error {
 		}
 	}
 	return nil
-}
-
-// refuses says why a peer cannot contend with that timing.
-func refuses(peer string, t scenario.Timing) error {
-	return contender.Refuses(contender.Options{
-		Peer: peer, LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod,
-	})
 }

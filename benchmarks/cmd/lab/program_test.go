@@ -6,13 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -50,30 +50,20 @@ func TestWhatIsWrongWithAProgramIsSaidWithWhatWouldBeRight(t *testing.T) {
 	path := anyProgram(t)
 	plain := filepath.Join(t.TempDir(), "plain")
 	require.NoError(t, os.WriteFile(plain, nil, 0o644))
-	for name, c := range map[string]struct {
-		args string
-		says []string
-	}{
-		"no such program":     {"-program ./none -lease a/b -scenario kill", []string{`-program "./none"`, "no such file", "can be run"}},
-		"not to be run":       {"-program " + plain + " -lease a/b -scenario kill", []string{"-program", "permission denied"}},
-		"no lease":            {"-program " + path + " -scenario kill", []string{`-lease ""`, "NAMESPACE/NAME", "my-operator"}},
-		"lease without space": {"-program " + path + " -lease op -scenario kill", []string{`-lease "op"`, "NAMESPACE/NAME"}},
-		"lease of three":      {"-program " + path + " -lease a/b/c -scenario kill", []string{`-lease "a/b/c"`}},
-		"lease without name":  {"-program " + path + " -lease a/ -scenario kill", []string{`-lease "a/"`}},
-		"scenario":            {"-program " + path + " -lease a/b -scenario kill,flood", []string{`"flood"`, "node-death"}},
-		"no scenario":         {"-program " + path + " -lease a/b", []string{"-scenario is empty", "-list"}},
-		"no runs":             {"-program " + path + " -lease a/b -scenario kill -n 0", []string{"-n 0", "at least 1"}},
-		"peer too":            {"-program " + path + " -lease a/b -scenario kill -peer etcd", []string{"-peer", "-program"}},
-		"beside":              {"-program " + path + " -lease a/b -scenario kill -beside etcd", []string{`-beside "etcd"`, "client-go"}},
-		"rights":              {"-program " + path + " -lease a/b -scenario kill -rights ./none", []string{"-rights", "./none"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := parse(strings.Fields(c.args), io.Discard)
-			for _, says := range c.says {
-				assert.ErrorContains(t, err, says)
-			}
-		})
-	}
+	labtest.BadFlags(t, parse, map[string]string{
+		"-program ./none -lease a/b -scenario kill":                      `-program "./none": it must be a program that can be run`,
+		"-program " + plain + " -lease a/b -scenario kill":               "permission denied",
+		"-program " + path + " -scenario kill":                           `-lease "": must be NAMESPACE/NAME of the Lease that my-operator elects through`,
+		"-program " + path + " -lease op -scenario kill":                 `-lease "op"`,
+		"-program " + path + " -lease a/b/c -scenario kill":              `-lease "a/b/c"`,
+		"-program " + path + " -lease a/ -scenario kill":                 `-lease "a/"`,
+		"-program " + path + " -lease a/b -scenario kill,flood":          `"flood"`,
+		"-program " + path + " -lease a/b":                               "-scenario is empty: it must be one of those of -list",
+		"-program " + path + " -lease a/b -scenario kill -n 0":           "-n",
+		"-program " + path + " -lease a/b -scenario kill -peer etcd":     "-peer: it does not go with -program",
+		"-program " + path + " -lease a/b -scenario kill -beside etcd":   `"etcd" must be of [client-go`,
+		"-program " + path + " -lease a/b -scenario kill -rights ./none": "-rights",
+	})
 }
 
 func TestHelpSaysWhatAProgramIsGiven(t *testing.T) {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"flag"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-go/holdfast/benchmarks/matrix"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -26,62 +27,38 @@ type command struct {
 // parse reads the command line. Its error names the flag and its value; for -h
 // it is flag.ErrHelp. Usage goes to usage.
 func parse(args []string, usage io.Writer) (command, error) {
-	var c command
-	var faults, roles, modes string
+	c := command{options: matrix.Options{Timing: scenario.Short}}
+	var faults, roles, modes []string
 	var subset bool
 	var n int
-	t := &c.options.Timing
-	*t = scenario.Short
-
-	flags := flag.NewFlagSet("matrix", flag.ContinueOnError)
-	flags.SetOutput(usage)
+	flags := program.NewFlags("matrix", usage)
 	flags.BoolVar(&c.list, "list", false, "list the faults and columns, and exit")
-	flags.StringVar(&faults, "faults", "", "faults to play, separated by commas; all if empty")
-	flags.StringVar(&roles, "roles", "", "roles to play, separated by commas; all if empty")
-	flags.StringVar(&modes, "modes", "", "modes to play, separated by commas; all if empty")
+	program.Flag(flags, &faults, "faults", "", "faults to play, separated by commas; all if empty", names)
+	program.Flag(flags, &roles, "roles", "", "roles to play, separated by commas; all if empty", names)
+	program.Flag(flags, &modes, "modes", "", "modes to play, separated by commas; all if empty", names)
 	flags.BoolVar(&subset, "subset", false, "play the part that spans the matrix")
-	flags.DurationVar(&t.LeaseDuration, "lease", t.LeaseDuration, "lease duration")
-	flags.DurationVar(&t.RenewDeadline, "renew", t.RenewDeadline, "renew deadline")
-	flags.DurationVar(&t.RetryPeriod, "retry", t.RetryPeriod, "retry period")
-	flags.StringVar(&c.options.Peer, "peer", "holdfast", "who contends: "+strings.Join(matrix.Peers(), " or ")+"; for client-go name the columns that it has")
-	flags.IntVar(&n, "n", 1, "how often to play each fault, a row of the table each")
+	c.options.Timing.Flags(flags, "lease", "renew", "retry")
+	program.Flag(flags, &c.options.Peer, "peer", "holdfast", "who contends: "+strings.Join(matrix.Peers(), " or ")+"; for client-go name the columns that it has", program.Among(matrix.Peers()...))
+	program.Int(flags, &n, "n", 1, 1, "how often to play each fault, a row of the table each")
 	flags.StringVar(&c.output, "o", "", "file to write the table to as well")
 	flags.BoolVar(&c.keep, "keep", false, "keep the laboratory's logs")
 	flags.BoolVar(&c.verbose, "v", false, "show the timeline of each fault and what the columns log")
-	if err := flags.Parse(args); err != nil {
+	if err := program.Parse(flags, args); err != nil {
 		return command{}, err
-	}
-	if flags.NArg() > 0 {
-		return command{}, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
 	}
 	if c.verbose {
 		c.options.Stderr = os.Stderr
 	}
-	if n < 1 {
-		return command{}, fmt.Errorf("-n %d: must be at least 1", n)
-	}
-	err := c.resolve(subset, names(faults), names(roles), names(modes))
+	err := errors.Join(c.options.Timing.Validate(), c.resolve(subset, faults, roles, modes))
 	c.faults, c.columns = slices.Repeat(c.faults, n), slices.Repeat(c.columns, n)
 	return c, err
 }
 
-func names(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
-}
+// names reads names that resolve will know.
+var names = program.List(func(name string) (string, error) { return name, nil })
 
 // resolve finds what the flags name and says which of them cannot be used.
 func (c *command) resolve(subset bool, faults, roles, modes []string) (err error) {
-	t := c.options.Timing
-	switch {
-	case !slices.Contains(matrix.Peers(), c.options.Peer):
-		return fmt.Errorf("-peer %q: must be one of %s", c.options.Peer, strings.Join(matrix.Peers(), ", "))
-	case t.RetryPeriod <= 0:
-		return fmt.Errorf("-retry %v: must be positive", t.RetryPeriod)
-	case t.RenewDeadline <= t.RetryPeriod:
-		return fmt.Errorf("-renew %v: must be greater than -retry %v", t.RenewDeadline, t.RetryPeriod)
-	case t.LeaseDuration <= t.RenewDeadline:
-		return fmt.Errorf("-lease %v: must be greater than -renew %v", t.LeaseDuration, t.RenewDeadline)
-	}
 	if c.faults, err = matrix.Find(faults); err != nil {
 		return fmt.Errorf("-faults: %w", err)
 	}

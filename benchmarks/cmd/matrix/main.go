@@ -33,7 +33,7 @@ func (c command) action() program.Action {
 	if c.list {
 		return program.Action{Run: func(_ context.Context, out io.Writer) error { return list(out) }}
 	}
-	return program.Action{InLab: true, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, os.Stderr, c) }}
+	return program.Action{Enter: lab.Enter, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, os.Stderr, c) }}
 }
 
 // list prints the faults and columns there are.

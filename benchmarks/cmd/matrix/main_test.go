@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/matrix"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
@@ -42,28 +43,12 @@ func TestFlagsSayWhatToPlay(t *testing.T) {
 }
 
 func TestABadFlagIsNamedWithItsValue(t *testing.T) {
-	for name, c := range map[string]struct {
-		args []string
-		says []string
-	}{
-		"unknown fault":   {[]string{"-faults", "meteor"}, []string{"-faults", `"meteor"`, "killed"}},
-		"unknown role":    {[]string{"-roles", "king"}, []string{"-roles", `"king"`, "leader"}},
-		"unknown mode":    {[]string{"-modes", "stale"}, []string{"-modes", `"stale"`, "new-connections"}},
-		"no such column":  {[]string{"-roles", "writer", "-modes", "new-connections"}, []string{"writer", "new-connections"}},
-		"unknown peer":    {[]string{"-peer", "etcd"}, []string{"-peer", `"etcd"`, "client-go"}},
-		"lease too short": {[]string{"-lease", "2s"}, []string{"-lease 2s", "-renew 2s"}},
-		"renew too short": {[]string{"-renew", "100ms"}, []string{"-renew 100ms", "-retry 500ms"}},
-		"retry negative":  {[]string{"-retry", "-1s"}, []string{"-retry -1s"}},
-		"no plays":        {[]string{"-n", "0"}, []string{"-n 0"}},
-		"arguments":       {[]string{"frozen"}, []string{`"frozen"`}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := parse(c.args, io.Discard)
-			for _, says := range c.says {
-				assert.ErrorContains(t, err, says)
-			}
-		})
-	}
+	labtest.BadFlags(t, parse, map[string]string{
+		"-faults meteor": `-faults: fault "meteor": must be one of`, "-roles king": `role "king": must be one of leader`,
+		"-modes stale": `mode "stale": must be one of`, "-roles writer -modes new-connections": "no column has role writer and mode new-connections",
+		"-peer etcd": `"etcd" must be of`, "-lease 2s": "lease duration 2s", "-renew 100ms": "renew deadline 100ms", "-retry -1s": "retry period -1s",
+		"-n 0": "-n", "frozen": `"frozen"`,
+	})
 }
 
 func TestTheListNamesEveryFaultAndColumn(t *testing.T) {

@@ -17,32 +17,22 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
 	"github.com/holdfast-go/holdfast/benchmarks/nodes"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 func main() {
-	c, err := parse(os.Args[1:])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nodes:", err)
-		os.Exit(2)
-	}
-	node.Enter()
-	if err := c.run(); err != nil {
-		fmt.Fprintln(os.Stderr, "nodes:", err)
-		os.Exit(1)
-	}
+	program.Main("nodes", parse, func(c command) program.Action { return program.Action{Enter: node.Enter, Run: c.run} })
 }
 
 // command is what the command line asks for.
@@ -55,51 +45,34 @@ type command struct {
 	evented  bool
 }
 
-func parse(args []string) (command, error) {
-	var plan command
-	plan.Plan = nodes.Plan{Timing: scenario.Long, Progress: os.Stderr}
+// parse reads the command line. Its error names the flag and its value; for -h
+// it is flag.ErrHelp. Usage goes to usage.
+func parse(args []string, usage io.Writer) (command, error) {
+	c := command{Plan: nodes.Plan{Timing: scenario.Long, Progress: os.Stderr}}
+	var cases []string
 	var all []string
 	for _, c := range nodes.Cases {
 		all = append(all, c.Name)
 	}
-	flags := flag.NewFlagSet("nodes", flag.ExitOnError)
-	cases := flags.String("cases", strings.Join(all, ","), "cases to play, separated by commas")
-	peers := flags.String("peers", "client-go,"+nodes.Here, "who contends: client-go, none (this library without witnesses), process, pod, or here (the witness that the case is about)")
-	flags.IntVar(&plan.N, "n", 3, "how often each case is played with each peer")
-	flags.IntVar(&plan.AtOnce, "at-once", 2, "how many plays go on at the same time")
-	flags.IntVar(&plan.storm, "storm", 0, "crash the leader of two replicas, with one of client-go beside them, so many times")
-	flags.IntVar(&plan.rollouts, "rollouts", 0, "roll 2, 3 and 5 replicas so many times, of client-go and of this library with podsuccessor")
-	flags.BoolVar(&plan.evented, "evented-pleg", false, "kubelets hear of ends by events; takes containerd 2, with its shim, first in PATH")
-	flags.StringVar(&plan.out, "o", "", "file of results to make, for cmd/report; empty keeps none")
-	flags.Uint64Var(&plan.seed, "seed", 1, "what is drawn in a storm and in rollouts")
-	if err := flags.Parse(args); err != nil {
-		return plan, err
+	flags := program.NewFlags("nodes", usage)
+	program.Flag(flags, &cases, "cases", strings.Join(all, ","), "cases to play, separated by commas", program.Some(program.Among(all...)))
+	program.Flag(flags, &c.Peers, "peers", "client-go,"+nodes.Here, "who contends: client-go, none (this library without witnesses), process, pod, or here (the witness that the case is about)",
+		program.Some(program.Among("client-go", "none", "process", "pod", nodes.Here)))
+	program.Int(flags, &c.N, "n", 3, 1, "how often each case is played with each peer")
+	program.Int(flags, &c.AtOnce, "at-once", 2, 1, "how many plays go on at the same time")
+	program.Int(flags, &c.storm, "storm", 0, 0, "crash the leader of two replicas, with one of client-go beside them, so many times")
+	program.Int(flags, &c.rollouts, "rollouts", 0, 0, "roll 2, 3 and 5 replicas so many times, of client-go and of this library with podsuccessor")
+	flags.BoolVar(&c.evented, "evented-pleg", false, "kubelets hear of ends by events; takes containerd 2, with its shim, first in PATH")
+	flags.StringVar(&c.out, "o", "", "file of results to make, for cmd/report; empty keeps none")
+	flags.Uint64Var(&c.seed, "seed", 1, "what is drawn in a storm and in rollouts")
+	err := program.Parse(flags, args)
+	for _, name := range cases {
+		c.Cases = append(c.Cases, nodes.Cases[slices.Index(all, name)])
 	}
-	if flags.NArg() > 0 {
-		return plan, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
-	}
-	if plan.N < 1 || plan.AtOnce < 1 || plan.storm < 0 || plan.rollouts < 0 {
-		return plan, fmt.Errorf("-n %d, -at-once %d, -storm %d, -rollouts %d: must be positive", plan.N, plan.AtOnce, plan.storm, plan.rollouts)
-	}
-	for name := range strings.SplitSeq(*cases, ",") {
-		i := slices.IndexFunc(nodes.Cases, func(c nodes.Case) bool { return c.Name == name })
-		if i < 0 {
-			return plan, fmt.Errorf("-cases %q: must be of %s", name, strings.Join(all, ", "))
-		}
-		plan.Cases = append(plan.Cases, nodes.Cases[i])
-	}
-	for peer := range strings.SplitSeq(*peers, ",") {
-		if !slices.Contains([]string{"client-go", "none", "process", "pod", nodes.Here}, peer) {
-			return plan, fmt.Errorf("-peers %q: must be of client-go, none, process, pod, %s", peer, nodes.Here)
-		}
-		plan.Peers = append(plan.Peers, peer)
-	}
-	return plan, nil
+	return c, err
 }
 
-func (c command) run() (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
+func (c command) run(ctx context.Context, out io.Writer) (err error) {
 	stage, err := nodes.NewStage(ctx, os.Stderr, node.Options{EventedPLEG: c.evented}, "left", "right")
 	if err != nil {
 		return err
@@ -109,7 +82,7 @@ func (c command) run() (err error) {
 		if err := nodes.Storm(ctx, stage, c.storm, c.seed, os.Stderr, "client-go"); err != nil {
 			return err
 		}
-		fmt.Printf("%d crashes, and no two worked at once\n", c.storm)
+		fmt.Fprintf(out, "%d crashes, and no two worked at once\n", c.storm)
 		return nil
 	}
 	file, err := c.open(ctx, stage.Lab)
@@ -121,11 +94,11 @@ func (c command) run() (err error) {
 	if c.rollouts > 0 {
 		c.N, c.Peers = c.rollouts, []string{"client-go", "successor"}
 		rolled, err := nodes.MeasureRollouts(ctx, stage, c.Plan, c.seed)
-		fmt.Print(rolled.Table(c.Peers))
+		fmt.Fprint(out, rolled.Table(c.Peers))
 		return err
 	}
 	measured, err := nodes.Measure(ctx, stage, c.Plan)
-	fmt.Print(measured.Table(c.Cases, c.Peers))
+	fmt.Fprint(out, measured.Table(c.Cases, c.Peers))
 	for _, missed := range measured.Missed(c.Cases) {
 		fmt.Fprintln(os.Stderr, "nodes: beyond its bound:", missed)
 	}

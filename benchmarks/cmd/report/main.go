@@ -13,46 +13,21 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/holdfast-go/holdfast/benchmarks/nodes"
+	"github.com/holdfast-go/holdfast/benchmarks/program"
 	"github.com/holdfast-go/holdfast/benchmarks/report"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// run is the command; it returns its exit code.
-func run(args []string, out, errs io.Writer) int {
-	c, err := parse(args, errs)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintln(errs, "report:", err)
-		return 2
-	}
-	in, err := report.Load(c.in, cases())
-	if err == nil {
-		err = report.Write(c.out, in)
-	}
-	if err != nil {
-		fmt.Fprintln(errs, "report:", err)
-		return 1
-	}
-	for _, t := range report.Targets(in) {
-		fmt.Fprintf(out, "%-15s  %s (%s): %s; target %s\n", t.Verdict, t.Name, t.Under, t.Value, t.Wanted)
-	}
-	fmt.Fprintln(out, "written:", filepath.Join(c.out, "report.md"))
-	return 0
+	program.Main("report", parse, func(c command) program.Action { return program.Action{Run: c.run} })
 }
 
 // command is what the command line asks for.
@@ -65,28 +40,35 @@ type command struct {
 // flag.ErrHelp. Usage goes to usage.
 func parse(args []string, usage io.Writer) (command, error) {
 	var c command
-	var in string
-	flags := flag.NewFlagSet("report", flag.ContinueOnError)
-	flags.SetOutput(usage)
-	flags.StringVar(&in, "in", "", "files of results and of Go benchmarks, with commas between them")
+	flags := program.NewFlags("report", usage)
+	program.Flag(flags, &c.in, "in", "", "files of results and of Go benchmarks, with commas between them", program.List(func(path string) (string, error) { return path, nil }))
 	flags.StringVar(&c.out, "out", "", "folder to write the report to; it is made")
-	if err := flags.Parse(args); err != nil {
-		return command{}, err
-	}
-	for _, path := range strings.Split(in, ",") {
-		if path = strings.TrimSpace(path); path != "" {
-			c.in = append(c.in, path)
-		}
-	}
+	err := program.Parse(flags, args)
 	switch {
-	case flags.NArg() > 0:
-		return command{}, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
+	case err != nil:
+		return command{}, err
 	case len(c.in) == 0:
 		return command{}, errors.New("-in is empty: it must name at least one file")
 	case c.out == "":
 		return command{}, errors.New("-out is empty: it must name a folder")
 	}
 	return c, nil
+}
+
+// run makes the report and prints what became of the targets.
+func (c command) run(_ context.Context, out io.Writer) error {
+	in, err := report.Load(c.in, cases())
+	if err == nil {
+		err = report.Write(c.out, in)
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range report.Targets(in) {
+		fmt.Fprintf(out, "%-15s  %s (%s): %s; target %s\n", t.Verdict, t.Name, t.Under, t.Value, t.Wanted)
+	}
+	_, err = fmt.Fprintln(out, "written:", filepath.Join(c.out, "report.md"))
+	return err
 }
 
 // cases returns the scenarios there are, as the report knows them.

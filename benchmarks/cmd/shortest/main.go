@@ -32,7 +32,7 @@ import (
 func main() {
 	contender.Main()
 	program.Main("shortest", parse, func(c command) program.Action {
-		return program.Action{InLab: true, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
+		return program.Action{Enter: lab.Enter, Run: func(ctx context.Context, out io.Writer) error { return run(ctx, out, c) }}
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 	"github.com/holdfast-go/holdfast/benchmarks/shortest"
 )
@@ -34,19 +35,10 @@ func TestFlagsSayWhatToTry(t *testing.T) {
 }
 
 func TestABadFlagIsNamedWithItsValue(t *testing.T) {
-	for says, args := range map[string][]string{
-		`"other"`:        {"-peers", "holdfast,other"},
-		`"more"`:         {"more"},
-		"-window 0s":     {"-window", "0s"},
-		"-silence -1s":   {"-silence", "-1s"},
-		"-pause -1s":     {"-pause", "-1s"},
-		"-longest 100ms": {"-longest", "100ms"},
-		"-confirm 0":     {"-confirm", "0"},
-		"-together 0":    {"-together", "0"},
-	} {
-		_, err := parse(args, io.Discard)
-		assert.ErrorContains(t, err, says)
-	}
+	labtest.BadFlags(t, parse, map[string]string{
+		"-peers holdfast,other": `"other"`, "more": `"more"`, "-window 0s": "-window", "-silence -1s": "-silence", "-pause -1s": "-pause",
+		"-longest 100ms": "-longest", "-confirm 0": "-confirm", "-together 0": "-together",
+	})
 }
 
 // lossBelow is a laboratory in which the peers lose leases shorter than these.
@@ -122,10 +114,4 @@ func collect(to *[]result.Sample) func(result.Sample) error {
 		*to = append(*to, s)
 		return nil
 	}
-}
-
-func TestPeersAreNotTriedWithWhatTheyWouldChange(t *testing.T) {
-	assert.Error(t, refuses("client-go")(shortest.TimingOf(500*time.Millisecond)))
-	assert.NoError(t, refuses("client-go")(shortest.TimingOf(time.Second)))
-	assert.NoError(t, refuses("holdfast")(shortest.TimingOf(500*time.Millisecond)))
 }

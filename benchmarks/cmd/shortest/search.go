@@ -44,7 +44,7 @@ func searchAll(ctx context.Context, c command, out io.Writer, try try, keep func
 			}
 			continue
 		}
-		leases := shortest.Leases(c.longest, refuses(peer))
+		leases := shortest.Leases(c.longest, func(t contender.Timing) error { return contender.Refuses(peer, t) })
 		searches = append(searches, &search{Search: shortest.NewSearch(leases, c.confirm), peer: peer, leases: leases})
 	}
 	defer func() {
