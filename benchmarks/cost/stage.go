@@ -9,12 +9,11 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // namespace holds the Leases, and is the name of the contenders' user and role.
@@ -35,25 +34,15 @@ func NewStage(ctx context.Context, l *lab.Lab) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta := metav1.ObjectMeta{Name: namespace, Namespace: namespace}
-	_, errNamespace := servers[0].CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	_, errRole := servers[0].RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
-		APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"},
-		Verbs: []string{"get", "create", "update", "list", "watch"},
-	}}}, metav1.CreateOptions{})
-	_, errBinding := servers[0].RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: namespace},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: namespace}},
-	}, metav1.CreateOptions{})
-	if err := errors.Join(errNamespace, errRole, errBinding); err != nil {
-		return nil, fmt.Errorf("prepare to measure cost: %w", err)
-	}
-	kubeconfig, err := l.Kubeconfig(namespace)
+	_, config, err := l.Observer(0)
 	if err != nil {
 		return nil, err
 	}
-	return &Stage{lab: l, servers: servers, kubeconfig: kubeconfig}, nil
+	if err := stage.Make(ctx, config, stage.Rights(namespace, namespace, []rbacv1.PolicyRule{stage.Leases()}, stage.Users(namespace)...)...); err != nil {
+		return nil, fmt.Errorf("prepare to measure cost: %w", err)
+	}
+	kubeconfig, err := l.Kubeconfig(namespace)
+	return &Stage{lab: l, servers: servers, kubeconfig: kubeconfig}, err
 }
 
 // Options say what to measure.
@@ -192,10 +181,8 @@ func (g *gathering) measure(ctx context.Context) (window, error) {
 	if err != nil {
 		return w, err
 	}
-	select {
-	case <-time.After(g.options.Window):
-	case <-ctx.Done():
-		return w, ctx.Err()
+	if err := stage.Pause(ctx, g.options.Window); err != nil {
+		return w, err
 	}
 	after, err := g.ask(ctx, readSignal)
 	if err != nil {

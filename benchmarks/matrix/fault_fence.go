@@ -6,19 +6,19 @@ import (
 	"fmt"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
 
@@ -69,7 +69,7 @@ func (p *play) fenceOff() error {
 				if err := p.stage.refusesTheUnbound(ctx, i, f); err != nil {
 					return err
 				}
-				p.tasks.Go(func() { p.work(client, i, c, f.Lease, verb) })
+				p.Tasks.Go(func() { p.work(client, i, c, f.Lease, verb) })
 			}
 		}
 	}
@@ -81,32 +81,29 @@ func (c Column) usurper() string { return c.name() + "-usurper" }
 
 // fenced makes all that a fence needs of the cluster, and then the fence.
 func (s *Stage) fenced(ctx context.Context, c *contestant, f fence.Fence) error {
-	meta := metav1.ObjectMeta{Name: f.ServiceAccount.Name}
-	_, errAccount := s.observer.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
-	_, errBinding := s.observer.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: meta.Name}},
-	}, metav1.CreateOptions{})
-	errs := []error{errAccount, errBinding}
-	for _, name := range []string{c.object, c.object + "-next"} {
-		_, err := s.observer.CoreV1().ConfigMaps(namespace).Create(ctx, worked(name), metav1.CreateOptions{})
-		errs = append(errs, err)
+	account := f.ServiceAccount.Name
+	objects := []client.Object{
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
+			Subjects:   []rbacv1.Subject{stage.Account(namespace, account)},
+		},
+		worked(c.object), worked(c.object + "-next"),
 	}
-	for _, pod := range []string{c.name(), c.usurper()} {
-		errs = append(errs, s.pod(ctx, pod, meta.Name))
+	policies, err := f.Objects()
+	if err != nil {
+		return err
 	}
-	objects, err := f.Objects()
-	errs = append(errs, err)
-	for _, object := range objects {
-		errs = append(errs, s.policy(ctx, object))
+	for _, policy := range policies {
+		objects = append(objects, policy.(client.Object)) // as every object of the API is
 	}
-	return errors.Join(errs...)
+	return errors.Join(s.pod(ctx, c.name(), account), s.pod(ctx, c.usurper(), account), stage.Make(ctx, s.config, objects...))
 }
 
 // worked is what the work writes. It is never empty.
 func worked(name string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string]string{"at": time.Now().String()}}
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: map[string]string{"at": time.Now().String()}}
 }
 
 // pod makes a Pod of an account, in the place of that of an earlier play.
@@ -122,24 +119,6 @@ func (s *Stage) pod(ctx context.Context, name, account string) error {
 			Containers: []corev1.Container{{Name: "it", Image: "none"}},
 		},
 	}, metav1.CreateOptions{})
-	return err
-}
-
-// policy makes an object of a fence. The keeper is there already where there was a
-// fence before.
-func (s *Stage) policy(ctx context.Context, object runtime.Object) (err error) {
-	api := s.observer.AdmissionregistrationV1()
-	switch object := object.(type) {
-	case *admissionv1.ValidatingAdmissionPolicy:
-		_, err = api.ValidatingAdmissionPolicies().Create(ctx, object, metav1.CreateOptions{})
-	case *admissionv1.ValidatingAdmissionPolicyBinding:
-		_, err = api.ValidatingAdmissionPolicyBindings().Create(ctx, object, metav1.CreateOptions{})
-	default:
-		err = fmt.Errorf("a fence has a %T, which nobody makes here", object)
-	}
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
 	return err
 }
 
@@ -175,7 +154,7 @@ func (s *Stage) refusesTheUnbound(ctx context.Context, server int, f fence.Fence
 		if fence.Refused(err, f.Lease) {
 			return nil
 		}
-		if pause(ctx, workEvery); ctx.Err() != nil {
+		if stage.Pause(ctx, workEvery); ctx.Err() != nil {
 			return fmt.Errorf("API server %d does not go by the fence: %w", server, err)
 		}
 	}
@@ -188,7 +167,7 @@ func (p *play) work(client kubernetes.Interface, server int, c *contestant, leas
 	if verb == verbNew {
 		object += "-next"
 	}
-	for ; p.ctx.Err() == nil; pause(p.ctx, workEvery) {
+	for ; p.ctx.Err() == nil; stage.Pause(p.ctx, workEvery) {
 		sent := time.Now()
 		_, err := client.CoreV1().ConfigMaps(namespace).Update(p.ctx, worked(object), metav1.UpdateOptions{})
 		e := event.Event{Who: c.name(), What: event.Answered, On: p.stage.servers[server].String(), Verb: verb, Took: time.Since(sent)}
@@ -202,7 +181,7 @@ func (p *play) work(client kubernetes.Interface, server int, c *contestant, leas
 		case err != nil:
 			e.What, e.Reason = event.Failed, err.Error()
 		}
-		p.log.Append(e)
+		p.Append(e)
 	}
 }
 
@@ -223,7 +202,7 @@ func (p *play) depose(c *contestant) error {
 			continue // with a renewal
 		}
 		if err == nil {
-			p.log.Append(event.Event{Who: narrator, What: event.Fault, On: c.name(), Reason: p.fault.Name})
+			p.Append(event.Event{Who: stage.Narrator, What: event.Fault, On: c.name(), Reason: p.fault.Name})
 		}
 		return err
 	}

@@ -26,7 +26,7 @@ func silences() []Fault {
 				if !c.Role.leads() && c.Role != Writer { // their request in flight is the watch
 					return p.silence(c)
 				}
-				p.stage.fronts[0].Trap(c.host.Addr(), front.Trap{At: front.AtRequest, Do: func() { p.try(p.silence(c)) }})
+				p.stage.fronts[0].Trap(c.host.Addr(), front.Trap{At: front.AtRequest, Do: func() { p.Fail(p.silence(c)) }})
 				return nil
 			},
 		},
@@ -34,7 +34,7 @@ func silences() []Fault {
 			Name: "silence-body", Text: "silence in the middle of an answer's body, that of a watch included", by: toFronts,
 			Weather: silent,
 			toEach: func(p *play, c *contestant) error {
-				p.stage.fronts[0].Trap(c.host.Addr(), front.Trap{At: front.MidBody, Do: func() { p.try(p.silence(c)) }})
+				p.stage.fronts[0].Trap(c.host.Addr(), front.Trap{At: front.MidBody, Do: func() { p.Fail(p.silence(c)) }})
 				return nil
 			},
 		},

@@ -2,39 +2,17 @@ package matrix
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // What comes before the fault.
-
-// observe starts the observer and returns when it sees every write.
-func (p *play) observe() error {
-	ready := make(chan struct{})
-	failed := make(chan error, 1)
-	var once sync.Once
-	p.tasks.Go(func() {
-		if err := p.stage.observe(p.ctx, &p.log, func() { once.Do(func() { close(ready) }) }); err != nil {
-			p.try(err)
-			failed <- err
-		}
-	})
-	select {
-	case <-ready:
-		return nil
-	case <-failed:
-		return errors.New("the observer could not begin")
-	case <-p.ctx.Done():
-		return p.ctx.Err()
-	}
-}
 
 // prepare makes hosts that know the victim only, objects and tokens.
 func (p *play) prepare() error {
@@ -81,14 +59,14 @@ func (p *play) gather() error {
 			return err
 		}
 		if c.Role == Watch || c.Role == Informer {
-			p.tasks.Go(func() { p.try(p.stage.change(p.ctx, c.Column, c.object, &p.log)) })
+			p.Tasks.Go(func() { p.Fail(p.stage.change(p.ctx, c.Column, c.object, &p.Log)) })
 		}
 	}
 	for _, c := range p.contestants {
 		if c.Role != Candidate {
 			continue
 		}
-		if err := p.awaitAll(ctx, c.doomedName()+" to lead", says(c.doomedName(), event.Leading)); err != nil {
+		if err := p.AwaitAll(ctx, c.doomedName()+" to lead", stage.Says(c.doomedName(), event.Leading)); err != nil {
 			return err
 		}
 		var err error
@@ -97,30 +75,11 @@ func (p *play) gather() error {
 		}
 	}
 	for _, c := range p.contestants {
-		if err := p.awaitAll(ctx, c.String()+" to be ready", func(events []event.Event) bool { return ready(c.Column, c.object, events) }); err != nil {
+		if err := p.AwaitAll(ctx, c.String()+" to be ready", func(events []event.Event) bool { return ready(c.Column, c.object, events) }); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// awaitAll is Log.Await for a time in which no process may exit.
-func (p *play) awaitAll(ctx context.Context, what string, cond func([]event.Event) bool) error {
-	gone := func(events []event.Event) (event.Event, bool) {
-		i := slices.IndexFunc(events, func(e event.Event) bool { return e.What == event.Exited || e.What == event.Unreadable })
-		if i < 0 {
-			return event.Event{}, false
-		}
-		return events[i], true
-	}
-	err := p.log.Await(ctx, what, func(events []event.Event) bool {
-		_, exited := gone(events)
-		return exited || cond(events)
-	})
-	if e, exited := gone(p.log.Events()); exited && err == nil {
-		return fmt.Errorf("await %s: %s %s %s", what, e.Who, e.What, e.Reason)
-	}
-	return err
 }
 
 // contender is the peer that a role is played by.
@@ -159,16 +118,7 @@ func (p *play) start(host *lab.Host, who, path string, args, env []string) (*lab
 	if p.fault.by.names {
 		env = append(env, nameserverVariable+"="+p.stage.namesAt.String())
 	}
-	process, err := host.Start(lab.Command{Path: path, Args: args, Env: env, Stdout: p.log.Lines(who), Stderr: p.stderr})
-	if err != nil {
-		return nil, err
-	}
-	p.exits.Go(func() {
-		<-process.Done()
-		code := process.ExitCode()
-		p.log.Append(event.Event{Who: who, What: event.Exited, Code: &code})
-	})
-	return process, nil
+	return p.Start(host, who, lab.Command{Path: path, Args: args, Env: env, Stderr: p.stderr})
 }
 
 // connected reports whether the column is connected to the victim, or keeps no
@@ -194,7 +144,7 @@ func (p *play) connect() error {
 			if connected {
 				break
 			}
-			if pause(ctx, 20*time.Millisecond); ctx.Err() != nil {
+			if stage.Pause(ctx, 20*time.Millisecond); ctx.Err() != nil {
 				return fmt.Errorf("%s is not connected to the victim: %w", c, ctx.Err())
 			}
 		}

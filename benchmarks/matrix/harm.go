@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/matrix/front"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // What faults are made of.
@@ -24,7 +25,7 @@ func (p *play) name(to ...netip.AddrPort) error {
 			return err
 		}
 	}
-	p.log.Append(event.Event{Who: narrator, What: event.Backends, Reason: fmt.Sprint(to)})
+	p.Append(event.Event{Who: stage.Narrator, What: event.Backends, Reason: fmt.Sprint(to)})
 	return nil
 }
 
@@ -37,13 +38,13 @@ func (p *play) nameAll() error {
 			return err
 		}
 	}
-	p.log.Append(event.Event{Who: narrator, What: event.Backends, Reason: fmt.Sprint(all, ", the first first")})
+	p.Append(event.Event{Who: stage.Narrator, What: event.Backends, Reason: fmt.Sprint(all, ", the first first")})
 	return nil
 }
 
 // dropLater makes the virtual IP drop the first backend after the time d.
 func (p *play) dropLater(d time.Duration, from []netip.AddrPort) {
-	p.later(d, func() error { return p.name(others(from, 1)...) })
+	p.Later(p.ctx, d, func() error { return p.name(others(from, 1)...) })
 }
 
 // answer makes the first front, or all of them, hang up, and answer like this for
@@ -62,21 +63,11 @@ func (p *play) answer(t front.Trouble) error {
 	for _, f := range victims {
 		f.HangUp(false)
 	}
-	p.later(p.fault.Weather.Lasts, func() error {
+	p.Later(p.ctx, p.fault.Weather.Lasts, func() error {
 		set(front.Trouble{})
 		return nil
 	})
 	return nil
-}
-
-// later calls do after the time d, unless the play ends first.
-func (p *play) later(d time.Duration, do func() error) {
-	p.tasks.Go(func() {
-		pause(p.ctx, d)
-		if p.ctx.Err() == nil {
-			p.try(do())
-		}
-	})
 }
 
 func (p *play) lose(losses ...lab.Loss) error { return p.stage.lab.Lose(losses...) }
@@ -113,7 +104,7 @@ func (p *play) everyHost() []*lab.Host {
 // dies with it.
 func (p *play) silence(c *contestant) error {
 	victim := p.backendsOf()[0].Addr()
-	p.log.Append(event.Event{Who: narrator, What: event.Fault, On: c.name(), Reason: p.fault.Name})
+	p.Append(event.Event{Who: stage.Narrator, What: event.Fault, On: c.name(), Reason: p.fault.Name})
 	return errors.Join(
 		p.lose(lab.Loss{From: c.host.Addr(), To: victim}, lab.Loss{From: victim, To: c.host.Addr()}),
 		p.killLeader(c))
@@ -130,7 +121,7 @@ func (p *play) killLeader(c *contestant) error {
 // strike brings the fault, to all columns at once or to each at its own moment.
 func (p *play) strike() error {
 	if p.fault.toEach != nil {
-		p.log.Append(event.Event{Who: narrator, What: event.Armed, Reason: p.fault.Name})
+		p.Append(event.Event{Who: stage.Narrator, What: event.Armed, Reason: p.fault.Name})
 		for _, c := range p.contestants {
 			if err := p.fault.toEach(p, c); err != nil {
 				return err
@@ -138,7 +129,7 @@ func (p *play) strike() error {
 		}
 		return nil
 	}
-	p.log.Append(event.Event{Who: narrator, What: event.Fault, On: "server", Reason: p.fault.Name})
+	p.Append(event.Event{Who: stage.Narrator, What: event.Fault, On: "server", Reason: p.fault.Name})
 	for _, c := range p.contestants {
 		if err := p.killLeader(c); err != nil {
 			return err

@@ -7,14 +7,10 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // This file computes cells from the stream of events and from nothing else.
-
-// says returns the condition that who has said what.
-func says(who string, what event.What) func([]event.Event) bool {
-	return func(events []event.Event) bool { return count(events, who, what) > 0 }
-}
 
 func count(events []event.Event, who string, what event.What) (n int) {
 	for _, e := range events {
@@ -29,7 +25,7 @@ func count(events []event.Event, who string, what event.What) (n int) {
 func ready(c Column, object string, events []event.Event) bool {
 	switch c.Role {
 	case Leader, ClientGoLeader:
-		return says(c.name(), event.Leading)(events) && renewals(events, object, time.Time{}) > 2
+		return stage.Says(c.name(), event.Leading)(events) && renewals(events, object, time.Time{}) > 2
 	case Candidate:
 		for _, e := range events {
 			if e.Who == c.name() && e.What == event.Requested {
@@ -59,9 +55,9 @@ func recovered(c Column, object string, b Bounds, late time.Duration, events []e
 	recent := late + time.Second
 	switch c.Role {
 	case Leader, ClientGoLeader:
-		return b.StopAfter == 0 && b.Told == 0 || says(c.name(), event.Stopping)(events)
+		return b.StopAfter == 0 && b.Told == 0 || stage.Says(c.name(), event.Stopping)(events)
 	case Candidate:
-		return says(c.name(), event.Leading)(events)
+		return stage.Says(c.name(), event.Leading)(events)
 	case Writer:
 		last := lastOf(events, func(e event.Event) bool {
 			return e.Who == c.name() && e.What == event.Answered && e.Verb == verbUpdate
@@ -101,9 +97,9 @@ func story(c Column, object string, events []event.Event) []event.Event {
 	var part []event.Event
 	for _, e := range events {
 		switch {
-		case e.Who == c.name(), e.Who == c.doomedName() && c.Role == Candidate, e.Who == observer && e.On == object:
-		case e.Who == narrator && e.What == event.Fault && (e.On == c.name()) == own && (own || e.On == "server"):
-		case e.Who == narrator && (e.What == event.Began || e.What == event.Ended):
+		case e.Who == c.name(), e.Who == c.doomedName() && c.Role == Candidate, e.Who == stage.Observer && e.On == object:
+		case e.Who == stage.Narrator && e.What == event.Fault && (e.On == c.name()) == own && (own || e.On == "server"):
+		case e.Who == stage.Narrator && (e.What == event.Began || e.What == event.Ended):
 		default:
 			continue
 		}

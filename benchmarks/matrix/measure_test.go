@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 var zero = time.Date(2026, 11, 23, 22, 0, 0, 0, time.UTC)
@@ -19,7 +20,7 @@ func at(d time.Duration, e event.Event) event.Event {
 }
 
 func change(d time.Duration, n int) event.Event {
-	return at(d, event.Event{Who: observer, What: event.Changed, On: "object", Reason: strconv.Itoa(n)})
+	return at(d, event.Event{Who: stage.Observer, What: event.Changed, On: "object", Reason: strconv.Itoa(n)})
 }
 
 func seen(d time.Duration, n int) event.Event {
@@ -27,11 +28,11 @@ func seen(d time.Duration, n int) event.Event {
 }
 
 func theFault(d time.Duration) event.Event {
-	return at(d, event.Event{Who: narrator, What: event.Fault, On: "server", Reason: "silence"})
+	return at(d, event.Event{Who: stage.Narrator, What: event.Fault, On: "server", Reason: "silence"})
 }
 
 func theEnd(d time.Duration) event.Event {
-	return at(d, event.Event{Who: narrator, What: event.Ended})
+	return at(d, event.Event{Who: stage.Narrator, What: event.Ended})
 }
 
 func cellFrom(c Column, b Bounds, events ...event.Event) Cell {
@@ -82,7 +83,7 @@ func TestAWriterIsMeasuredByItsLongestUpdateAndItsLongestFailure(t *testing.T) {
 }
 
 func renewal(d time.Duration, holder string) event.Event {
-	return at(d, event.Event{Who: observer, What: event.Committed, On: "object", Holder: holder, RenewTime: zero.Add(d), Lease: 3 * time.Second})
+	return at(d, event.Event{Who: stage.Observer, What: event.Committed, On: "object", Holder: holder, RenewTime: zero.Add(d), Lease: 3 * time.Second})
 }
 
 func said(d time.Duration, who string, what event.What) event.Event {
@@ -107,7 +108,7 @@ func TestALeaderIsMeasuredByItsLatestRenewal(t *testing.T) {
 	assert.Equal(t, Broken, cell.Verdict())
 	assert.Contains(t, cell.Wrong, "LOST THE LEASE")
 
-	other := append(events, at(600*ms, event.Event{Who: observer, What: event.Committed, On: "another", Holder: "someone"}))
+	other := append(events, at(600*ms, event.Event{Who: stage.Observer, What: event.Committed, On: "another", Holder: "someone"}))
 	assert.Equal(t, Held, cellFrom(leader, bounds, other...).Verdict(), "another column's Lease")
 }
 
@@ -118,7 +119,7 @@ func written(d, took time.Duration, verb string, server int, what event.What) ev
 func TestADeposedLeaderIsMeasuredByItsLastWriteAndItsSuccessorByItsFirst(t *testing.T) {
 	leader := Column{Leader, fresh}
 	bounds := Bounds{Late: 100 * ms, Kept: 300 * ms, Told: time.Second}
-	taken := at(0, event.Event{Who: narrator, What: event.Fault, On: "leader-new-connections", Reason: "deposed"})
+	taken := at(0, event.Event{Who: stage.Narrator, What: event.Fault, On: "leader-new-connections", Reason: "deposed"})
 	events := []event.Event{
 		written(-200*ms, 10*ms, verbOld, 0, event.Answered), written(-150*ms, 10*ms, verbNew, 0, event.Refused), taken,
 		written(90*ms, 20*ms, verbOld, 0, event.Answered), written(150*ms, 10*ms, verbOld, 0, event.Refused),
@@ -170,8 +171,8 @@ func TestACandidateIsMeasuredFromTheEndOfTheDeadLeadersLease(t *testing.T) {
 }
 
 func TestAFaultOfAColumnsOwnCountsForItAlone(t *testing.T) {
-	own := at(300*ms, event.Event{Who: narrator, What: event.Fault, On: "watch-new-connections"})
-	others := at(100*ms, event.Event{Who: narrator, What: event.Fault, On: "leader-new-connections"})
+	own := at(300*ms, event.Event{Who: stage.Narrator, What: event.Fault, On: "watch-new-connections"})
+	others := at(100*ms, event.Event{Who: stage.Narrator, What: event.Fault, On: "leader-new-connections"})
 	watch := Column{Watch, fresh}
 	cell := cellFrom(watch, Bounds{Unseen: time.Second}, others, own, change(350*ms, 1), seen(400*ms, 1), theEnd(time.Second))
 	assert.Equal(t, Held, cell.Verdict())

@@ -7,12 +7,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // ours is the peer that the matrix is of.
@@ -20,9 +20,6 @@ const ours = "holdfast"
 
 // oursUnderClientGo is its lock under another elector.
 const oursUnderClientGo = "controller-runtime-holdfast-lock"
-
-// narrator is whose words the faults are.
-const narrator = "matrix"
 
 const (
 	// startBound is how long the columns may take to be ready, connectBound how
@@ -89,6 +86,7 @@ func (c Column) doomedName() string { return c.name() + "-leader" }
 
 // play is one fault in progress.
 type play struct {
+	stage.Play
 	stage       *Stage
 	fault       Fault
 	timing      scenario.Timing
@@ -96,14 +94,8 @@ type play struct {
 	stderr      io.Writer
 	contestants []*contestant
 
-	log    event.Log
 	ctx    context.Context // of what runs until the end of the play
 	cancel context.CancelFunc
-	tasks  sync.WaitGroup
-	exits  sync.WaitGroup
-
-	mu   sync.Mutex
-	errs []error
 }
 
 // Play brings one fault upon the columns, measures, and mends everything. A
@@ -149,9 +141,9 @@ func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Optio
 		return Result{Fault: f}, nil // it can be done to none of them
 	}
 	err := p.run()
-	p.log.Append(event.Event{Who: narrator, What: event.Ended})
+	p.Append(event.Event{Who: stage.Narrator, What: event.Ended})
 	err = errors.Join(err, p.clear())
-	result := Result{Fault: f, Events: p.log.Events()}
+	result := Result{Fault: f, Events: p.Events()}
 	if err != nil {
 		return result, err
 	}
@@ -163,8 +155,8 @@ func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Optio
 
 // run is the play up to the last figure.
 func (p *play) run() error {
-	p.log.Append(event.Event{Who: narrator, What: event.Began, Reason: p.fault.Name})
-	if err := p.observe(); err != nil {
+	p.Append(event.Event{Who: stage.Narrator, What: event.Began, Reason: p.fault.Name})
+	if err := p.Observe(p.ctx, p.stage.observer.CoordinationV1().Leases(namespace), ""); err != nil {
 		return err
 	}
 	if err := p.prepare(); err != nil {
@@ -182,7 +174,7 @@ func (p *play) run() error {
 		}
 	}
 	// The fault may come at any moment between two renewals.
-	pause(p.ctx, rand.N(p.timing.RetryPeriod))
+	stage.Pause(p.ctx, rand.N(p.timing.RetryPeriod))
 	for _, c := range p.contestants {
 		connected, err := p.connected(c)
 		if err != nil {
@@ -210,12 +202,12 @@ func (p *play) await() error {
 		longest = max(longest, b.StopAfter, t.LeaseDuration+b.Takeover, b.Unseen, b.Write, b.WriteAgain, b.Told)
 	}
 	struck := time.Now()
-	pause(p.ctx, least)
+	stage.Pause(p.ctx, least)
 	ctx, cancel := context.WithDeadline(p.ctx, struck.Add(longest+grace))
 	defer cancel()
 	// A figure that does not come is no error of the play: the cell says so.
 	for _, c := range p.contestants {
-		_ = p.log.Await(ctx, c.String()+" to recover", func(events []event.Event) bool {
+		_ = p.Await(ctx, c.String()+" to recover", func(events []event.Event) bool {
 			return recovered(c.Column, c.object, c.bounds, late, events, time.Now())
 		})
 	}
@@ -239,7 +231,7 @@ func shows(w Weather, t scenario.Timing) (least, late time.Duration) {
 // play.
 func (p *play) clear() error {
 	p.cancel()
-	p.tasks.Wait()
+	p.Tasks.Wait()
 	var errs []error
 	for _, c := range p.contestants {
 		for _, process := range []*lab.Process{c.process, c.doomed} {
@@ -248,21 +240,8 @@ func (p *play) clear() error {
 			}
 		}
 	}
-	p.exits.Wait()
+	errs = append(errs, p.Exited())
 	ctx, cancel := context.WithTimeout(context.Background(), mendBound)
 	defer cancel()
-	errs = append(errs, p.stage.mend(ctx, p.fault.harms))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return errors.Join(append(errs, p.errs...)...)
-}
-
-// try makes an error the play's own, where nobody can return it.
-func (p *play) try(err error) {
-	if err == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.errs = append(p.errs, err)
+	return errors.Join(append(errs, p.stage.mend(ctx, p.fault.harms))...)
 }

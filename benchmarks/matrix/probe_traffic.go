@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-go/holdfast/dialer"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // numberKey is the key of a ConfigMap's data that holds the number of its
@@ -92,7 +93,7 @@ func writeOn(ctx context.Context, o probeOptions, config *rest.Config, says *voi
 		}
 		says.say(event.Event{What: event.Answered, Verb: verb, Took: took})
 	}
-	for number := 0; ctx.Err() == nil; pause(ctx, writePause) {
+	for number := 0; ctx.Err() == nil; stage.Pause(ctx, writePause) {
 		if current == nil {
 			ask(verbGet, func() (*corev1.ConfigMap, error) { return maps.Get(ctx, o.object, metav1.GetOptions{}) })
 		}

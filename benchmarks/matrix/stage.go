@@ -11,9 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -21,6 +19,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/matrix/front"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 const (
@@ -38,6 +37,7 @@ const (
 type Stage struct {
 	lab      *lab.Lab
 	observer kubernetes.Interface
+	config   *rest.Config // the observer's
 	hosts    map[string]*lab.Host
 	servers  []netip.AddrPort // the API servers
 
@@ -69,10 +69,11 @@ func NewStage(ctx context.Context, l *lab.Lab) (_ *Stage, err error) {
 	if len(s.servers) != backends {
 		return nil, fmt.Errorf("the laboratory has %d API servers: must be %d", len(s.servers), backends)
 	}
-	if s.observer, _, err = l.Observer(backends - 1); err != nil {
+	if s.observer, s.config, err = l.Observer(backends - 1); err != nil {
 		return nil, err
 	}
-	if err := s.permit(ctx); err != nil {
+	rules := []rbacv1.PolicyRule{stage.Leases(), stage.Rule("", "configmaps", "get", "update", "list", "watch")}
+	if err := stage.Make(ctx, s.config, stage.Rights(namespace, user, rules, stage.Users(user)...)...); err != nil {
 		return nil, err
 	}
 	if err := s.writeKubeconfigs(); err != nil {
@@ -84,31 +85,6 @@ func NewStage(ctx context.Context, l *lab.Lab) (_ *Stage, err error) {
 		}
 	}
 	return s, s.addNameserver(ctx)
-}
-
-// permit makes the namespace and the role.
-func (s *Stage) permit(ctx context.Context) error {
-	_, err := s.observer.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("create namespace %s: %w", namespace, err)
-	}
-	meta := metav1.ObjectMeta{Name: user, Namespace: namespace}
-	_, err = s.observer.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update", "list", "watch"}},
-		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "update", "list", "watch"}},
-	}}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("create role %s: %w", user, err)
-	}
-	_, err = s.observer.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("bind role %s: %w", user, err)
-	}
-	return nil
 }
 
 // writeKubeconfigs writes the ways to the API.
@@ -254,7 +230,7 @@ func (s *Stage) mend(ctx context.Context, harmed bool) error {
 	if harmed {
 		errs = append(errs, s.lab.Mend(ctx))
 		for i := range s.servers[:backends-1] {
-			errs = append(errs, s.well(ctx, i))
+			errs = append(errs, stage.Well(ctx, s.lab, i, stage.Prompt))
 		}
 	}
 	for _, h := range s.hosts {

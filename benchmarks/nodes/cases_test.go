@@ -13,7 +13,7 @@ import (
 // Nobody waits for the lease of a process whose end somebody has seen. A machine that
 // has other things to do may be late once, so the bound is that of the better of two.
 func TestNobodyWaitsForAProcessThatIsProvenDead(t *testing.T) {
-	s := stage(t)
+	s := theStage(t)
 	for _, c := range Cases {
 		t.Run(c.Name, func(t *testing.T) {
 			best := time.Duration(-1)

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 	"github.com/holdfast-go/holdfast/internal/manifests"
 )
 
@@ -25,7 +26,7 @@ const controllerNamespace = "kube-system"
 // cannot write to, limits) is replaced at once with the flag and the right that
 // docs/witness.md names, and by the lease without them.
 func TestTheExampleControllerIsReplacedAtOnce(t *testing.T) {
-	s := stage(t)
+	s := theStage(t)
 	grantController(t, s)
 	with := replaceController(t, s, "with", "-leader-elect-witness-pod")
 	without := replaceController(t, s, "without")
@@ -39,7 +40,6 @@ func grantController(t *testing.T, s *Stage) {
 	ca, err := os.ReadFile(filepath.Join(s.Lab.Dir(), "ca.crt"))
 	require.NoError(t, err)
 	require.NoError(t, s.prepareNamespace(t.Context(), controllerNamespace, string(ca)))
-	require.NoError(t, s.makeAccount(t.Context(), controllerNamespace, "hosts-controller"))
 	const file = "../../examples/controller/deploy/rbac.yaml"
 	role, err := manifests.The[*rbacv1.Role](file)
 	require.NoError(t, err)
@@ -55,15 +55,8 @@ func grantController(t *testing.T, s *Stage) {
 	require.NoError(t, err)
 	clusterBinding, err := manifests.The[*rbacv1.ClusterRoleBinding](file)
 	require.NoError(t, err)
-	rbac := s.api.RbacV1()
-	_, err = rbac.Roles(controllerNamespace).Create(t.Context(), role, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = rbac.RoleBindings(controllerNamespace).Create(t.Context(), binding, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = rbac.ClusterRoles().Create(t.Context(), clusterRole, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = rbac.ClusterRoleBindings().Create(t.Context(), clusterBinding, metav1.CreateOptions{})
-	require.NoError(t, err)
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controllerNamespace, Name: "hosts-controller"}}
+	require.NoError(t, stage.Make(t.Context(), s.config, account, role, binding, clusterRole, clusterBinding))
 }
 
 // replaceController kills the leader of two replicas on two nodes, and returns the time

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// stage is the one stage of the tests, with the nodes left and right.
-func stage(t *testing.T) *Stage {
+// theStage is the one stage of the tests, with the nodes left and right.
+func theStage(t *testing.T) *Stage {
 	t.Helper()
 	shared.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)

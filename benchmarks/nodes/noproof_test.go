@@ -33,7 +33,7 @@ type act struct {
 
 func newAct(t *testing.T) *act {
 	t.Helper()
-	a := &act{t: t, ctx: bounded(t), s: stage(t)}
+	a := &act{t: t, ctx: bounded(t), s: theStage(t)}
 	a.left = a.s.Nodes[0]
 	a.play = a.s.NewPlay("pod", waiting)
 	var err error

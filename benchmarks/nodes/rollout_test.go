@@ -14,7 +14,7 @@ import (
 // With a successor a rollout costs one change of leader, whichever of the old Pods goes
 // first: `go run ./cmd/nodes -rollouts 10` measures it beside client-go.
 func TestARolloutCostsOneChangeOfLeader(t *testing.T) {
-	s := stage(t)
+	s := theStage(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	for _, c := range RolloutCases[:3] { // with the last an old Pod stops before a new one is ready

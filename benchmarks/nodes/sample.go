@@ -9,6 +9,7 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // sample is what stands in a file of results of one play. Whoever is of this library has
@@ -52,7 +53,7 @@ func (p *Play) harmed(at time.Time, who, how string) {
 
 // Events are what happened in the play, up to a second from now.
 func (p *Play) Events(ctx context.Context) ([]event.Event, error) {
-	wait(ctx, time.Second)
+	_ = stage.Pause(ctx, time.Second)
 	all, err := p.stage.diaries(p.name)
 	if err != nil {
 		return nil, err

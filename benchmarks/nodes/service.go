@@ -25,6 +25,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 	"github.com/holdfast-go/holdfast/leaderelection/podlabel"
 )
 
@@ -161,7 +162,7 @@ func VisitFrom(from *node.Node, address string) *Visitor {
 	ctx, cancel := context.WithCancel(context.Background())
 	v := &Visitor{from: from, address: address, cancel: cancel}
 	v.work.Go(func() {
-		for ; ctx.Err() == nil; wait(ctx, visitEvery) {
+		for ; ctx.Err() == nil; _ = stage.Pause(ctx, visitEvery) {
 			v.once(ctx)
 		}
 	})

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // A new leader is reached by the Service within a second of the beginning of its term, on
@@ -20,7 +22,7 @@ const soonServed = time.Second
 // kube-proxies: after a handover, after a death that is proven, and after a leader was
 // cut off.
 func TestAServiceLeadsToTheLeader(t *testing.T) {
-	s := stage(t)
+	s := theStage(t)
 	for name, end := range map[string]func(t *testing.T, a *act){
 		"handover": func(t *testing.T, a *act) {
 			require.NoError(t, s.api.CoreV1().Pods(namespace).Delete(a.ctx, a.pod.Name, metav1.DeleteOptions{}))
@@ -56,7 +58,7 @@ func TestAServiceLeadsToTheLeader(t *testing.T) {
 			for pace, v := range visitors {
 				reached, err := v.Reached(a.ctx, next.Who)
 				require.NoError(t, err)
-				wait(a.ctx, 2*time.Second)
+				_ = stage.Pause(a.ctx, 2*time.Second)
 				late, both := reached.Sub(next.Terms[0].From), Both(v.Visits(), next.Who)
 				t.Logf("figure: %s: the Service leads to the new leader %s after its term began, and for %s a client got answers of two; kube-proxy waits %s between changes",
 					name, late.Round(time.Millisecond), both.Round(time.Millisecond), pace)

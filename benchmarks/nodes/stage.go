@@ -13,12 +13,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // The images that the nodes have.
@@ -46,7 +47,8 @@ type Stage struct {
 	Nodes []*node.Node
 
 	api    kubernetes.Interface
-	folder string // of what was built
+	config *rest.Config // of api
+	folder string       // of what was built
 	leases history
 	stop   context.CancelFunc
 	work   sync.WaitGroup
@@ -79,7 +81,7 @@ func NewStage(ctx context.Context, progress io.Writer, o node.Options, names ...
 	if s.Lab, err = lab.Start(ctx, lab.Options{APIServers: 1, APIServerArgs: node.APIServerArgs(), Progress: progress}); err != nil {
 		return nil, err
 	}
-	if s.api, _, err = s.Lab.Observer(0); err != nil {
+	if s.api, s.config, err = s.Lab.Observer(0); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(ctx); err != nil {
@@ -135,27 +137,14 @@ func (s *Stage) prepare(ctx context.Context) error {
 	if err := s.prepareNamespace(ctx, namespace, string(ca)); err != nil {
 		return err
 	}
-	lease := rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update", "watch"}}
-	pods := func(resource string, verbs ...string) rbacv1.PolicyRule {
-		return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{resource}, Verbs: verbs}
-	}
+	leases := stage.Rule("coordination.k8s.io", "leases", "get", "create", "update", "watch")
 	for account, rules := range map[string][]rbacv1.PolicyRule{
-		contends: {lease},
-		watches:  {lease, pods("pods", "watch")},
-		lists:    {lease, pods("pods", "list")},
-		bears:    {lease, pods("pods", "list", "watch"), pods("pods/status", "patch")},
+		contends: {leases},
+		watches:  {leases, stage.Rule("", "pods", "watch")},
+		lists:    {leases, stage.Rule("", "pods", "list")},
+		bears:    {leases, stage.Rule("", "pods", "list", "watch"), stage.Rule("", "pods/status", "patch")},
 	} {
-		meta := metav1.ObjectMeta{Name: account}
-		if err := s.makeAccount(ctx, namespace, account); err != nil {
-			return err
-		}
-		if _, err := s.api.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{}); err != nil {
-			return err
-		}
-		if _, err := s.api.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta,
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: account},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}},
-		}, metav1.CreateOptions{}); err != nil {
+		if err := stage.Make(ctx, s.config, stage.Rights(namespace, account, rules, stage.Account(namespace, account))...); err != nil {
 			return err
 		}
 	}
@@ -166,19 +155,8 @@ func (s *Stage) prepare(ctx context.Context) error {
 }
 
 func (s *Stage) prepareNamespace(ctx context.Context, name, ca string) error {
-	_, err := s.api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	_, err = s.api.CoreV1().ConfigMaps(name).Create(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: node.RootCA}, Data: map[string]string{"ca.crt": ca},
-	}, metav1.CreateOptions{})
-	return err
-}
-
-func (s *Stage) makeAccount(ctx context.Context, namespace, name string) error {
-	_, err := s.api.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	return err
+	return stage.Make(ctx, s.config, stage.Namespace(name),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: node.RootCA}, Data: map[string]string{"ca.crt": ca}})
 }
 
 // API is a client that may do everything.

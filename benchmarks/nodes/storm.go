@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // troubles are what may go on around a crash; each returns what ends it.
@@ -76,7 +77,7 @@ func Storm(ctx context.Context, s *Stage, n int, seed uint64, progress io.Writer
 
 // crash kills what runs in the Pod amid the trouble.
 func (s *Stage) crash(ctx context.Context, pod *corev1.Pod, trouble string, random *rand.Rand) (err error) {
-	upTo := func(most time.Duration) { wait(ctx, time.Duration(random.Int64N(int64(most)))) }
+	upTo := func(most time.Duration) { _ = stage.Pause(ctx, time.Duration(random.Int64N(int64(most)))) }
 	upTo(3 * time.Second)
 	n, err := s.nodeOf(pod)
 	if err != nil {
@@ -94,14 +95,6 @@ func (s *Stage) crash(ctx context.Context, pod *corev1.Pod, trouble string, rand
 	}
 	upTo(2 * time.Second)
 	return err
-}
-
-// wait waits, or less if ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 func (s *Stage) nodeOf(pod *corev1.Pod) (*node.Node, error) {

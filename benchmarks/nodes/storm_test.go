@@ -11,7 +11,7 @@ import (
 // Replicas beside one of client-go are crashed at random; `go run ./cmd/nodes -storm 100`
 // does it a hundred times.
 func TestNoTwoWorkAtOnceHoweverTheyCrash(t *testing.T) {
-	s := stage(t)
+	s := theStage(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	require.NoError(t, Storm(bounded(t), s, 4, seed, os.Stderr, "client-go"))

@@ -1,11 +1,9 @@
 package scenario_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,16 +13,17 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
+	"github.com/holdfast-go/holdfast/internal/manifests"
 )
 
 const (
@@ -49,11 +48,11 @@ func TestControllerHandsOverAndGoesOnPublishing(t *testing.T) {
 	l, _ := laboratory(t)
 	ctx := t.Context()
 	require.NoError(t, l.SetBackends(0, 1, 2))
-	api, _, err := l.Observer(2)
+	api, config, err := l.Observer(2)
 	require.NoError(t, err)
 	binary, err := labtest.BuildController(ctx, t.TempDir())
 	require.NoError(t, err)
-	applyRights(t, api)
+	applyRights(t, api, config)
 	kubeconfig, err := l.Kubeconfig("system:serviceaccount:" + controllerNamespace + ":" + controllerName)
 	require.NoError(t, err)
 
@@ -147,35 +146,17 @@ func (r *replica) answers(ctx context.Context, path string) bool {
 
 // applyRights creates the account and the rights that the example's manifests
 // describe.
-func applyRights(t *testing.T, api kubernetes.Interface) {
+func applyRights(t *testing.T, api kubernetes.Interface, config *rest.Config) {
 	ctx := t.Context()
 	require.Eventually(t, func() bool {
 		_, err := api.CoreV1().Namespaces().Get(ctx, controllerNamespace, metav1.GetOptions{})
 		return err == nil
 	}, controllerSoon, controllerOften, "the API server did not make %s", controllerNamespace)
 	for _, file := range []string{"serviceaccount.yaml", "rbac.yaml"} {
-		content, err := os.ReadFile(filepath.Join("..", "..", "examples", "controller", "deploy", file))
+		objects, err := manifests.Read(filepath.Join("..", "..", "examples", "controller", "deploy", file))
 		require.NoError(t, err)
-		for document := range bytes.SplitSeq(content, []byte("\n---\n")) {
-			object, _, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
-			require.NoError(t, err, file)
-			switch o := object.(type) {
-			case *corev1.ServiceAccount:
-				_, err = api.CoreV1().ServiceAccounts(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
-			case *rbacv1.Role:
-				_, err = api.RbacV1().Roles(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
-			case *rbacv1.RoleBinding:
-				_, err = api.RbacV1().RoleBindings(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
-			case *rbacv1.ClusterRole:
-				_, err = api.RbacV1().ClusterRoles().Create(ctx, o, metav1.CreateOptions{})
-			case *rbacv1.ClusterRoleBinding:
-				_, err = api.RbacV1().ClusterRoleBindings().Create(ctx, o, metav1.CreateOptions{})
-			default:
-				t.Fatalf("%s: no way to create a %T", file, object)
-			}
-			if !apierrors.IsAlreadyExists(err) { // by an earlier -count
-				require.NoError(t, err, file)
-			}
+		for _, object := range objects {
+			require.NoError(t, stage.Make(t.Context(), config, object.(client.Object)), file)
 		}
 	}
 }

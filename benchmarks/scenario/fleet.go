@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // FleetOptions say what the members of a fleet have in common.
@@ -76,10 +77,10 @@ func (s *Stage) NewFleet(ctx context.Context, o FleetOptions) (*Fleet, error) {
 	}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	f.close = sync.OnceValue(f.end)
-	r.say(event.Event{Who: narrator, What: event.Began, Reason: fmt.Sprintf("fleet %s, %v", o.Name, o.Timing)})
+	r.say(event.Event{Who: stage.Narrator, What: event.Began, Reason: fmt.Sprintf("fleet %s, %v", o.Name, o.Timing)})
 	err := r.nameAll()
 	if err == nil {
-		err = r.observe(f.ctx, namespace, f.lease)
+		err = r.Observe(f.ctx, s.observer.CoordinationV1().Leases(namespace), f.lease)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fleet %q: %w", o.Name, err), f.Close())
@@ -140,7 +141,7 @@ func (f *Fleet) signal(identity, how string, s os.Signal) error {
 	if !known {
 		return fmt.Errorf("fleet %q: %s: there is no member %q", f.options.Name, how, identity)
 	}
-	return f.run.harm(fault{on: identity, how: how, do: func() error { return process.Signal(s) }})
+	return f.run.Harm(stage.Fault{On: identity, How: how, Do: func() error { return process.Signal(s) }})
 }
 
 // Cut takes a host of the fleet off the network silently, as a fault.
@@ -149,18 +150,18 @@ func (f *Fleet) Cut(name string) error {
 	if !known {
 		return fmt.Errorf("fleet %q: cut: there is no host %q", f.options.Name, name)
 	}
-	return f.run.harm(cut(host))
+	return f.run.Harm(stage.Cut(host))
 }
 
 // Events returns what has happened so far, sorted by time.
-func (f *Fleet) Events() []event.Event { return f.run.log.Events() }
+func (f *Fleet) Events() []event.Event { return f.run.Events() }
 
 // Await returns once cond holds for the events so far, or an error that names
 // what was awaited when bound is over.
 func (f *Fleet) Await(ctx context.Context, bound time.Duration, what string, cond func([]event.Event) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	return f.run.log.Await(ctx, what, cond)
+	return f.run.Await(ctx, what, cond)
 }
 
 // Close kills the members that are left, takes the hosts away and mends the
@@ -170,9 +171,9 @@ func (f *Fleet) Close() error { return f.close() }
 
 func (f *Fleet) end() error {
 	r := f.run
-	r.say(event.Event{Who: narrator, What: event.Ended})
+	r.say(event.Event{Who: stage.Narrator, What: event.Ended})
 	f.cancel()
-	r.tasks.Wait()
+	r.Tasks.Wait()
 	var errs []error
 	for _, relay := range f.relays {
 		errs = append(errs, relay.Close())
@@ -180,9 +181,5 @@ func (f *Fleet) end() error {
 	for _, host := range f.hosts {
 		errs = append(errs, host.Close())
 	}
-	errs = append(errs, r.clear())
-	r.exits.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return errors.Join(append(errs, r.errs...)...)
+	return errors.Join(append(errs, r.clear(), r.Exited())...)
 }

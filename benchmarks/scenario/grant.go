@@ -3,6 +3,7 @@ package scenario
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,11 +11,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // Grant gives the copies of a program that is Restricted the rights that a manifest
@@ -26,17 +27,14 @@ func (s *Stage) Grant(ctx context.Context, manifest []byte, namespace string) er
 	if err != nil {
 		return err
 	}
-	for _, o := range objects {
-		if err := s.create(ctx, o); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("grant rights: %T: %w", o, err)
-		}
+	if err := s.make(ctx, objects...); err != nil {
+		return fmt.Errorf("grant rights: %w", err)
 	}
 	return nil
 }
 
-// rights reads a manifest: roles, and bindings of the copies of a program.
-func rights(manifest []byte, namespace string) ([]runtime.Object, error) {
-	var objects []runtime.Object
+// rights reads a manifest: namespaces, roles, and bindings of the copies of a program.
+func rights(manifest []byte, namespace string) (objects []client.Object, err error) {
 	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifest)))
 	for {
 		document, err := documents.Read()
@@ -49,62 +47,25 @@ func rights(manifest []byte, namespace string) ([]runtime.Object, error) {
 		if len(bytes.TrimSpace(document)) == 0 {
 			continue
 		}
-		o, kind, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
+		read, kind, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
 		if err != nil {
 			return nil, fmt.Errorf("read a manifest of rights: %w", err)
 		}
-		switch o := o.(type) {
+		switch o := read.(type) {
 		case *corev1.ServiceAccount, *corev1.Namespace:
-			continue
 		case *rbacv1.Role:
-			o.Namespace = inOr(o.Namespace, namespace)
+			o.Namespace = cmp.Or(o.Namespace, namespace)
+			objects = append(objects, stage.Namespace(o.Namespace), o)
 		case *rbacv1.RoleBinding:
-			o.Namespace, o.Subjects = inOr(o.Namespace, namespace), users(copies...)
+			o.Namespace, o.Subjects = cmp.Or(o.Namespace, namespace), stage.Users(copies...)
+			objects = append(objects, stage.Namespace(o.Namespace), o)
 		case *rbacv1.ClusterRole:
+			objects = append(objects, o)
 		case *rbacv1.ClusterRoleBinding:
-			o.Subjects = users(copies...)
+			o.Subjects = stage.Users(copies...)
+			objects = append(objects, o)
 		default:
 			return nil, fmt.Errorf("read a manifest of rights: it holds a %s: must be of roles and bindings", kind.Kind)
 		}
-		objects = append(objects, o)
 	}
-}
-
-// inOr is the namespace an object names, or the other.
-func inOr(named, other string) string {
-	if named == "" {
-		return other
-	}
-	return named
-}
-
-// create makes one of the objects that rights returns, and its namespace before it.
-func (s *Stage) create(ctx context.Context, o runtime.Object) error {
-	rbac := s.observer.RbacV1()
-	var err error
-	switch o := o.(type) {
-	case *rbacv1.Role:
-		if err = s.namespace(ctx, o.Namespace); err == nil {
-			_, err = rbac.Roles(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
-		}
-	case *rbacv1.RoleBinding:
-		if err = s.namespace(ctx, o.Namespace); err == nil {
-			_, err = rbac.RoleBindings(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
-		}
-	case *rbacv1.ClusterRole:
-		_, err = rbac.ClusterRoles().Create(ctx, o, metav1.CreateOptions{})
-	case *rbacv1.ClusterRoleBinding:
-		_, err = rbac.ClusterRoleBindings().Create(ctx, o, metav1.CreateOptions{})
-	}
-	return err
-}
-
-// namespace makes a namespace unless it is there.
-func (s *Stage) namespace(ctx context.Context, name string) error {
-	_, err := s.observer.CoreV1().Namespaces().Create(ctx,
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("create namespace %s: %w", name, err)
-	}
-	return nil
 }

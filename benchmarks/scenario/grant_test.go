@@ -28,9 +28,9 @@ subjects: [{kind: ServiceAccount, name: op, namespace: kube-system}]
 func TestTheRightsOfAManifestAreTheCopies(t *testing.T) {
 	objects, err := rights([]byte(manifestOfRights), "election")
 	require.NoError(t, err)
-	require.Len(t, objects, 2)
-	assert.Equal(t, "kube-system", objects[0].(*rbacv1.Role).Namespace)
-	binding := objects[1].(*rbacv1.RoleBinding)
+	require.Len(t, objects, 4, "each with its namespace")
+	assert.Equal(t, "kube-system", objects[1].(*rbacv1.Role).Namespace)
+	binding := objects[3].(*rbacv1.RoleBinding)
 	assert.Equal(t, "election", binding.Namespace, "the namespace of the Lease, as kubectl -n would have it")
 	require.Len(t, binding.Subjects, 2)
 	assert.Equal(t, "contender-2", binding.Subjects[1].Name)

@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // prepare returns when both elections have a leader and a standby, and every
@@ -59,7 +60,7 @@ func (i *incident) start(ctx context.Context, c Client) error {
 		i.hosts[c], err = i.startProbe(ctx, c)
 	} else {
 		fleet, leader := i.fleets[c.Peer], c.Peer+"-leader"
-		if err := fleet.run.await(ctx, leader+" to lead", says(leader, event.Leading)); err != nil {
+		if err := fleet.run.await(ctx, leader+" to lead", stage.Says(leader, event.Leading)); err != nil {
 			return err
 		}
 		err = fleet.Start(Member{Host: c.String(), Identity: c.String(), Peer: c.Peer})
@@ -118,7 +119,7 @@ func (i *incident) ready(ctx context.Context, c Client) error {
 		if err != nil {
 			return err
 		}
-	} else if err := i.log.Await(ctx, c.String()+" to begin", says(i.lease(c), event.Committed)); err != nil {
+	} else if err := i.log.Await(ctx, c.String()+" to begin", stage.Says(i.lease(c), event.Committed)); err != nil {
 		return err
 	}
 	connected, err := i.hosts[c].Connected()
@@ -132,19 +133,19 @@ func (i *incident) ready(ctx context.Context, c Client) error {
 func (i *incident) strike() error {
 	i.fault = time.Now()
 	victim := i.stage.lab.APIServers()[victimIndex]
-	var faults []fault
+	var faults []stage.Fault
 	for peer, fleet := range i.fleets {
-		faults = append(faults, cut(fleet.hosts[peer+"-leader"]))
+		faults = append(faults, stage.Cut(fleet.hosts[peer+"-leader"]))
 	}
-	faults = append(faults, silence(victim))
+	faults = append(faults, stage.Silence(victim))
 	for _, fleet := range i.fleets {
 		for _, f := range faults {
-			fleet.run.log.Append(event.Event{Time: i.fault, Who: narrator, What: event.Fault, On: f.on, Reason: f.how})
+			fleet.run.Append(event.Event{Time: i.fault, Who: stage.Narrator, What: event.Fault, On: f.On, Reason: f.How})
 		}
 	}
 	for _, f := range faults {
-		if err := f.do(); err != nil {
-			return fmt.Errorf("fault %q on %s: %w", f.how, f.on, err)
+		if err := f.Do(); err != nil {
+			return fmt.Errorf("fault %q on %s: %w", f.How, f.On, err)
 		}
 	}
 	for _, fleet := range i.fleets {
@@ -159,7 +160,7 @@ func (i *incident) strike() error {
 func (i *incident) close() error {
 	for _, fleet := range i.fleets {
 		// Before anything is mended, which would be news for the others.
-		fleet.run.log.Append(event.Event{Who: narrator, What: event.Ended})
+		fleet.run.Append(event.Event{Who: stage.Narrator, What: event.Ended})
 	}
 	var errs []error
 	for c, host := range i.hosts {

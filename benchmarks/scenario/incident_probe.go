@@ -22,6 +22,7 @@ import (
 	"github.com/holdfast-go/holdfast/dialer"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // The environment of a probe's process. The first turns a program that calls
@@ -101,7 +102,7 @@ func runProbe(ctx context.Context, kind string, out io.Writer) error {
 func inform(ctx context.Context, client kubernetes.Interface, name string, say func(event.Event)) {
 	news := func(object any) {
 		if lease, ok := object.(*coordinationv1.Lease); ok {
-			e := write(lease)
+			e := stage.Write(lease)
 			say(event.Event{What: event.Committed, Holder: e.Holder, RenewTime: e.RenewTime})
 		}
 	}

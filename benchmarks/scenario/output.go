@@ -51,7 +51,7 @@ func (r *run) explain(c *contending, what string, err error) error {
 		return err
 	}
 	also := ""
-	if others := othersAsked(r.log.Events()); len(others) > 0 {
+	if others := othersAsked(r.Events()); len(others) > 0 {
 		also = "; it asked for other Leases, " + strings.Join(others, ", ")
 	}
 	return fmt.Errorf("%s %s: %w%s; it was started as %s %s; %v", c.host.Name(), what, err, also, r.program.Path, strings.Join(r.program.Args, " "), c.output)

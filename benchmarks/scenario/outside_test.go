@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
@@ -22,11 +23,11 @@ func happens(seconds float64, who string, what event.What) event.Event {
 
 // renewed is a renewal of a lease of 3 s, seen 10 ms after it was stamped.
 func renewed(seconds float64, holder string) event.Event {
-	return event.Event{Time: after(seconds), Who: observerName, What: event.Committed, Holder: holder, RenewTime: after(seconds - 0.01), Lease: 3 * time.Second}
+	return event.Event{Time: after(seconds), Who: stage.Observer, What: event.Committed, Holder: holder, RenewTime: after(seconds - 0.01), Lease: 3 * time.Second}
 }
 
 func breaks(seconds float64, who string) event.Event {
-	return event.Event{Time: after(seconds), Who: narrator, What: event.Fault, On: who}
+	return event.Event{Time: after(seconds), Who: stage.Narrator, What: event.Fault, On: who}
 }
 
 // fromOutside returns what follows from events, and both together.
@@ -60,7 +61,7 @@ func TestWhomTheLeaseNamesLeads(t *testing.T) {
 
 func TestALeaderWhoseHostIsSilentLosesNothingAndIsSucceeded(t *testing.T) {
 	derived, all := fromOutside(
-		renewed(0, "a"), breaks(1, "a"), happens(2.5, "a", event.Exited), renewed(3.2, "b"), happens(4, narrator, event.Ended),
+		renewed(0, "a"), breaks(1, "a"), happens(2.5, "a", event.Exited), renewed(3.2, "b"), happens(4, stage.Narrator, event.Ended),
 	)
 	assertSays(t, []said{{0, "a", event.Leading}, {3.2, "b", event.Leading}}, derived)
 	f, err := Measure(all, time.Second)
@@ -72,7 +73,7 @@ func TestALeaderWhoseHostIsSilentLosesNothingAndIsSucceeded(t *testing.T) {
 }
 
 func TestALeaseThatIsTakenFromOneThatRunsOnIsNoTwoLeaders(t *testing.T) {
-	derived, all := fromOutside(renewed(0, "a"), breaks(1, "a"), renewed(3.2, "b"), happens(4, narrator, event.Ended))
+	derived, all := fromOutside(renewed(0, "a"), breaks(1, "a"), renewed(3.2, "b"), happens(4, stage.Narrator, event.Ended))
 	assertSays(t, []said{{0, "a", event.Leading}, {2.99, "a", event.Stopped}, {3.2, "b", event.Leading}}, derived)
 	f, err := Measure(all, time.Second)
 	require.NoError(t, err)
@@ -82,7 +83,7 @@ func TestALeaseThatIsTakenFromOneThatRunsOnIsNoTwoLeaders(t *testing.T) {
 
 func TestAProgramThatExitsWithoutBeingHarmedHasLostItsLease(t *testing.T) {
 	derived, all := fromOutside(
-		renewed(0, "a"), breaks(1, "api-0"), happens(2, "a", event.Exited), happens(5, narrator, event.Ended), happens(6, "b", event.Exited),
+		renewed(0, "a"), breaks(1, "api-0"), happens(2, "a", event.Exited), happens(5, stage.Narrator, event.Ended), happens(6, "b", event.Exited),
 	)
 	assertSays(t, []said{{0, "a", event.Leading}, {2, "a", event.Lost}}, derived)
 	f, err := Measure(all, time.Second)
@@ -93,7 +94,7 @@ func TestAProgramThatExitsWithoutBeingHarmedHasLostItsLease(t *testing.T) {
 }
 
 func TestALeaseThatRanOutIsLostThoughItsHolderTakesItAgain(t *testing.T) {
-	derived, all := fromOutside(renewed(0, "a"), breaks(1, "api-0"), renewed(5, "a"), happens(6, narrator, event.Ended))
+	derived, all := fromOutside(renewed(0, "a"), breaks(1, "api-0"), renewed(5, "a"), happens(6, stage.Narrator, event.Ended))
 	assertSays(t, []said{{0, "a", event.Leading}, {2.99, "a", event.Lost}, {2.99, "a", event.Stopped}, {5, "a", event.Leading}}, derived)
 	f, err := Measure(all, time.Second)
 	require.NoError(t, err)
@@ -101,7 +102,7 @@ func TestALeaseThatRanOutIsLostThoughItsHolderTakesItAgain(t *testing.T) {
 }
 
 func TestALeaseThatHasEndedByTheEndOfTheRunIsLost(t *testing.T) {
-	derived, _ := fromOutside(renewed(0, "a"), breaks(1, "api-0"), happens(5, narrator, event.Ended), happens(6, "a", event.Exited))
+	derived, _ := fromOutside(renewed(0, "a"), breaks(1, "api-0"), happens(5, stage.Narrator, event.Ended), happens(6, "a", event.Exited))
 	assertSays(t, []said{{0, "a", event.Leading}, {2.99, "a", event.Lost}, {2.99, "a", event.Stopped}}, derived)
 }
 
@@ -113,9 +114,9 @@ func TestARenewalThatIsSeenLateIsStillInTime(t *testing.T) {
 }
 
 func TestALeaderThatIsToldToStopReleasesAndLosesNothing(t *testing.T) {
-	release := happens(1.1, observerName, event.Released)
+	release := happens(1.1, stage.Observer, event.Released)
 	derived, all := fromOutside(
-		renewed(0, "a"), breaks(1, "a"), release, happens(1.15, "a", event.Exited), renewed(1.2, "b"), happens(2, narrator, event.Ended),
+		renewed(0, "a"), breaks(1, "a"), release, happens(1.15, "a", event.Exited), renewed(1.2, "b"), happens(2, stage.Narrator, event.Ended),
 	)
 	assertSays(t, []said{{0, "a", event.Leading}, {1.1, "a", event.Stopped}, {1.2, "b", event.Leading}}, derived)
 	f, err := Measure(all, time.Second)
@@ -133,7 +134,7 @@ func TestTheLeaseIsHeldByWhoRunsAndHasRenewedIt(t *testing.T) {
 	assert.False(t, held([]event.Event{renewed(0, "a")}, after(3)), "it has ended")
 	assert.False(t, held([]event.Event{renewed(0, "a"), happens(1, "a", event.Exited)}, after(1)))
 	assert.True(t, held([]event.Event{renewed(0, "a"), happens(1, "b", event.Exited)}, after(1)))
-	assert.False(t, held([]event.Event{renewed(0, "a"), happens(1, observerName, event.Released)}, after(1)))
+	assert.False(t, held([]event.Event{renewed(0, "a"), happens(1, stage.Observer, event.Released)}, after(1)))
 }
 
 func TestTheTimingIsReadFromTheLease(t *testing.T) {
@@ -162,7 +163,7 @@ func TestTheStandbyIsCountedWhileNothingIsWrong(t *testing.T) {
 		return e
 	}
 	events := []event.Event{
-		ask(0, "b", theLease), happens(1, narrator, event.Settled),
+		ask(0, "b", theLease), happens(1, stage.Narrator, event.Settled),
 		ask(2, "b", theLease), ask(2, "a", theLease), ask(3, "b", ""), ask(4, "b", "configmaps"), ask(10, "b", theLease),
 	}
 	assert.Equal(t, Asked{Lease: 2, Other: 1, Over: 8 * time.Second}, askedAtRest(events, "a", after(9)))

@@ -7,13 +7,15 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // overhear makes way for a program that says nothing itself, an empty Lease in a
 // namespace that exists, and begins to read what the API servers are asked.
 func (r *run) overhear(ctx context.Context) error {
 	p := r.program
-	if err := r.stage.namespace(ctx, p.Namespace); err != nil {
+	if err := r.stage.make(ctx, stage.Namespace(p.Namespace)); err != nil {
 		return err
 	}
 	err := r.stage.observer.CoordinationV1().Leases(p.Namespace).Delete(ctx, p.Lease, metav1.DeleteOptions{})
@@ -29,9 +31,9 @@ func (r *run) overhear(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.tasks.Go(func() {
+		r.Tasks.Go(func() {
 			if err := errors.Join(listen(ctx, log, p, r.say), log.Close()); err != nil {
-				r.fail(err)
+				r.Fail(err)
 			}
 		})
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // lateness is by how much an overloaded API server's answers are late: a fifth
@@ -41,7 +43,7 @@ var apiOverloaded = Scenario{
 			}
 		}
 		late := lateness(r.timing)
-		return r.harm(fault{on: r.victim.Host().Name(), how: fmt.Sprintf("every answer is %v late", late), do: func() error {
+		return r.Harm(stage.Fault{On: r.victim.Host().Name(), How: fmt.Sprintf("every answer is %v late", late), Do: func() error {
 			r.front.forwarder.lag(late)
 			return nil
 		}})
@@ -68,10 +70,10 @@ func (r *run) newFront(ctx context.Context) (*front, error) {
 	}
 	to := r.victim.Addr().String()
 	f := forward(listener, func(ctx context.Context) (net.Conn, error) { return host.Dial(ctx, "tcp", to) })
-	r.tasks.Go(func() {
+	r.Tasks.Go(func() {
 		<-ctx.Done()
 		if err := errors.Join(f.close(), host.Close()); err != nil {
-			r.fail(fmt.Errorf("take the relay away: %w", err))
+			r.Fail(fmt.Errorf("take the relay away: %w", err))
 		}
 	})
 	return &front{addr: addr, forwarder: f}, nil

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // relayPort is where a relay listens on its host.
@@ -58,7 +59,7 @@ func (f *Fleet) NewRelay(ctx context.Context, name string, server int) (*Relay, 
 // fault of the fleet.
 func (r *Relay) HoldBack(by time.Duration) error {
 	how := fmt.Sprintf("one more answer, %v late, and then silence", by)
-	return r.fleet.run.harm(fault{on: r.name, how: how, do: func() error {
+	return r.fleet.run.Harm(stage.Fault{On: r.name, How: how, Do: func() error {
 		r.forwarder.holdBack(by)
 		return nil
 	}})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // drainBound is how long an API server that is told to stop may take to end its
@@ -44,7 +45,7 @@ func (r *run) restart(ctx context.Context, a *lab.APIServer) error {
 	defer cancel()
 	begun := time.Now()
 	process := a.Process()
-	err := r.harm(fault{on: a.Host().Name(), how: "SIGTERM", do: func() error { return process.Signal(syscall.SIGTERM) }})
+	err := r.Harm(stage.Fault{On: a.Host().Name(), How: "SIGTERM", Do: func() error { return process.Signal(syscall.SIGTERM) }})
 	if err != nil {
 		return err
 	}
@@ -61,9 +62,9 @@ func (r *run) restart(ctx context.Context, a *lab.APIServer) error {
 	if err := a.Restart(ctx); err != nil {
 		return err
 	}
-	if err := r.stage.recovered(ctx, a.Index); err != nil {
+	if err := stage.Well(ctx, r.stage.lab, a.Index, stage.Prompt); err != nil {
 		return err
 	}
-	r.say(event.Event{Who: narrator, What: event.Mended, On: a.Host().Name(), Took: time.Since(begun)})
+	r.say(event.Event{Who: stage.Narrator, What: event.Mended, On: a.Host().Name(), Took: time.Since(begun)})
 	return r.nameAll()
 }

@@ -14,10 +14,8 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/contender"
 	"github.com/holdfast-go/holdfast/benchmarks/event"
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
-
-// narrator is whose words the faults are in the stream.
-const narrator = "scenario"
 
 const (
 	// startBound is how long a run may take until one leads, and then until the
@@ -70,8 +68,8 @@ type Result struct {
 
 // run is one run in progress.
 type run struct {
+	stage.Play
 	stage           *Stage
-	log             event.Log
 	leader, standby *contending
 	victim          *lab.APIServer
 	unharmed        []int
@@ -82,11 +80,6 @@ type run struct {
 	telling sync.Mutex
 	names   identities
 	outside *outside // nil where the contenders say themselves what they do
-
-	tasks sync.WaitGroup // end with the run's context
-	exits sync.WaitGroup // end with the contenders' processes
-	mu    sync.Mutex
-	errs  []error
 }
 
 // contending is a contender's process and its host.
@@ -105,7 +98,7 @@ func (s *Stage) Run(ctx context.Context, scenario Scenario, o Options) (Result, 
 	if err == nil {
 		err = r.play(ctx, scenario, o)
 	}
-	result := Result{Events: r.log.Events(), Timing: r.timing}
+	result := Result{Events: r.Events(), Timing: r.timing}
 	if err == nil {
 		result.Figures, err = Measure(result.Events, r.timing.RetryPeriod)
 	}
@@ -146,6 +139,7 @@ func (r *run) cast(scenario Scenario, o Options) (err error) {
 // newRun returns a run that has not begun.
 func (s *Stage) newRun() *run {
 	r := &run{stage: s, victim: s.lab.APIServers()[victimIndex]}
+	r.Say = r.say
 	for i := range s.lab.APIServers() {
 		if i != victimIndex {
 			r.unharmed = append(r.unharmed, i)
@@ -158,16 +152,12 @@ func (s *Stage) newRun() *run {
 func (r *run) play(ctx context.Context, scenario Scenario, o Options) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
-		r.say(event.Event{Who: narrator, What: event.Ended})
+		r.say(event.Event{Who: stage.Narrator, What: event.Ended})
 		cancel()
-		r.tasks.Wait()
-		cleared := r.clear()
-		r.exits.Wait()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		err = errors.Join(append([]error{err, cleared}, r.errs...)...)
+		r.Tasks.Wait()
+		err = errors.Join(err, r.clear(), r.Exited())
 	}()
-	r.say(event.Event{Who: narrator, What: event.Began, Reason: scenario.Name + ", " + o.who()})
+	r.say(event.Event{Who: stage.Narrator, What: event.Began, Reason: scenario.Name + ", " + o.who()})
 	if scenario.prepare != nil {
 		if err := scenario.prepare(ctx, r); err != nil {
 			return err
@@ -178,14 +168,14 @@ func (r *run) play(ctx context.Context, scenario Scenario, o Options) (err error
 			return err
 		}
 	}
-	if err := r.observe(ctx, r.program.Namespace, r.program.Lease); err != nil {
+	if err := r.Observe(ctx, r.stage.observer.CoordinationV1().Leases(r.program.Namespace), r.program.Lease); err != nil {
 		return err
 	}
 	if err := r.gather(ctx, o); err != nil {
 		return err
 	}
 	// The fault may come at any moment between two renewals.
-	if err := wait(ctx, rand.N(r.timing.RetryPeriod)); err != nil {
+	if err := stage.Pause(ctx, rand.N(r.timing.RetryPeriod)); err != nil {
 		return err
 	}
 	if err := scenario.inflict(ctx, r); err != nil {
@@ -194,20 +184,10 @@ func (r *run) play(ctx context.Context, scenario Scenario, o Options) (err error
 	if scenario.Takeover {
 		return r.awaitTakeover(ctx)
 	}
-	if err := wait(ctx, r.timing.LeaseDuration+r.timing.RenewDeadline); err != nil || r.outside == nil {
+	if err := stage.Pause(ctx, r.timing.LeaseDuration+r.timing.RenewDeadline); err != nil || r.outside == nil {
 		return err
 	}
 	return r.awaitLeader(ctx)
-}
-
-// wait returns after the time d, or with the error of a ctx that is done first.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // say appends e, and what follows from it where the contenders do not say it.
@@ -217,38 +197,15 @@ func (r *run) say(e event.Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
-	if e.What == event.Committed {
-		e.Holder = r.names.of(e.Holder)
+	if e.Who == stage.Observer {
+		e.On, e.Holder = "", r.names.of(e.Holder) // there is one Lease
 	}
 	if r.outside != nil {
 		for _, derived := range r.outside.derive(e) {
-			r.log.Append(derived)
+			r.Append(derived)
 		}
 	}
-	r.log.Append(e)
-}
-
-// observe starts the observer and returns when it sees every write.
-func (r *run) observe(ctx context.Context, namespace, lease string) error {
-	watching := make(chan struct{})
-	failed := make(chan error, 1)
-	var once sync.Once
-	leases := r.stage.observer.CoordinationV1().Leases(namespace)
-	r.tasks.Go(func() {
-		err := observe(ctx, leases, lease, r.say, func() { once.Do(func() { close(watching) }) })
-		if err != nil {
-			r.fail(err)
-			failed <- err
-		}
-	})
-	select {
-	case <-watching:
-		return nil
-	case <-failed:
-		return errors.New("the observer could not begin")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	r.Append(e)
 }
 
 // gather starts the contenders and returns when the first leads, the second
@@ -260,7 +217,7 @@ func (r *run) gather(ctx context.Context, o Options) (err error) {
 	if r.leader, err = r.contend(ctx, "contender-1", o); err != nil {
 		return err
 	}
-	if err := r.await(ctx, "contender-1 to lead", says("contender-1", event.Leading)); err != nil {
+	if err := r.await(ctx, "contender-1 to lead", stage.Says("contender-1", event.Leading)); err != nil {
 		return r.explain(r.leader, fmt.Sprintf("did not take the Lease %s/%s", r.program.Namespace, r.program.Lease), err)
 	}
 	if r.standby, err = r.contend(ctx, "contender-2", o); err != nil {
@@ -278,21 +235,21 @@ func (r *run) gather(ctx context.Context, o Options) (err error) {
 		}
 		return ok && renewals >= 2
 	})
-	if err != nil && says("contender-1", event.Exited)(r.log.Events()) {
+	if err != nil && stage.Says("contender-1", event.Exited)(r.Events()) {
 		return r.explain(r.leader, "did not go on leading", err)
 	}
 	if err != nil {
 		return r.explain(r.standby, "did not stand by while the first was renewing", err)
 	}
-	r.say(event.Event{Who: narrator, What: event.Settled})
+	r.say(event.Event{Who: stage.Narrator, What: event.Settled})
 	if r.outside == nil {
 		return nil
 	}
-	if err := wait(ctx, r.record().Lease); err != nil {
+	if err := stage.Pause(ctx, r.record().Lease); err != nil {
 		return err
 	}
 	if r.timing == (Timing{}) {
-		r.timing, err = timingOf(r.log.Events())
+		r.timing, err = timingOf(r.Events())
 	}
 	return err
 }
@@ -335,22 +292,14 @@ func (r *run) kubeconfig(name string, o Options) (string, error) {
 // begin starts a contender on host. What it says and its exit are in the log.
 func (r *run) begin(host *lab.Host, name string, command lab.Command, stderr io.Writer) (*contending, error) {
 	c := &contending{host: host}
-	command.Stdout, command.Stderr = r.log.Lines(name), stderr
+	command.Stderr = stderr
 	if r.outside != nil {
 		c.output = &tail{also: stderr}
 		command.Stdout, command.Stderr = c.output, c.output
 	}
 	var err error
-	c.process, err = host.Start(command)
-	if err != nil {
-		return c, err
-	}
-	r.exits.Go(func() {
-		<-c.process.Done()
-		code := c.process.ExitCode()
-		r.say(event.Event{Who: name, What: event.Exited, Code: &code})
-	})
-	return c, nil
+	c.process, err = r.Start(host, name, command)
+	return c, err
 }
 
 // awaitTakeover returns when another than the leader leads and the leader's
@@ -360,9 +309,9 @@ func (r *run) begin(host *lab.Host, name string, command lab.Command, stderr io.
 func (r *run) awaitTakeover(ctx context.Context) error {
 	patience, cancel := context.WithTimeout(ctx, r.timing.LeaseDuration+takeoverBound)
 	defer cancel()
-	err := r.log.Await(patience, "contender-2 to lead", func(events []event.Event) bool {
+	err := r.Await(patience, "contender-2 to lead", func(events []event.Event) bool {
 		_, held := first(events, func(e event.Event) bool { return e.What == event.Committed && e.Holder == "contender-2" })
-		return held && says("contender-2", event.Leading)(events) || r.outside != nil && says("contender-2", event.Exited)(events)
+		return held && stage.Says("contender-2", event.Leading)(events) || r.outside != nil && stage.Says("contender-2", event.Exited)(events)
 	})
 	if r.outside != nil {
 		return ctx.Err()
@@ -372,8 +321,8 @@ func (r *run) awaitTakeover(ctx context.Context) error {
 	}
 	ending, cancel := context.WithTimeout(ctx, r.timing.LeaseDuration)
 	defer cancel()
-	_ = r.log.Await(ending, "the work of contender-1 to end", func(events []event.Event) bool {
-		return says("contender-1", event.Stopped)(events) || says("contender-1", event.Exited)(events)
+	_ = r.Await(ending, "the work of contender-1 to end", func(events []event.Event) bool {
+		return stage.Says("contender-1", event.Stopped)(events) || stage.Says("contender-1", event.Exited)(events)
 	})
 	return ctx.Err()
 }
@@ -383,22 +332,14 @@ func (r *run) awaitTakeover(ctx context.Context) error {
 func (r *run) awaitLeader(ctx context.Context) error {
 	patience, cancel := context.WithTimeout(ctx, r.timing.LeaseDuration+takeoverBound)
 	defer cancel()
-	_ = r.log.Await(patience, "somebody to lead", func(events []event.Event) bool {
-		return held(events, time.Now()) || says("contender-1", event.Exited)(events) && says("contender-2", event.Exited)(events)
+	_ = r.Await(patience, "somebody to lead", func(events []event.Event) bool {
+		return held(events, time.Now()) || stage.Says("contender-1", event.Exited)(events) && stage.Says("contender-2", event.Exited)(events)
 	})
 	return ctx.Err()
 }
 
-// says returns the condition that who has said what.
-func says(who string, what event.What) func([]event.Event) bool {
-	return func(events []event.Event) bool {
-		_, ok := first(events, func(e event.Event) bool { return e.Who == who && e.What == what })
-		return ok
-	}
-}
-
 // record returns the last renewal of the first contender.
-func (r *run) record() event.Event { return lastRenewal(r.log.Events(), "contender-1") }
+func (r *run) record() event.Event { return lastRenewal(r.Events(), "contender-1") }
 
 // await is Log.Await for the time in which the contenders gather, when none may exit.
 func (r *run) await(ctx context.Context, what string, cond func([]event.Event) bool) error {
@@ -408,15 +349,7 @@ func (r *run) await(ctx context.Context, what string, cond func([]event.Event) b
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	exited := func(e event.Event) bool { return e.What == event.Exited }
-	err := r.log.Await(ctx, what, func(events []event.Event) bool {
-		_, gone := first(events, exited)
-		return gone || cond(events)
-	})
-	if gone, ok := first(r.log.Events(), exited); ok && err == nil {
-		return fmt.Errorf("await %s: %s has exited with code %d", what, gone.Who, *gone.Code)
-	}
-	return err
+	return r.AwaitAll(ctx, what, cond)
 }
 
 // clear ends the contenders and mends the laboratory, whatever became of the
@@ -434,16 +367,9 @@ func (r *run) clear() error {
 	if err := r.stage.lab.Mend(ctx); err != nil {
 		return errors.Join(append(errs, fmt.Errorf("mend the laboratory: %w", err))...)
 	}
-	if err := r.stage.recovered(ctx, victimIndex); err != nil {
+	if err := stage.Well(ctx, r.stage.lab, victimIndex, stage.Prompt); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	r.say(event.Event{Who: narrator, What: event.Mended, On: "laboratory", Took: time.Since(begun)})
+	r.say(event.Event{Who: stage.Narrator, What: event.Mended, On: "laboratory", Took: time.Since(begun)})
 	return errors.Join(errs...)
-}
-
-// fail makes the run an error without ending it.
-func (r *run) fail(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.errs = append(r.errs, err)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // Scenario is one fault and what follows from it.
@@ -38,7 +40,7 @@ var scenarios = []Scenario{
 		Text:     "the leader's host and the API server that both are connected to go silent together; the virtual IP drops the server at once",
 		Takeover: true,
 		inflict: func(_ context.Context, r *run) error {
-			if err := r.harm(cut(r.leader.host), silence(r.victim)); err != nil {
+			if err := r.Harm(stage.Cut(r.leader.host), stage.Silence(r.victim)); err != nil {
 				return err
 			}
 			return r.name(r.unharmed...)
@@ -52,10 +54,10 @@ var scenarios = []Scenario{
 			if err := r.nameAll(); err != nil {
 				return err
 			}
-			if err := r.harm(cut(r.leader.host), silence(r.victim)); err != nil {
+			if err := r.Harm(stage.Cut(r.leader.host), stage.Silence(r.victim)); err != nil {
 				return err
 			}
-			r.later(ctx, slowVirtualIP, func() error { return r.name(r.unharmed...) })
+			r.Later(ctx, slowVirtualIP, func() error { return r.name(r.unharmed...) })
 			return nil
 		},
 	},
@@ -66,7 +68,7 @@ var scenarios = []Scenario{
 			if err := r.nameAll(); err != nil {
 				return err
 			}
-			return r.harm(silence(r.victim))
+			return r.Harm(stage.Silence(r.victim))
 		},
 	},
 	{
@@ -76,7 +78,7 @@ var scenarios = []Scenario{
 			if err := r.nameAll(); err != nil {
 				return err
 			}
-			return r.harm(freeze(r.victim))
+			return r.Harm(stage.Freeze(r.victim))
 		},
 	},
 	apiRestart,
@@ -89,7 +91,7 @@ var scenarios = []Scenario{
 			if err := r.nameAll(); err != nil {
 				return err
 			}
-			return r.harm(kill(r.leader))
+			return r.Harm(stage.Kill(r.leader.host.Name(), r.leader.process))
 		},
 	},
 	{
@@ -101,7 +103,7 @@ var scenarios = []Scenario{
 			if err := r.nameAll(); err != nil {
 				return err
 			}
-			return r.harm(terminate(r.leader))
+			return r.Harm(stage.Terminate(r.leader.host.Name(), r.leader.process))
 		},
 	},
 }

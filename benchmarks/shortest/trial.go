@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 const (
@@ -84,7 +85,7 @@ func (t *trial) gather(ctx context.Context) {
 	var starts sync.WaitGroup
 	for _, p := range t.pairs {
 		starts.Go(func() { p.gather(ctx) })
-		if wait(ctx, startPause) != nil {
+		if stage.Pause(ctx, startPause) != nil {
 			break
 		}
 	}
@@ -145,16 +146,6 @@ func (t *trial) pass(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// wait waits for d, or for ctx, whose error it returns.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // mend makes the API server work again and waits until it serves.
 func (t *trial) mend(ctx context.Context, server *lab.APIServer) error {
 	ctx, cancel := context.WithTimeout(ctx, mendBound)
@@ -162,7 +153,7 @@ func (t *trial) mend(ctx context.Context, server *lab.APIServer) error {
 	if err := server.Mend(); err != nil {
 		return err
 	}
-	return t.stage.serves(ctx, server.Index)
+	return stage.Well(ctx, t.stage.lab, server.Index, promptly)
 }
 
 // close ends the pairs.
