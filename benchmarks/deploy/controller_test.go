@@ -71,9 +71,9 @@ type replica struct {
 // informers stream their lists or ask for them.
 func deployed(t *testing.T, namespace string, r rules, streams bool, flags ...string) *controller {
 	l, program := laboratory(t)
-	api, _, err := l.Observer(0)
+	api, config, err := l.Observer(0)
 	require.NoError(t, err)
-	kubeconfig, err := l.Kubeconfig(grant(t, api, namespace, r))
+	kubeconfig, err := l.Kubeconfig(grant(t, api, config, namespace, r))
 	require.NoError(t, err)
 	c := &controller{t: t, lab: l, api: api, program: program, namespace: namespace, kubeconfig: kubeconfig,
 		env:     []string{fmt.Sprintf("KUBE_FEATURE_WatchListClient=%t", streams)},

@@ -11,9 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/restmapper"
+
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 )
 
 // What `kubectl apply --server-side --dry-run=server` does.
@@ -21,24 +20,9 @@ func TestTheAPIServerAcceptsTheManifests(t *testing.T) {
 	l, _ := laboratory(t)
 	api, config, err := l.Observer(0)
 	require.NoError(t, err)
-	resources, err := restmapper.GetAPIGroupResources(api.Discovery())
+	dryRun, err := labtest.DryRun(api, config)
 	require.NoError(t, err)
-	mapper := restmapper.NewDiscoveryRESTMapper(resources)
-	client, err := dynamic.NewForConfig(config)
-	require.NoError(t, err)
-	apply := func(document []byte) (*unstructured.Unstructured, error) {
-		var object unstructured.Unstructured
-		require.NoError(t, yaml.Unmarshal(document, &object.Object))
-		mapping, err := mapper.RESTMapping(object.GroupVersionKind().GroupKind(), object.GroupVersionKind().Version)
-		if err != nil {
-			return nil, err
-		}
-		var target dynamic.ResourceInterface = client.Resource(mapping.Resource)
-		if object.GetNamespace() != "" {
-			target = client.Resource(mapping.Resource).Namespace(object.GetNamespace())
-		}
-		return target.Apply(t.Context(), object.GetName(), &object, metav1.ApplyOptions{FieldManager: "newcomer", DryRun: []string{metav1.DryRunAll}})
-	}
+	apply := func(document []byte) (*unstructured.Unstructured, error) { return dryRun(t.Context(), document) }
 
 	files, err := filepath.Glob(filepath.Join(manifestFolder, "*.yaml"))
 	require.NoError(t, err)

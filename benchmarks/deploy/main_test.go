@@ -3,10 +3,10 @@ package deploy_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,47 +29,35 @@ const (
 
 func TestMain(m *testing.M) {
 	lab.Enter()
-	code := m.Run()
-	if shared.lab != nil {
-		if err := shared.lab.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "close the laboratory:", err)
-			code = max(code, 1)
-		}
-	}
-	if shared.folder != "" {
-		if err := os.RemoveAll(shared.folder); err != nil {
-			fmt.Fprintln(os.Stderr, "remove the controller:", err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
+	shared.Run(m)
 }
 
 // shared is the laboratory, with one API server, and the controller's program.
-var shared struct {
-	once       sync.Once
-	lab        *lab.Lab
-	folder     string
-	controller string
-	err        error
+var shared = labtest.Shared[deployment]{Make: func(ctx context.Context) (d deployment, err error) {
+	if d.folder, err = os.MkdirTemp("", "holdfast-deploy-"); err != nil {
+		return d, err
+	}
+	if d.controller, err = labtest.BuildController(ctx, d.folder); err != nil {
+		return d, err
+	}
+	if d.lab, err = lab.Start(ctx, lab.Options{APIServers: 1, Progress: os.Stderr}); err != nil {
+		return d, err
+	}
+	return d, untilNamespace(ctx, d.lab)
+}}
+
+type deployment struct {
+	lab                *lab.Lab
+	folder, controller string
 }
+
+// Close ends the laboratory and removes the program.
+func (d deployment) Close() error { return errors.Join(d.lab.Close(), os.RemoveAll(d.folder)) }
 
 func laboratory(t *testing.T) (l *lab.Lab, controller string) {
 	t.Helper()
-	shared.once.Do(func() {
-		if shared.folder, shared.err = os.MkdirTemp("", "holdfast-deploy-"); shared.err != nil {
-			return
-		}
-		if shared.controller, shared.err = labtest.BuildController(t.Context(), shared.folder); shared.err != nil {
-			return
-		}
-		shared.lab, shared.err = lab.Start(t.Context(), lab.Options{APIServers: 1, Progress: os.Stderr})
-		if shared.err == nil {
-			shared.err = untilNamespace(t.Context(), shared.lab)
-		}
-	})
-	require.NoError(t, shared.err)
-	return shared.lab, shared.controller
+	d := shared.The(t)
+	return d.lab, d.controller
 }
 
 // untilNamespace waits for the namespaces that the API server itself makes.

@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 // right is one verb on one resource, by one rule of the manifests.
@@ -79,39 +79,13 @@ func (r rules) without(lost right) rules {
 
 // grant makes an account in a namespace of its own that has these rights and no
 // others, and returns it when the API server knows.
-func grant(t *testing.T, api kubernetes.Interface, namespace string, r rules) (user string) {
-	ctx := t.Context()
+func grant(t *testing.T, api kubernetes.Interface, config *rest.Config, namespace string, r rules) (user string) {
 	user = "system:serviceaccount:" + namespace + ":" + name
-	meta := metav1.ObjectMeta{Name: name, Namespace: namespace}
-	wide := metav1.ObjectMeta{Name: namespace}
-	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}}
-	_, err := api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: wide}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: r.own}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: wide, Rules: r.everywhere}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: subjects,
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: wide, Subjects: subjects,
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: namespace}}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	account := stage.Account(namespace, name)
+	require.NoError(t, stage.Make(t.Context(), config, stage.Rights(namespace, name, r.own, account)...))
+	require.NoError(t, stage.Make(t.Context(), config, stage.RightsEverywhere(namespace, r.everywhere, account)...))
 	for _, rule := range slices.Concat(r.own, r.everywhere) {
-		untilAllowed(t, api, user, namespace, rule)
+		labtest.UntilAllowed(t, api, user, namespace, name, rule)
 	}
 	return user
-}
-
-// untilAllowed waits until the authorizer has seen a rule, which it learns of by
-// a watch.
-func untilAllowed(t *testing.T, api kubernetes.Interface, user, namespace string, rule rbacv1.PolicyRule) {
-	ask := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: namespace, Group: rule.APIGroups[0], Resource: rule.Resources[0], Verb: rule.Verbs[0], Name: name,
-		}}}
-	require.Eventually(t, func() bool {
-		answer, err := api.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), ask, metav1.CreateOptions{})
-		return err == nil && answer.Status.Allowed
-	}, 30*time.Second, 20*time.Millisecond, "%s never got %v", user, rule)
 }

@@ -21,7 +21,7 @@ func TestTheRightToListPodsIsAllThatNamesASuccessor(t *testing.T) {
 	api, config, err := l.Observer(0)
 	require.NoError(t, err)
 	const namespace = "successor"
-	user := grant(t, api, namespace, rules{own: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}}}})
+	user := grant(t, api, config, namespace, rules{own: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}}}})
 	_, err = api.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	for _, name := range []string{"own", "other"} {

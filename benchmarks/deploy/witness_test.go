@@ -30,7 +30,7 @@ func TestTheRightToWatchPodsIsAllThatAWitnessNeeds(t *testing.T) {
 	api, config, err := l.Observer(0)
 	require.NoError(t, err)
 	const namespace = "witness"
-	user := grant(t, api, namespace, rules{own: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"watch"}}}})
+	user := grant(t, api, config, namespace, rules{own: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"watch"}}}})
 	pods := api.CoreV1().Pods(namespace)
 	_, err = api.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, metav1.CreateOptions{})
 	require.NoError(t, err)

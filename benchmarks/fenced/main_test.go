@@ -29,6 +29,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	laboratory "github.com/holdfast-go/holdfast/benchmarks/stage"
 	"github.com/holdfast-go/holdfast/leaderelection/fence"
 )
 
@@ -105,19 +106,7 @@ const account = "controller"
 // grant makes the account, and lets it write.
 func (s *stage) grant(t *testing.T) {
 	t.Helper()
-	ctx, api := t.Context(), s.admin[0]
-	meta := metav1.ObjectMeta{Name: account}
-	_, err := api.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}},
-	}}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta,
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: account},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	require.NoError(t, laboratory.Make(t.Context(), s.config[0], laboratory.RightsEverywhere(account, []rbacv1.PolicyRule{laboratory.Rule("*", "*", "*")}, laboratory.Account(namespace, account))...))
 }
 
 // newContender makes a Pod, and clients with a token that is bound to it.

@@ -24,7 +24,7 @@ const (
 func TestMatrix(t *testing.T) {
 	faults := Faults()
 	columns, bound := Subset(faults), subsetBound
-	if *whole {
+	if *wholeMatrix {
 		bound = wholeBound
 		for i := range columns {
 			columns[i] = Columns()

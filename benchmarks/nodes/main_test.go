@@ -2,45 +2,29 @@ package nodes
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/holdfast-go/holdfast/benchmarks/lab/node"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
 )
 
-var shared struct {
-	once  sync.Once
-	stage *Stage
-	err   error
-}
+// shared is the one stage of the tests, with the nodes left and right.
+var shared = labtest.Shared[*Stage]{Make: func(ctx context.Context) (*Stage, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	return NewStage(ctx, os.Stderr, node.Options{}, "left", "right")
+}}
 
 func TestMain(m *testing.M) {
 	node.Enter()
-	code := m.Run()
-	if shared.stage != nil {
-		if err := shared.stage.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "close the stage:", err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
+	shared.Run(m)
 }
 
-// theStage is the one stage of the tests, with the nodes left and right.
 func theStage(t *testing.T) *Stage {
 	t.Helper()
-	shared.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-		defer cancel()
-		shared.stage, shared.err = NewStage(ctx, os.Stderr, node.Options{}, "left", "right")
-	})
-	require.NoError(t, shared.err)
-	return shared.stage
+	return shared.The(t)
 }
 
 // bounded is the context of a play: no figure depends on it.

@@ -1,9 +1,7 @@
 package podlabel
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +17,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	"github.com/holdfast-go/holdfast/benchmarks/labtest"
+	"github.com/holdfast-go/holdfast/benchmarks/stage"
 	"github.com/holdfast-go/holdfast/internal/manifests"
 	"github.com/holdfast-go/holdfast/leaderelection/podlabel"
 )
@@ -30,31 +29,18 @@ const (
 	soon, never, often = 30 * time.Second, 3 * time.Second, 20 * time.Millisecond
 )
 
-var shared struct {
-	once sync.Once
-	lab  *lab.Lab
-	err  error
-}
+var shared = labtest.Shared[*lab.Lab]{Make: func(ctx context.Context) (*lab.Lab, error) {
+	return lab.Start(ctx, lab.Options{APIServers: 1, Progress: os.Stderr})
+}}
 
 func TestMain(m *testing.M) {
 	lab.Enter()
-	code := m.Run()
-	if shared.lab != nil {
-		if err := shared.lab.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "close the laboratory:", err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
+	shared.Run(m)
 }
 
 func admin(t *testing.T) (kubernetes.Interface, *rest.Config) {
 	t.Helper()
-	shared.once.Do(func() {
-		shared.lab, shared.err = lab.Start(context.Background(), lab.Options{APIServers: 1, Progress: os.Stderr})
-	})
-	require.NoError(t, shared.err)
-	api, config, err := shared.lab.Observer(0)
+	api, config, err := shared.The(t).Observer(0)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		_, err := api.CoreV1().Namespaces().Get(t.Context(), metav1.NamespaceDefault, metav1.GetOptions{})
@@ -82,20 +68,14 @@ type scene struct {
 func newScene(t *testing.T, namespace string, rules []rbacv1.PolicyRule) *scene {
 	api, config := admin(t)
 	s := &scene{t: t, namespace: namespace, admin: api}
-	ctx, meta := t.Context(), metav1.ObjectMeta{Name: account}
-	_, err := api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = api.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta,
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: account},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	ctx := t.Context()
+	require.NoError(t, stage.Make(ctx, config, stage.Rights(namespace, account, rules, stage.Account(namespace, account))...))
 	for _, rule := range rules {
-		s.untilAllowed(rule)
+		name := ""
+		if len(rule.ResourceNames) > 0 {
+			name = rule.ResourceNames[0]
+		}
+		labtest.UntilAllowed(t, api, "system:serviceaccount:"+namespace+":"+account, namespace, name, rule)
 	}
 	token, err := api.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -106,24 +86,6 @@ func newScene(t *testing.T, namespace string, rules []rbacv1.PolicyRule) *scene 
 	s.pod("old", map[string]string{podlabel.DefaultKey: account})
 	s.pod("new", nil)
 	return s
-}
-
-// untilAllowed waits until the authorizer has seen a rule.
-func (s *scene) untilAllowed(rule rbacv1.PolicyRule) {
-	resource, sub, _ := bytes.Cut([]byte(rule.Resources[0]), []byte("/"))
-	name := ""
-	if len(rule.ResourceNames) > 0 {
-		name = rule.ResourceNames[0]
-	}
-	ask := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: "system:serviceaccount:" + s.namespace + ":" + account,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: s.namespace, Group: rule.APIGroups[0], Resource: string(resource), Subresource: string(sub), Verb: rule.Verbs[0], Name: name,
-		}}}
-	require.Eventually(s.t, func() bool {
-		answer, err := s.admin.AuthorizationV1().SubjectAccessReviews().Create(s.t.Context(), ask, metav1.CreateOptions{})
-		return err == nil && answer.Status.Allowed
-	}, soon, often, "never got %v", rule)
 }
 
 func (s *scene) pod(name string, labels map[string]string) {

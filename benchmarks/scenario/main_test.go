@@ -3,11 +3,8 @@ package scenario_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,47 +23,27 @@ func TestMain(m *testing.M) {
 	contender.Main()
 	scenario.ProbeMain()
 	lab.Enter()
-	code := m.Run()
-	if err := closeShared(); err != nil {
-		fmt.Fprintln(os.Stderr, "close the laboratory:", err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
+	shared.Run(m)
 }
 
-// The laboratory that all tests of this package share, started by the first
-// that needs it.
-var shared struct {
-	sync.Mutex
-	lab   *lab.Lab
+// shared is the laboratory of all tests, and its stage.
+var shared = labtest.Shared[whole]{Make: func(ctx context.Context) (w whole, err error) {
+	if w.Lab, err = lab.Start(ctx, lab.Options{Progress: os.Stderr}); err == nil {
+		w.stage, err = scenario.NewStage(ctx, w.Lab)
+	}
+	return w, err
+}}
+
+type whole struct {
+	*lab.Lab
 	stage *scenario.Stage
-	err   error
 }
 
 // laboratory returns the shared laboratory and its stage.
 func laboratory(t *testing.T) (*lab.Lab, *scenario.Stage) {
 	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.lab == nil && shared.err == nil {
-		begun := time.Now()
-		shared.lab, shared.err = lab.Start(context.Background(), lab.Options{Progress: os.Stderr})
-		if shared.err == nil {
-			shared.stage, shared.err = scenario.NewStage(t.Context(), shared.lab)
-		}
-		t.Logf("figure: laboratory started in %v", time.Since(begun).Round(time.Millisecond))
-	}
-	require.NoError(t, shared.err)
-	return shared.lab, shared.stage
-}
-
-func closeShared() error {
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.lab == nil {
-		return nil
-	}
-	return shared.lab.Close()
+	w := shared.The(t)
+	return w.Lab, w.stage
 }
 
 // play runs a scenario, and shows what happened if the test fails.
