@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/holdfast-go/holdfast/benchmarks/result"
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // told are the figures that a table and a line of progress show, in order.
@@ -78,6 +79,5 @@ func median(samples []result.Sample, name string) string {
 	if len(values) == 0 {
 		return "-"
 	}
-	slices.Sort(values)
-	return fmt.Sprintf("%.3g", values[(len(values)-1)/2])
+	return fmt.Sprintf("%.3g", stat.Of(values).Median)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/markdown"
 )
 
 // Table writes the results as Markdown: a row for each fault, a column for each
@@ -20,22 +22,23 @@ func Table(out io.Writer, results []Result) error {
 			columns = append(columns, c)
 		}
 	}
-	text.WriteString("| fault |")
+	head := []string{"fault"}
 	for _, c := range columns {
-		fmt.Fprintf(&text, " %s |", c)
+		head = append(head, c.String())
 	}
-	text.WriteString("\n|---|" + strings.Repeat("---|", len(columns)) + "\n")
+	var rows [][]string
 	for _, r := range results {
-		fmt.Fprintf(&text, "| `%s` |", r.Fault.Name)
+		row := []string{"`" + r.Fault.Name + "`"}
 		for _, c := range columns {
 			words := ""
 			if cell := cellOf(r, c); cell != nil {
 				words = cell.words()
 			}
-			fmt.Fprintf(&text, " %s |", words)
+			row = append(row, words)
 		}
-		text.WriteString("\n")
+		rows = append(rows, row)
 	}
+	text.WriteString(markdown.Table(head, rows))
 	text.WriteString("\n" + legend + "\n\n")
 	for _, r := range results {
 		fmt.Fprintf(&text, "- `%s`: %s.\n", r.Fault.Name, r.Fault.Text)

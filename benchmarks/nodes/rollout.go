@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-go/holdfast/benchmarks/event"
+	"github.com/holdfast-go/holdfast/benchmarks/markdown"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // A Strategy is how many Pods more and fewer than its replicas a Deployment may have
@@ -190,15 +193,13 @@ func cost(diaries []Diary) (r Rollout) {
 // Rollouts are those of one number of replicas with one peer.
 type Rollouts []Rollout
 
-// Changes returns the fewest and the most changes of leader.
-func (all Rollouts) Changes() (fewest, most int) {
-	for i, r := range all {
-		if i == 0 {
-			fewest = r.Changes
-		}
-		fewest, most = min(fewest, r.Changes), max(most, r.Changes)
+// Changes says how often the leader changed.
+func (all Rollouts) Changes() stat.Stat[int] {
+	var changes []int
+	for _, r := range all {
+		changes = append(changes, r.Changes)
 	}
-	return fewest, most
+	return stat.Of(changes)
 }
 
 // Leaderless returns the figures of the time without work.
@@ -268,25 +269,22 @@ func MeasureRollouts(ctx context.Context, s *Stage, p Plan, seed uint64) (Rolled
 
 // Table is the rollouts as Markdown.
 func (m Rolled) Table(peers []string) string {
-	var b strings.Builder
-	b.WriteString("| rolled |")
+	head := []string{"rolled"}
 	for _, peer := range peers {
-		fmt.Fprintf(&b, " %s: changes of leader | without one: median | worst | n |", peer)
+		head = append(head, ">"+peer+": changes of leader", ">without one: median", ">worst", ">n")
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---:|---:|---:|---:|", len(peers)) + "\n")
+	var rows [][]string
 	for _, c := range RolloutCases {
-		fmt.Fprintf(&b, "| %s |", c)
+		row := []string{c.String()}
 		for _, peer := range peers {
-			all := m[c][peer]
-			fewest, most := all.Changes()
-			changes := fmt.Sprint(fewest)
-			if most > fewest {
-				changes = fmt.Sprintf("%d … %d", fewest, most)
+			of := m[c][peer].Changes()
+			changes := strconv.Itoa(of.Min)
+			if of.Max > of.Min {
+				changes = fmt.Sprintf("%d … %d", of.Min, of.Max)
 			}
-			f := all.Leaderless()
-			fmt.Fprintf(&b, " %s | %s | %s | %d |", changes, seconds(f.Median()), seconds(f.Worst()), len(all))
+			row = append(append(row, changes), m[c][peer].Leaderless().cells()...)
 		}
-		b.WriteString("\n")
+		rows = append(rows, row)
 	}
-	return b.String()
+	return markdown.Table(head, rows)
 }

@@ -49,7 +49,4 @@ func TestADeploymentIsRolledWithinItsLimits(t *testing.T) {
 func TestWhatARolloutCostIsReadFromTheTerms(t *testing.T) {
 	r := cost([]Diary{{Who: "b", Terms: []Term{term(1100, 2000)}}, {Who: "a", Terms: []Term{term(0, 1000), term(2500, 3000)}}})
 	assert.Equal(t, Rollout{Changes: 2, Leaderless: 600 * time.Millisecond}, r)
-	all := Rollouts{{Changes: 2}, {Changes: 1}, {Changes: 4}}
-	fewest, most := all.Changes()
-	assert.Equal(t, []int{1, 4}, []int{fewest, most})
 }

@@ -5,37 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/benchmarks/markdown"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // Figures are those of one peer in one case.
 type Figures []time.Duration
 
-// Median is the middle one, or the mean of the middle two; zero if there is none.
-func (f Figures) Median() time.Duration {
-	if len(f) == 0 {
-		return 0
+// cells are median, worst and number.
+func (f Figures) cells() []string {
+	of := stat.Of(f)
+	if of.N == 0 {
+		return []string{"–", "–", "0"}
 	}
-	sorted := slices.Sorted(slices.Values(f))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
-	}
-	return (sorted[middle-1] + sorted[middle]) / 2
-}
-
-// Worst is the longest; zero if there is none.
-func (f Figures) Worst() time.Duration {
-	if len(f) == 0 {
-		return 0
-	}
-	return slices.Max(f)
+	return []string{seconds(of.Median), seconds(of.Max), strconv.Itoa(of.N)}
 }
 
 // Here stands for the peer that a case names, which is this library with the witness
@@ -124,32 +113,26 @@ func Measure(ctx context.Context, s *Stage, p Plan) (Measured, error) {
 // Table is the figures as Markdown: median and worst of each peer, and how many there
 // were.
 func (m Measured) Table(cases []Case, peers []string) string {
-	var b strings.Builder
-	b.WriteString("| case |")
+	head := []string{"case"}
 	for _, peer := range peers {
-		fmt.Fprintf(&b, " %s: median | worst | n |", peer)
+		head = append(head, ">"+peer+": median", ">worst", ">n")
 	}
-	b.WriteString(" bound |\n|---|" + strings.Repeat("---:|---:|---:|", len(peers)) + "---:|\n")
+	var rows [][]string
 	for _, c := range cases {
-		fmt.Fprintf(&b, "| %s |", c.Text)
+		row := []string{c.Text}
 		for _, peer := range peers {
-			f := m[c.Name][peer]
-			if len(f) == 0 {
-				b.WriteString(" – | – | 0 |")
-				continue
-			}
-			fmt.Fprintf(&b, " %s | %s | %d |", seconds(f.Median()), seconds(f.Worst()), len(f))
+			row = append(row, m[c.Name][peer].cells()...)
 		}
-		fmt.Fprintf(&b, " %s |\n", seconds(c.Bound))
+		rows = append(rows, append(row, seconds(c.Bound)))
 	}
-	return b.String()
+	return markdown.Table(append(head, ">bound"), rows)
 }
 
 // Missed names the cases whose worst figure with this library is beyond the bound.
 func (m Measured) Missed(cases []Case) []string {
 	var missed []string
 	for _, c := range cases {
-		if worst := m[c.Name][Here].Worst(); worst > c.Bound {
+		if worst := stat.Of(m[c.Name][Here]).Max; worst > c.Bound {
 			missed = append(missed, fmt.Sprintf("%s: %s, bound %s", c.Name, seconds(worst), seconds(c.Bound)))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/benchmarks/markdown"
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 )
 
@@ -142,14 +143,14 @@ func failures(d *document, in Input) {
 	for _, s := range in.samples() {
 		at := sampleWords(s)
 		if why, is := inapplicable(s); is {
-			not = append(not, at+": "+inCell(why))
+			not = append(not, at+": "+markdown.InCell(why))
 			continue
 		}
 		if s.Failed != "" {
-			failed = append(failed, at+": "+inCell(s.Failed))
+			failed = append(failed, at+": "+markdown.InCell(s.Failed))
 		}
 		if s.Limit != "" {
-			limits = append(limits, at+": "+inCell(s.Limit))
+			limits = append(limits, at+": "+markdown.InCell(s.Limit))
 		}
 	}
 	d.heading(2, "Failed samples")

@@ -5,7 +5,12 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
+
+// Stat describes the values of one figure over several samples.
+type Stat = stat.Stat[float64]
 
 // value writes v in the unit that the figure's name carries, with three
 // digits: enough to compare, and no more than the laboratory can tell.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // Benchmark is one result line of `go test -bench`.
@@ -94,5 +96,5 @@ func benchmarkStat(all []Benchmark, name, impl, unit string) Stat {
 			values = append(values, v)
 		}
 	}
-	return Describe(values)
+	return stat.Of(values)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/benchmarks/result"
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // The two peers that the targets compare.
@@ -98,7 +99,7 @@ func (g group) values(figure string) []float64 {
 }
 
 // stat describes a figure.
-func (g group) stat(figure string) Stat { return Describe(g.values(figure)) }
+func (g group) stat(figure string) Stat { return stat.Of(g.values(figure)) }
 
 // lost counts the samples in which the leader did not keep the lease, of those
 // that say.

@@ -8,6 +8,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // growth is how figures grow with a number of leases or contenders: a panel
@@ -77,8 +79,8 @@ func seriesOf(all []group, figure string, unit float64) []series {
 			}
 		}
 		for scale, values := range byScale {
-			if stat := Describe(values); stat.N > 0 {
-				s.points = append(s.points, scaled{float64(scale), stat.Min / unit, stat.Median / unit, stat.Max / unit})
+			if of := stat.Of(values); of.N > 0 {
+				s.points = append(s.points, scaled{float64(scale), of.Min / unit, of.Median / unit, of.Max / unit})
 			}
 		}
 		if len(s.points) > 0 {

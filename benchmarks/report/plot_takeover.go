@@ -7,6 +7,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // strip is the distribution of one figure: a row for each peer, a dot for each
@@ -108,8 +110,8 @@ func (s strip) Plot(c draw.Canvas, p *plot.Plot) {
 // label draws the median's bar and, at the right, the row's figures.
 func (s strip) label(c draw.Canvas, x func(float64) vg.Length, at vg.Length, r stripRow) {
 	left, middle := c.Max.X+12, at
-	stat := Describe(r.values)
-	if stat.N == 0 {
+	of := stat.Of(r.values)
+	if of.N == 0 {
 		style := aligned(letters(9.5, grey, false), draw.XLeft, draw.YCenter)
 		words := fmt.Sprintf("not measured (%d without a figure)", r.missing)
 		if r.inapplicable {
@@ -118,13 +120,13 @@ func (s strip) label(c draw.Canvas, x func(float64) vg.Length, at vg.Length, r s
 		c.FillText(style, vg.Point{X: left, Y: middle}, words)
 		return
 	}
-	median := x(max(stat.Median, stripFloor))
+	median := x(max(of.Median, stripFloor))
 	c.StrokeLine2(draw.LineStyle{Color: black, Width: 2}, median, at-11, median, at+11)
-	second := fmt.Sprintf("n=%d, %s … %s", stat.N, seconds(stat.Min), seconds(stat.Max))
+	second := fmt.Sprintf("n=%d, %s … %s", of.N, seconds(of.Min), seconds(of.Max))
 	if r.missing > 0 {
 		second += fmt.Sprintf(", %d without", r.missing)
 	}
-	c.FillText(letters(10.5, black, true), vg.Point{X: left, Y: middle + 1}, "median "+seconds(stat.Median))
+	c.FillText(letters(10.5, black, true), vg.Point{X: left, Y: middle + 1}, "median "+seconds(of.Median))
 	c.FillText(aligned(letters(8.5, grey, false), draw.XLeft, draw.YTop), vg.Point{X: left, Y: middle - 1}, second)
 }
 

@@ -14,24 +14,6 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/result"
 )
 
-func TestDescribe(t *testing.T) {
-	hundred := make([]float64, 100)
-	for i := range hundred {
-		hundred[i] = float64(100 - i)
-	}
-	for name, c := range map[string]struct {
-		values []float64
-		want   Stat
-	}{
-		"none":    {nil, Stat{}},
-		"one":     {[]float64{3}, Stat{1, 3, 3, 3, 3}},
-		"even":    {[]float64{4, 1, 3, 2}, Stat{4, 1, 2, 4, 4}},
-		"hundred": {hundred, Stat{100, 1, 50, 99, 100}},
-	} {
-		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, Describe(c.values)) })
-	}
-}
-
 func TestValuesCarryTheUnitOfTheirName(t *testing.T) {
 	for _, c := range []struct {
 		figure string
@@ -68,7 +50,7 @@ func TestGoBenchmarksAreRead(t *testing.T) {
 	require.Len(t, all, 4)
 	assert.Equal(t, Benchmark{Name: "Renew", Impl: "holdfast", Values: map[string]float64{"ns/op": 412345, "B/op": 20480, "allocs/op": 160}}, all[0])
 	assert.Equal(t, "HedgeDecision", all[3].Name)
-	assert.Equal(t, Stat{2, 409345, 409345, 412345, 412345}, benchmarkStat(all, "Renew", "holdfast", "ns/op"))
+	assert.Equal(t, Stat{N: 2, Min: 409345, Median: 409345, P99: 412345, Max: 412345}, benchmarkStat(all, "Renew", "holdfast", "ns/op"))
 
 	_, err = ParseBenchmarks(strings.NewReader("PASS\nBenchmarkRenew-2 10 x ns/op\n"))
 	assert.ErrorContains(t, err, "line 2")

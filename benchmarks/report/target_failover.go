@@ -38,27 +38,16 @@ func handoverFloors(in Input) []Target {
 // measured.
 func perFloor(in Input, t Target, figure, floor string) []Target {
 	t.Wanted = fmt.Sprintf("≤ %d times the floor", floorTimes)
-	kase := t.Under
-	all := groups(in, result.Failover)
-	var judged []Target
-	for _, timing := range timingsOf(all, kase) {
-		t := t
-		t.Under = kase + ", " + timingWords(timing)
-		us := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: ours})
+	return each(in, t, t.Under, "it was not measured", func(t Target, _, us group) Target {
 		if us.stat(floor).N == 0 {
-			judged = append(judged, unmeasured(t, "no sample has its floor"))
-			continue
+			return unmeasured(t, "no sample has its floor")
 		}
 		t = share(t, us.stat(floor), us.stat(figure), floorTimes, seconds)
 		if t.Basis = fmt.Sprintf("medians: floor %s, %s %s (n=%d)", seconds(us.stat(floor).Median), ours, seconds(us.stat(figure).Median), us.stat(figure).N); t.Verdict != NotMeasured {
 			t.Value += " times"
 		}
-		judged = append(judged, t)
-	}
-	if len(judged) == 0 {
-		return []Target{unmeasured(t, "it was not measured")}
-	}
-	return judged
+		return t
+	})
 }
 
 // ends: for how long at most nobody leads after the end of a leader in a Pod.
@@ -76,30 +65,43 @@ func rollouts(in Input) []Target {
 // perBound judges the largest value of a figure in each case that has a bound on it, for
 // each timing with which it was measured.
 func perBound(in Input, t Target, figure string, bound func(Case) (most float64, wanted string)) []Target {
-	all := groups(in, result.Failover)
 	var judged []Target
 	for _, c := range in.Cases {
 		most, wanted := bound(c)
 		if most == 0 {
 			continue
 		}
-		t := t
-		t.Under, t.Wanted = c.Name, wanted
-		for _, timing := range timingsOf(all, c.Name) {
-			us := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: ours})
-			theirs := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: baseline}).stat(figure)
-			t := t
-			t.Under += ", " + timingWords(timing)
+		t.Wanted = wanted
+		judged = append(judged, each(in, t, c.Name, neither, func(t Target, theirs, us group) Target {
 			t = atMost(t, us.stat(figure), most, figure)
-			if theirs.N > 0 {
-				t.Basis += fmt.Sprintf("; %s: median %s, largest %s (n=%d)", baseline, value(figure, theirs.Median), value(figure, theirs.Max), theirs.N)
+			if of := theirs.stat(figure); of.N > 0 {
+				t.Basis += fmt.Sprintf("; %s: median %s, largest %s (n=%d)", baseline, value(figure, of.Median), value(figure, of.Max), of.N)
 			}
 			t.Basis += without(us, figure)
-			judged = append(judged, t)
+			return t
+		})...)
+	}
+	return judged
+}
+
+// neither says why a target of both peers is not measured.
+const neither = "neither peer was measured"
+
+// each judges a case for each timing with which either of the two peers was measured;
+// why is what it says where there is none.
+func each(in Input, t Target, kase, why string, judge func(t Target, theirs, us group) Target) []Target {
+	all := groups(in, result.Failover)
+	var judged []Target
+	for _, timing := range timingsOf(all, kase) {
+		t.Under = kase + ", " + timingWords(timing)
+		of := func(peer string) group {
+			return find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: peer})
 		}
-		if len(timingsOf(all, c.Name)) == 0 {
-			judged = append(judged, unmeasured(t, "neither peer was measured"))
-		}
+		judged = append(judged, judge(t, of(baseline), of(ours)))
+	}
+	if len(judged) == 0 {
+		t.Under = kase
+		return []Target{unmeasured(t, why)}
 	}
 	return judged
 }
@@ -107,22 +109,11 @@ func perBound(in Input, t Target, figure string, bound func(Case) (most float64,
 // perTiming judges the ratio of one figure of one scenario for each timing
 // with which either of the two peers was measured.
 func perTiming(in Input, t Target, kase, figure string, times float64) []Target {
-	t.Under = kase
-	all := groups(in, result.Failover)
-	var judged []Target
-	for _, timing := range timingsOf(all, kase) {
-		t := t
-		t.Under = kase + ", " + timingWords(timing)
-		theirs := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: baseline})
-		us := find(all, cell{measure: result.Failover, kase: kase, timing: timing, peer: ours})
+	return each(in, t, kase, neither, func(t Target, theirs, us group) Target {
 		t = timesCloser(t, theirs.stat(figure), us.stat(figure), times)
 		t.Basis += without(theirs, figure) + without(us, figure)
-		judged = append(judged, t)
-	}
-	if len(judged) == 0 {
-		return []Target{unmeasured(t, "neither peer was measured")}
-	}
-	return judged
+		return t
+	})
 }
 
 // without says how many samples of g have failed or lack the figure, or that
@@ -160,12 +151,8 @@ func losses(in Input) []Target {
 		if c.Takeover {
 			continue
 		}
-		for _, timing := range timingsOf(all, c.Name) {
-			t := t
-			t.Under = c.Name + ", " + timingWords(timing)
-			theirs := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: baseline})
-			us := find(all, cell{measure: result.Failover, kase: c.Name, timing: timing, peer: ours})
-			judged = append(judged, loss(t, theirs, us))
+		if len(timingsOf(all, c.Name)) > 0 {
+			judged = append(judged, each(in, t, c.Name, neither, loss)...)
 		}
 	}
 	if len(judged) == 0 {

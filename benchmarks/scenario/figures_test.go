@@ -190,26 +190,11 @@ func TestAStreamThatCannotBeMeasuredIsAnError(t *testing.T) {
 	}
 }
 
-func TestSummaries(t *testing.T) {
-	var hundred []time.Duration
-	for i := 100; i >= 1; i-- {
-		hundred = append(hundred, time.Duration(i)*time.Second)
-	}
-	for name, c := range map[string]struct {
-		values []time.Duration
-		want   scenario.Summary
-		text   string
-	}{
-		"none":    {nil, scenario.Summary{}, "none"},
-		"one":     {[]time.Duration{time.Second}, scenario.Summary{N: 1, Median: time.Second, P99: time.Second, Max: time.Second}, "1s"},
-		"three":   {[]time.Duration{3 * time.Second, time.Second, 2 * time.Second}, scenario.Summary{N: 3, Median: 2 * time.Second, P99: 3 * time.Second, Max: 3 * time.Second}, "n=3 median 2s p99 3s max 3s"},
-		"hundred": {hundred, scenario.Summary{N: 100, Median: 50 * time.Second, P99: 99 * time.Second, Max: 100 * time.Second}, "n=100 median 50s p99 1m39s max 1m40s"},
+func TestASummaryIsOneLine(t *testing.T) {
+	for text, values := range map[string][]time.Duration{
+		"none": nil, "1s": {time.Second}, "n=3 median 2s p99 3s max 3s": {3 * time.Second, time.Second, 2 * time.Second},
 	} {
-		t.Run(name, func(t *testing.T) {
-			got := scenario.Summarize(c.values)
-			assert.Equal(t, c.want, got)
-			assert.Equal(t, c.text, got.String())
-		})
+		assert.Equal(t, text, scenario.Summarize(values).String())
 	}
 }
 

@@ -2,31 +2,16 @@ package scenario
 
 import (
 	"fmt"
-	"math"
-	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/benchmarks/stat"
 )
 
 // Summary describes the same figure of several runs.
-type Summary struct {
-	// N is how many runs showed the figure; with 0 the rest is zero.
-	N                int
-	Median, P99, Max time.Duration
-}
+type Summary stat.Stat[time.Duration]
 
-// Summarize returns the summary of values, which it does not change. Median
-// and P99 are values that occurred (nearest rank): below 100 values P99 is the
-// largest.
-func Summarize(values []time.Duration) Summary {
-	if len(values) == 0 {
-		return Summary{}
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	rank := func(share float64) time.Duration {
-		return sorted[max(0, int(math.Ceil(share*float64(len(sorted))))-1)]
-	}
-	return Summary{N: len(sorted), Median: rank(0.5), P99: rank(0.99), Max: sorted[len(sorted)-1]}
-}
+// Summarize returns the summary of values, which it does not change.
+func Summarize(values []time.Duration) Summary { return Summary(stat.Of(values)) }
 
 // String is one value where there is but one, else n, median, p99 and max.
 func (s Summary) String() string {

@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/benchmarks/markdown"
 	"github.com/holdfast-go/holdfast/benchmarks/scenario"
 )
 
@@ -45,30 +45,29 @@ func (t table) print(out io.Writer) error {
 			return perMinute(runs, func(a scenario.Asked) int { return a.Other })
 		}},
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "\n%s: %s\n\n| median / max |", t.scenario.Name, t.scenario.Text)
+	head := []string{"median / max"}
 	for _, c := range t.columns {
-		fmt.Fprintf(&text, " %s |", c.name)
+		head = append(head, c.name)
 	}
-	text.WriteString("\n|---|" + strings.Repeat("---|", len(t.columns)) + "\n")
+	var cells [][]string
 	for _, r := range rows {
-		fmt.Fprintf(&text, "| %s |", r.name)
+		row := []string{r.name}
 		for _, c := range t.columns {
 			cell := "-"
 			if len(c.runs) > 0 {
 				cell = r.cell(c.runs)
 			}
-			fmt.Fprintf(&text, " %s |", cell)
+			row = append(row, cell)
 		}
-		text.WriteString("\n")
+		cells = append(cells, row)
 	}
+	text := fmt.Sprintf("\n%s: %s\n\n%s", t.scenario.Name, t.scenario.Text, markdown.Table(head, cells))
 	for _, c := range t.columns {
 		if c.refused != nil {
-			fmt.Fprintf(&text, "\n%s cannot contend with this timing: %v\n", c.name, c.refused)
+			text += fmt.Sprintf("\n%s cannot contend with this timing: %v\n", c.name, c.refused)
 		}
 	}
-	text.WriteString("\n")
-	_, err := io.WriteString(out, text.String())
+	_, err := io.WriteString(out, text+"\n")
 	return err
 }
 

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/holdfast-go/holdfast/benchmarks/markdown"
 )
 
 // document is Markdown as it is written.
@@ -26,36 +28,9 @@ func (d *document) list(items []string) {
 	}
 }
 
-// table writes rows below a head. Columns whose name begins with '>' stand to
-// the right, as figures do.
+// table writes rows below a head: see [markdown.Table].
 func (d *document) table(head []string, rows [][]string) {
-	names, rules := make([]string, len(head)), make([]string, len(head))
-	for i, name := range head {
-		var figure bool
-		names[i], figure = strings.CutPrefix(name, ">")
-		rules[i] = "---"
-		if figure {
-			rules[i] = "--:"
-		}
-	}
-	d.row(names)
-	d.row(rules)
-	for _, row := range rows {
-		d.row(row)
-	}
-	d.text.WriteByte('\n')
-}
-
-func (d *document) row(cells []string) {
-	for _, c := range cells {
-		d.text.WriteString("| " + inCell(c) + " ")
-	}
-	d.text.WriteString("|\n")
-}
-
-// inCell keeps text on one line and inside its cell.
-func inCell(text string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "\\|")
+	d.text.WriteString(markdown.Table(head, rows) + "\n")
 }
 
 // image shows the drawing.
