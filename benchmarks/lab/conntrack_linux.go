@@ -21,9 +21,23 @@ func (l *link) forget() error {
 	return nil
 }
 
+// established is the state in which conntrack keeps a TCP connection that has
+// been opened and not yet closed by either side.
+const established = 3
+
+// translated returns where the host's established connections to the virtual
+// IP really lead.
+func (l *link) translated(vip netip.AddrPort) ([]netip.AddrPort, error) {
+	return l.connections(func(f netlink.IPTuple) bool { return addrPort(f.DstIP, f.DstPort) == vip })
+}
+
 // opened returns where the established connections lead that processes on the
 // host have opened, after translation.
 func (l *link) opened() ([]netip.AddrPort, error) {
+	return l.connections(func(f netlink.IPTuple) bool { return addrPort(f.SrcIP, f.SrcPort).Addr() == l.addr })
+}
+
+func (l *link) connections(of func(forward netlink.IPTuple) bool) ([]netip.AddrPort, error) {
 	h, err := netlink.NewHandleAt(l.handle, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, fmt.Errorf("open conntrack in the host: %w", err)
@@ -35,8 +49,7 @@ func (l *link) opened() ([]netip.AddrPort, error) {
 	}
 	var to []netip.AddrPort
 	for _, f := range flows {
-		tcp, ok := f.ProtoInfo.(*netlink.ProtoInfoTCP)
-		if ok && tcp.State == established && addrPort(f.Forward.SrcIP, f.Forward.SrcPort).Addr() == l.addr {
+		if tcp, ok := f.ProtoInfo.(*netlink.ProtoInfoTCP); ok && tcp.State == established && of(f.Forward) {
 			to = append(to, addrPort(f.Reverse.SrcIP, f.Reverse.SrcPort)) // the answers come from the backend
 		}
 	}

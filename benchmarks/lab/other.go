@@ -53,3 +53,10 @@ func killGroup(int) error   { return errSystem }
 func lockFolder(string) (*os.File, error) { return nil, errSystem }
 
 func lockFile(context.Context, string, func()) (*os.File, error) { return nil, errSystem }
+
+func (*router) lose([]Loss) error { return errSystem }
+func (*link) forget() error       { return errSystem }
+
+func (*link) opened() ([]netip.AddrPort, error) { return nil, errSystem }
+
+func (*link) next(_, _ netip.AddrPort) error { return errSystem }

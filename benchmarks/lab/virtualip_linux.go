@@ -8,7 +8,6 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -91,33 +90,6 @@ func sendTo(b netip.AddrPort, oneIn int) []expr.Any {
 		&expr.Immediate{Register: 2, Data: binaryutil.BigEndian.PutUint16(b.Port())},
 		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2},
 	)
-}
-
-// established is the state in which conntrack keeps a TCP connection that has
-// been opened and not yet closed by either side.
-const established = 3
-
-// translated returns where the host's established connections to the virtual
-// IP really lead.
-func (l *link) translated(vip netip.AddrPort) ([]netip.AddrPort, error) {
-	h, err := netlink.NewHandleAt(l.handle, unix.NETLINK_NETFILTER)
-	if err != nil {
-		return nil, fmt.Errorf("open conntrack in the host: %w", err)
-	}
-	defer h.Close()
-	flows, err := h.ConntrackTableList(netlink.ConntrackTable, unix.AF_INET)
-	if err != nil {
-		return nil, fmt.Errorf("list conntrack's table in the host: %w", err)
-	}
-	var to []netip.AddrPort
-	for _, f := range flows {
-		tcp, ok := f.ProtoInfo.(*netlink.ProtoInfoTCP)
-		if !ok || tcp.State != established || addrPort(f.Forward.DstIP, f.Forward.DstPort) != vip {
-			continue
-		}
-		to = append(to, addrPort(f.Reverse.SrcIP, f.Reverse.SrcPort)) // the answers come from the backend
-	}
-	return to, nil
 }
 
 func addrPort(ip net.IP, port uint16) netip.AddrPort {

@@ -100,8 +100,12 @@ func (p *Play) pair(ctx context.Context, m Member) (scene, error) {
 
 // succession waits for the end of the leader and for the next one, and measures the time
 // between the last work of the one and the first of the other. Work is written every two
-// milliseconds, up to the end of its process.
-func (p *Play) succession(ctx context.Context, s scene, how string) (time.Duration, error) {
+// milliseconds, up to the end of its process. The leader has been harmed, unless err says
+// why not.
+func (p *Play) succession(ctx context.Context, s scene, how string, err error) (time.Duration, error) {
+	if err != nil {
+		return 0, err
+	}
 	select {
 	case <-s.process.Done():
 	case <-ctx.Done():
@@ -130,10 +134,7 @@ func killed(ctx context.Context, p *Play) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := s.process.Kill(); err != nil {
-		return 0, err
-	}
-	return p.succession(ctx, s, "killed")
+	return p.succession(ctx, s, "killed", s.process.Kill())
 }
 
 func outOfMemory(ctx context.Context, p *Play) (time.Duration, error) {
@@ -141,18 +142,22 @@ func outOfMemory(ctx context.Context, p *Play) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := os.WriteFile(filepath.Join(p.stage.Nodes[0].Folder(), p.eatFile()), []byte(s.leader.Who), 0o644); err != nil {
-		return 0, err
+	return p.succession(ctx, s, "killed for its use of memory", os.WriteFile(filepath.Join(p.stage.Nodes[0].Folder(), p.eatFile()), []byte(s.leader.Who), 0o644))
+}
+
+// alone is a leader on the first node that has renewed, and nobody on the second.
+func (p *Play) alone(ctx context.Context, m Member) (scene, error) {
+	m.Name, m.Node = "one", p.stage.Nodes[0]
+	s, err := p.lead(ctx, m)
+	if err != nil {
+		return s, err
 	}
-	return p.succession(ctx, s, "killed for its use of memory")
+	return s, p.Renewed(ctx, s.leader.Who, 2)
 }
 
 func restarted(ctx context.Context, p *Play) (time.Duration, error) {
-	s, err := p.lead(ctx, Member{Name: "one", Node: p.stage.Nodes[0]})
+	s, err := p.alone(ctx, Member{})
 	if err != nil {
-		return 0, err
-	}
-	if err := p.Renewed(ctx, s.leader.Who, 2); err != nil {
 		return 0, err
 	}
 	if err := s.process.Kill(); err != nil {
@@ -167,17 +172,11 @@ func restarted(ctx context.Context, p *Play) (time.Duration, error) {
 }
 
 func beside(ctx context.Context, p *Play) (time.Duration, error) {
-	s, err := p.lead(ctx, Member{Name: "one", Node: p.stage.Nodes[0], Containers: 2})
+	s, err := p.alone(ctx, Member{Containers: 2})
 	if err != nil {
 		return 0, err
 	}
-	if err := p.Renewed(ctx, s.leader.Who, 2); err != nil {
-		return 0, err
-	}
-	if err := s.process.Kill(); err != nil {
-		return 0, err
-	}
-	return p.succession(ctx, s, "killed")
+	return p.succession(ctx, s, "killed", s.process.Kill())
 }
 
 func deleted(ctx context.Context, p *Play) (time.Duration, error) {
@@ -185,8 +184,5 @@ func deleted(ctx context.Context, p *Play) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := p.stage.api.CoreV1().Pods(namespace).Delete(ctx, s.pod.Name, metav1.DeleteOptions{}); err != nil {
-		return 0, err
-	}
-	return p.succession(ctx, s, "deleted, and killed after its grace")
+	return p.succession(ctx, s, "deleted, and killed after its grace", p.stage.api.CoreV1().Pods(namespace).Delete(ctx, s.pod.Name, metav1.DeleteOptions{}))
 }

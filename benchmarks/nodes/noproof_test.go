@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -70,6 +71,22 @@ func (a *act) succeeded() Diary {
 	end := LeaseEnd(a.s.leases.of(a.play.name), a.leader.Who)
 	a.t.Logf("figure: %s led %s after the end of the lease", next.Who, next.Terms[0].From.Sub(end).Round(time.Millisecond))
 	return next
+}
+
+// reported waits until the kubelet says that the container has ended, and returns what it
+// says.
+func (a *act) reported() (state *corev1.ContainerStateTerminated) {
+	require.NoError(a.t, until(a.ctx, "the container to be reported as ended", func() (bool, error) {
+		pod, err := a.current()
+		if err != nil || len(pod.Status.ContainerStatuses) == 0 {
+			return false, err
+		}
+		c := pod.Status.ContainerStatuses[0]
+		state = cmp.Or(c.State.Terminated, c.LastTerminationState.Terminated)
+		return state != nil, nil
+	}))
+	a.t.Logf("reported: %s, exit code %d, container %q, message %q", state.Reason, state.ExitCode, state.ContainerID, state.Message)
+	return state
 }
 
 // current is the leader's Pod as the API shows it now.
@@ -162,22 +179,9 @@ func TestAnExitCodeThatTheRuntimeMadeUpProvesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(bundle, filepath.Join(filepath.Dir(filepath.Dir(bundle)), "lost-"+filepath.Base(bundle))))
 	require.NoError(t, a.left.Resume(node.Containerd))
-	require.NoError(t, until(a.ctx, "the container to be reported as ended", func() (bool, error) {
-		pod, err := a.current()
-		if err != nil || len(pod.Status.ContainerStatuses) == 0 {
-			return false, err
-		}
-		c := pod.Status.ContainerStatuses[0]
-		for _, state := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
-			if state != nil {
-				t.Logf("reported: %s, exit code %d, %s, message %q", state.Reason, state.ExitCode, state.ContainerID, state.Message)
-				assert.EqualValues(t, 255, state.ExitCode)
-				assert.Contains(t, state.Message, "holdfast-witness ", "it is the word of the living")
-				return true, nil
-			}
-		}
-		return false, nil
-	}))
+	state := a.reported()
+	assert.EqualValues(t, 255, state.ExitCode)
+	assert.Contains(t, state.Message, "holdfast-witness ", "it is the word of the living")
 	require.Zero(t, a.process.Died(), "it should live")
 	require.NoError(t, until(a.ctx, "another process in its place", func() (bool, error) {
 		all, err := a.s.diaries(a.play.name)
@@ -201,21 +205,7 @@ func TestAContainerThatTheKubeletHasLostProvesNothing(t *testing.T) {
 		require.NoError(t, a.left.PowerOff())
 		require.NoError(t, a.left.PowerOn(a.ctx))
 	}()
-	require.NoError(t, until(a.ctx, "the container to be reported as unknown", func() (bool, error) {
-		pod, err := a.current()
-		if err != nil || len(pod.Status.ContainerStatuses) == 0 {
-			return false, err
-		}
-		c := pod.Status.ContainerStatuses[0]
-		for _, state := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
-			if state != nil {
-				t.Logf("reported: %s, exit code %d, container %q, message %q", state.Reason, state.ExitCode, state.ContainerID, state.Message)
-				assert.Equal(t, "ContainerStatusUnknown", state.Reason)
-				return true, nil
-			}
-		}
-		return false, nil
-	}))
+	assert.Equal(t, "ContainerStatusUnknown", a.reported().Reason)
 	a.livesOn()
 }
 
@@ -228,14 +218,7 @@ func TestAShimThatIsKilledProvesNothing(t *testing.T) {
 		require.NoError(t, shim.Kill())
 		require.NoError(t, shim.Close())
 	}
-	require.NoError(t, until(a.ctx, "the container to be reported as ended", func() (bool, error) {
-		pod, err := a.current()
-		if err != nil || len(pod.Status.ContainerStatuses) == 0 {
-			return false, err
-		}
-		c := pod.Status.ContainerStatuses[0]
-		return c.State.Terminated != nil || c.LastTerminationState.Terminated != nil, nil
-	}))
+	a.reported()
 	t.Logf("the process of the killed shim is alive: %t", a.process.Died().IsZero())
 	if a.process.Died().IsZero() {
 		a.livesOn()
