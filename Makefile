@@ -112,7 +112,7 @@ versions:
 # would not show the progress.
 lab:
 	cd benchmarks && go run ./lab/prepare -all
-	cd benchmarks && go test ./event ./program ./result ./contender ./compare ./cost ./shortest ./starved ./report $$(go list ./cmd/... | grep -v /cmd/lab$$) ./lab
+	cd benchmarks && go test ./event ./program ./stat ./result ./contender ./compare ./cost ./shortest ./starved ./report $$(go list ./cmd/... | grep -v /cmd/lab$$) ./lab
 	cd benchmarks && go test -v -timeout 5m ./cmd/lab
 	cd benchmarks && go test -v -timeout 15m ./scenario
 	cd benchmarks && go test -v -timeout 10m ./versions

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/holdfast-go/holdfast/benchmarks/lab"
+	play "github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
 var long = flag.Bool("long", false, "run what takes a minute too: the node death of an unchanged manager")
@@ -99,34 +99,5 @@ func (s *stage) mend(ctx context.Context) error {
 	if err := s.lab.Mend(ctx); err != nil {
 		return err
 	}
-	client, _, err := s.lab.Observer(victim)
-	if err != nil {
-		return err
-	}
-	const wanted, prompt = 3, 250 * time.Millisecond
-	for inARow := 0; inARow < wanted; {
-		begun := time.Now()
-		if err := probe(ctx, client); err == nil && time.Since(begun) <= prompt {
-			inARow++
-		} else {
-			inARow = 0
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("API server %d does not serve promptly again: %w", victim, ctx.Err())
-		}
-	}
-	return nil
-}
-
-func probe(ctx context.Context, client kubernetes.Interface) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	leases := client.CoordinationV1().Leases(namespace)
-	lease, err := leases.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-"}}, metav1.CreateOptions{})
-	if err != nil {
-		return err
-	}
-	return leases.Delete(ctx, lease.Name, metav1.DeleteOptions{})
+	return play.Well(ctx, s.lab, victim, play.Prompt)
 }
