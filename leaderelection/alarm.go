@@ -130,7 +130,7 @@ func (a *alarm) stop() {
 // lapsed says why a term is over that no renewal has prolonged.
 func (l *leadership) lapsed(now instant) *TermEndedError {
 	sent := l.term.lastSent()
-	if suspended := now.fastest(sent) - now.steady(sent); suspended > l.le.timing.retry {
+	if suspended := now.fastestSince(sent) - now.monoSince(sent); suspended > l.le.timing.retry {
 		return &TermEndedError{Reason: ReasonInDoubt}
 	}
 	return &TermEndedError{Reason: ReasonRenewDeadline}

@@ -56,5 +56,5 @@ func (a *allowance) due(now instant, t timing) time.Duration {
 
 // left returns what is left of the debt; the mutex is held.
 func (a *allowance) left(now instant) time.Duration {
-	return max(0, a.debt-now.steady(a.at))
+	return max(0, a.debt-now.monoSince(a.at))
 }

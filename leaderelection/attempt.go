@@ -14,7 +14,7 @@ import (
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// attempt is the effort to get one write through: a renewal or a release. It
+// attempt is what it takes to get one write through: a renewal or a release. It
 // writes; a write that is refused, or not answered within a while, is looked
 // into by reading the record, and where that shows it has not arrived, it is
 // sent again. An earlier call is not given up for a later one: the first answer
@@ -51,7 +51,7 @@ type attempt struct {
 	hurry   <-chan struct{}
 	// underway are the calls that wait for an answer, oldest first.
 	underway []*call
-	effort   *effort
+	stats    *attemptStats
 	// hurried says that connections may have died.
 	hurried bool
 	// failures counts the calls that failed; looked is that a read was answered
@@ -149,23 +149,23 @@ func (a *attempt) run(ctx context.Context) (o outcome) {
 			a.hurried = true
 			a.do(ctx, send)
 		case <-a.timer.C():
-			a.late.fired(a.clock.now().steady(a.due), a.timing)
+			a.late.fired(a.clock.now().monoSince(a.due), a.timing)
 			a.do(ctx, a.next)
 		case got := <-a.answers:
 			if !a.finished(got.call) {
 				continue // it made way for another, or was the last attempt's
 			}
-			if o, settled := a.take(ctx, got); settled {
+			if o, settled := a.applyAnswer(ctx, got); settled {
 				return o
 			}
 		}
 	}
 }
 
-// take takes in an answer, and reports whether it settles the matter (rule 3 of
+// applyAnswer takes in an answer, and reports whether it settles the matter (rule 3 of
 // the design). Where it does not, it sees to what is done next.
-func (a *attempt) take(ctx context.Context, got answer) (outcome, bool) {
-	a.effort.answered(got.err)
+func (a *attempt) applyAnswer(ctx context.Context, got answer) (outcome, bool) {
+	a.stats.addAnswer(got.err)
 	switch {
 	case got.err != nil:
 		a.lastErr = got.err
@@ -209,7 +209,7 @@ func (a *attempt) fail(ctx context.Context, got answer) {
 		a.do(ctx, next) // without regard to the allowance: another may lead
 		return
 	}
-	a.soon(ctx, next, a.timing.pause(max(1, a.failures-1), a.random(), asked))
+	a.soon(ctx, next, a.timing.backoff(max(1, a.failures-1), a.random(), asked))
 }
 
 // soon makes a call after a pause, which is longer where so many were made that
@@ -257,7 +257,7 @@ func (a *attempt) do(ctx context.Context, what action) {
 		a.underway = slices.Delete(a.underway, 0, 1)
 	}
 	a.underway = append(a.underway, c)
-	a.effort.called()
+	a.stats.addCall()
 	a.allowance.spend(a.clock.now(), a.timing)
 	if c.write && !a.lock.takesTurns() {
 		ctx = c.open(ctx)

@@ -15,20 +15,20 @@ import (
 // own timer and what is told to it: calls to the lock are made in the
 // background, at most one read and one claim at a time.
 type candidacy struct {
-	*lookout
+	*leaseWatcher
 	le     *LeaderElector
 	logger klog.Logger
 	// writes are what was sent and may yet turn out to have succeeded.
-	writes *ledger
+	writes *sentWrites
 	// draw is of the spread of the next claim, and contested says that a claim of this
 	// candidacy was lost to another's, so that there are several.
 	draw      float64
 	contested bool
-	// aside is until when others go first, after a resignation.
-	aside      time.Duration
+	// yieldFor is until when others go first, after a resignation.
+	yieldFor   time.Duration
 	joined     instant
 	warned     bool
-	complaints complaints
+	failureLog failureLog
 	// late is how late its own timer fires.
 	late lateness
 
@@ -60,8 +60,8 @@ type candidacy struct {
 	wishes     wishes
 }
 
-// won is what a candidate begins its term with.
-type won struct {
+// acquisition is what a candidate begins its term with.
+type acquisition struct {
 	state rl.Snapshot
 	sent  instant
 	how   Succession
@@ -81,20 +81,20 @@ const (
 )
 
 // campaign contends until the lease is won, or returns nil when ctx ends.
-// Others go first for as long as aside.
-func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won {
+// Others go first for as long as yieldFor.
+func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *acquisition {
 	watchCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	c := &candidacy{
 		le: le, logger: klog.FromContext(ctx), writes: le.writes,
-		aside: aside, joined: le.clock.now(), draw: le.random(),
+		yieldFor: yieldFor, joined: le.clock.now(), draw: le.random(),
 		readings: make(chan error, 1), watched: make(chan error, 1),
 	}
-	c.lookout = le.newLookout(le.allowance, func(state rl.Snapshot) { le.report(c.logger, state) })
+	c.leaseWatcher = le.newLeaseWatcher(le.allowance, func(state rl.Snapshot) { le.report(c.logger, state) })
 	c.observation = le.seenLast.memory(le.GetLeader())
 	defer func() { le.seenLast = c.observed() }()
 	defer c.close()
-	c.left = le.witnesses.leave(ctx, le.timing.lease, le.writes.testify)
+	c.left = le.witnesses.leave(ctx, le.timing.lease, le.writes.setTestimony)
 
 	for following := false; ctx.Err() == nil; {
 		seen, now := c.observed(), c.clock.now()
@@ -106,8 +106,8 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 			c.leaveAnswer(ctx)
 			return w
 		}
-		c.settle(seen)
-		c.supersede(seen)
+		c.settleClaim(seen)
+		c.forgetSuperseded(seen)
 		c.inquire(watchCtx, seen)
 		switch what, pause := c.next(seen, now); what {
 		case write:
@@ -131,7 +131,7 @@ func (le *LeaderElector) campaign(ctx context.Context, aside time.Duration) *won
 
 // pause waits for d, or until something was learned: that a claim has won, which
 // it returns, or anything else.
-func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
+func (c *candidacy) pause(ctx context.Context, d time.Duration) *acquisition {
 	c.justRead = false
 	began, timer := c.clock.now(), c.clock.NewTimer(d)
 	defer timer.Stop()
@@ -145,9 +145,9 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 	}
 	select {
 	case <-ctx.Done():
-	case <-c.news:
+	case <-c.updated:
 	case <-timer.C():
-		c.late.fired(c.clock.now().steady(began)-d, c.timing)
+		c.late.fired(c.clock.now().monoSince(began)-d, c.timing)
 	case err := <-c.readings:
 		c.looked(ctx, err)
 	case err := <-c.watched:
@@ -172,57 +172,57 @@ func (c *candidacy) pause(ctx context.Context, d time.Duration) *won {
 // next decides what to do, given what was seen; the pause is how long nothing
 // is to be done.
 func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
-	opens, due := never, c.readDue(now)+c.late.patience(c.timing)
+	claimIn, due := never, c.readDue(now)+c.late.patience(c.timing)
 	switch {
 	case !seen.known:
 	case c.underway():
-		if c.unheard(c.last.sent) && !c.le.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
-			due = c.timing.retry + c.late.patience(c.timing) - now.steady(c.last.sent) // it may have succeeded
+		if c.silentSince(c.last.sent) && !c.le.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
+			due = c.timing.retry + c.late.patience(c.timing) - now.monoSince(c.last.sent) // it may have succeeded
 		}
 	case c.last != nil && !c.last.read:
 		due = c.readPause(now) // nothing else before it is known what became of it
 	default:
-		opens = c.opensIn(seen, now)
-		if pause, failing := c.claimPause(now); opens <= 0 && failing {
-			opens, due = pause, never // each claim that fails is looked into
+		claimIn = c.claimableIn(seen, now)
+		if pause, failing := c.claimPause(now); claimIn <= 0 && failing {
+			claimIn, due = pause, never // each claim that fails is looked into
 		}
-		opens = max(opens, c.allowance.due(now, c.timing))
-		if opens <= 0 && (c.blind(now) || c.le.lock.takesTurns() && !c.justRead) {
-			opens, due = never, c.readPause(now)
+		claimIn = max(claimIn, c.allowance.due(now, c.timing))
+		if claimIn <= 0 && (c.blind(now) || c.le.lock.takesTurns() && !c.justRead) {
+			claimIn, due = never, c.readPause(now)
 		}
-		if opens <= 0 && c.left != nil {
-			opens = c.timing.leavePatience() - now.steady(c.joined)
+		if claimIn <= 0 && c.left != nil {
+			claimIn = c.timing.leavePatience() - now.monoSince(c.joined)
 		}
 	}
 	switch {
-	case opens <= 0 && c.unconsulted(seen):
+	case claimIn <= 0 && c.unconsulted(seen):
 		return consult, 0
-	case opens <= 0 && c.unchecked(seen, now):
+	case claimIn <= 0 && c.unchecked(seen, now):
 		if !c.inquiry.checking {
 			return check, 0
 		}
-		opens, _ = c.heldUntil(seen, now)
-		return wait, opens
-	case opens <= 0 && c.reading && c.le.lock.takesTurns():
+		claimIn, _ = c.heldUntil(seen, now)
+		return wait, claimIn
+	case claimIn <= 0 && c.reading && c.le.lock.takesTurns():
 		return wait, never // a claim counts from now on, and would leave after the read
-	case opens <= 0:
+	case claimIn <= 0:
 		return write, 0
 	case c.reading:
-		return wait, opens
+		return wait, claimIn
 	case due <= 0:
 		return read, 0
 	}
-	return wait, min(opens, due)
+	return wait, min(claimIn, due)
 }
 
 // never is later than anything that is waited for.
 const never = time.Duration(1 << 61)
 
-// opensIn returns how long it is until this candidate may write.
-func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
-	sent, ours := c.writes.find(seen.snapshot)
+// claimableIn returns how long it is until this candidate may write.
+func (c *candidacy) claimableIn(seen observation, now instant) time.Duration {
+	sent, ours := c.writes.sentAt(seen.snapshot)
 	if c.le.config.Coordinated {
-		if ours && now.fastest(sent) >= c.timing.lease {
+		if ours && now.fastestSince(sent) >= c.timing.lease {
 			return never
 		}
 		return c.appointedIn(seen, now)
@@ -234,11 +234,11 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 	if c.isSuccessor(seen) {
 		return lease
 	}
-	opens := min(lease+c.spread(), proof) + c.yields(seen)
-	if c.aside > 0 {
-		opens = max(opens, c.aside-now.steady(c.joined))
+	claimIn := min(lease+c.spread(), proof) + c.yields(seen)
+	if c.yieldFor > 0 {
+		claimIn = max(claimIn, c.yieldFor-now.monoSince(c.joined))
 	}
-	return opens
+	return claimIn
 }
 
 // appointedIn is opensIn where the API server chooses: now if it has named us
@@ -246,11 +246,11 @@ func (c *candidacy) opensIn(seen observation, now instant) time.Duration {
 // never.
 func (c *candidacy) appointedIn(seen observation, now instant) time.Duration {
 	record := seen.snapshot.Record
-	if seen.snapshot.Stated.Describes(record) && !c.writes.left(seen.snapshot) {
+	if seen.snapshot.Stated.Describes(record) && !c.writes.wrote(seen.snapshot) {
 		return never // a claim of another process of this name, not an appointment
 	}
-	since := now.steady(seen.seen)
-	if record.HolderIdentity == c.lock.Identity() && record.PreferredHolder == "" && since < seen.opens() {
+	since := now.monoSince(seen.seen)
+	if record.HolderIdentity == c.lock.Identity() && record.PreferredHolder == "" && since < seen.claimableAfter() {
 		return max(0, seen.still-since) // an appointment that a backup brings back may be of long ago
 	}
 	return never
@@ -259,15 +259,15 @@ func (c *candidacy) appointedIn(seen observation, now instant) time.Duration {
 // recognise returns the term that began with one of our own writes whose
 // outcome was unknown when it was sent, if the record shows it and its time is
 // not over.
-func (c *candidacy) recognise(seen observation, now instant) *won {
+func (c *candidacy) recognise(seen observation, now instant) *acquisition {
 	if !seen.known {
 		return nil
 	}
-	sent, ours := c.writes.find(seen.snapshot)
+	sent, ours := c.writes.sentAt(seen.snapshot)
 	if holder := seen.snapshot.Record.HolderIdentity; !ours && holder != c.lock.Identity() {
 		c.warned = false
 		if holder != "" {
-			c.aside = 0 // someone went first
+			c.yieldFor = 0 // someone went first
 		}
 		return nil
 	}
@@ -276,9 +276,9 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 	}
 	if ours && c.mayLead(seen.snapshot, sent, now) {
 		c.writes.settle(seen.snapshot)
-		return &won{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, SuccessionOwnClaim), witness: c.witness}
+		return &acquisition{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, SuccessionOwnClaim), witness: c.witness}
 	}
-	if !ours && !c.warned && !c.le.config.Coordinated && !c.writes.left(seen.snapshot) {
+	if !ours && !c.warned && !c.le.config.Coordinated && !c.writes.wrote(seen.snapshot) {
 		c.warned = true
 		c.logger.Info("The Lease names this contender's identity, but another process or an earlier term wrote it. Waiting until it runs out, as for any other holder")
 	}
@@ -290,7 +290,7 @@ func (c *candidacy) recognise(seen observation, now instant) *won {
 func (c *candidacy) mayLead(state rl.Snapshot, sent, now instant) bool {
 	preferred := c.le.config.Coordinated && state.Record.PreferredHolder != ""
 	stored := c.timing.storedAs(c.timing.heldFor(state))
-	return now.fastest(sent) < stored.term() && !preferred
+	return now.fastestSince(sent) < stored.term() && !preferred
 }
 
 // ask reads the record in the background.
@@ -311,13 +311,13 @@ func (c *candidacy) looked(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		c.fail(err)
-		c.complaints.sayUnreadable(c.logger, c.clock.now(), err)
+		c.readFailed(err)
+		c.failureLog.sayUnreadable(c.logger, c.clock.now(), err)
 	case l != nil && l.asked && !l.read:
 		l.read = true
 		if unchanged(c.observed().snapshot, l.on) {
-			c.failClaim(l.err) // nobody was faster: the API refuses
-			c.sayUntakeable(l.err)
+			c.claimFailed(l.err) // nobody was faster: the API refuses
+			c.logClaimFailure(l.err)
 		}
 	}
 }

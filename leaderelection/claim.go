@@ -12,7 +12,7 @@ type sentClaim struct {
 	on      rl.Snapshot
 	entry   rl.Entry
 	sent    instant
-	learned int // what the lookout had learned when it was sent
+	updates int // how much the watcher had learned when it was sent
 	cancel  context.CancelFunc
 	answers chan claimAnswer
 	// err is what it was answered with; nil while it is under way. Whether it was
@@ -44,7 +44,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 	// known, and released.
 	writing, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
 	l := &sentClaim{
-		on: seen.snapshot, entry: c.writes.enter(record, c.timing.lease, sent), sent: sent, learned: c.lessons(),
+		on: seen.snapshot, entry: c.writes.add(record, c.timing.lease, sent), sent: sent, updates: c.updateCount(),
 		cancel: cancel, answers: make(chan claimAnswer, 1),
 	}
 	c.last = l
@@ -71,7 +71,7 @@ func (c *candidacy) leaveAnswer(ctx context.Context) {
 func (c *candidacy) underway() bool { return c.last != nil && c.last.err == nil }
 
 // answered takes in the answer to a claim, and returns the term that it has won.
-func (c *candidacy) answered(got claimAnswer) *won {
+func (c *candidacy) answered(got claimAnswer) *acquisition {
 	l := c.last
 	if got.err != nil {
 		l.err = got.err
@@ -80,28 +80,28 @@ func (c *candidacy) answered(got claimAnswer) *won {
 	}
 	c.last = nil
 	c.writes.confirm(got.state, l.entry.Mark)
-	c.find(got.state, l.learned)
+	c.applyAnswer(got.state, l.updates)
 	if now := c.clock.now(); !c.mayLead(got.state, l.sent, now) {
 		// Too late to lead on. Being our own, it can be written again.
-		c.failClaim(nil)
+		c.claimFailed(nil)
 		return nil
 	}
-	return &won{state: got.state, sent: l.sent, how: c.how, witness: c.witness}
+	return &acquisition{state: got.state, sent: l.sent, how: c.how, witness: c.witness}
 }
 
-// settle finds out whether the last claim can still have succeeded. What it was
+// settleClaim finds out whether the last claim can still have succeeded. What it was
 // based on is gone when the record is at another version.
-func (c *candidacy) settle(seen observation) {
+func (c *candidacy) settleClaim(seen observation) {
 	l := c.last
 	if l == nil || unchanged(seen.snapshot, l.on) {
 		return
 	}
-	if _, ours := c.writes.find(seen.snapshot); ours {
+	if _, ours := c.writes.sentAt(seen.snapshot); ours {
 		return
 	}
 	c.last = nil
 	if oneWrite(l.on, seen.snapshot) {
-		c.failClaim(l.err) // only labels, say, were edited, and nobody was faster
+		c.claimFailed(l.err) // only labels, say, were edited, and nobody was faster
 		return
 	}
 	c.contested = true
@@ -110,9 +110,9 @@ func (c *candidacy) settle(seen observation) {
 // spread returns by how much the next claim is delayed.
 func (c *candidacy) spread() time.Duration { return c.timing.spread(c.contested, c.draw) }
 
-// supersede sees to it that nothing which this elector has sent counts any more
+// forgetSuperseded sees to it that nothing which this elector has sent counts any more
 // once another's write is seen that it has not claimed the lease on.
-func (c *candidacy) supersede(seen observation) {
+func (c *candidacy) forgetSuperseded(seen observation) {
 	if !seen.known || c.last != nil && unchanged(c.last.on, seen.snapshot) {
 		return
 	}

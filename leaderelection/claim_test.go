@@ -92,7 +92,7 @@ func TestALateClaimOfOneWhoHasGoneIsReleased(t *testing.T) {
 					sleep(2 * after) // whatever is still on its way has arrived, one write after another
 					assert.Empty(t, a.runs())
 					assert.Empty(t, m.now().Record.HolderIdentity, "the record is held by a dead contender")
-					_, ours := a.LeaderElector.writes.find(m.states()[0])
+					_, ours := a.LeaderElector.writes.sentAt(m.states()[0])
 					assert.False(t, ours, "what is released is disowned")
 				})
 			})
@@ -117,15 +117,15 @@ func TestAClaimThatFailedIsForgottenWhenAnotherHoldsTheLease(t *testing.T) {
 		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}}
 		le, err := NewLeaderElector(cfg)
 		require.NoError(t, err)
-		l := le.newLookout(new(allowance), func(rl.Snapshot) {})
-		l.deliver(held("b", "1", 0, 15*s))
-		l.failClaim(errors.New("refused"))
-		require.True(t, l.troubled())
+		w := le.newLeaseWatcher(new(allowance), func(rl.Snapshot) {})
+		w.applyEvent(held("b", "1", 0, 15*s))
+		w.claimFailed(errors.New("refused"))
+		require.True(t, w.failing())
 		labelled := held("b", "2", 0, 15*s)
-		l.deliver(labelled)
-		assert.True(t, l.troubled(), "the same write")
-		l.deliver(held("c", "3", s, 15*s))
-		assert.False(t, l.troubled())
+		w.applyEvent(labelled)
+		assert.True(t, w.failing(), "the same write")
+		w.applyEvent(held("c", "3", s, 15*s))
+		assert.False(t, w.failing())
 	})
 }
 

@@ -16,7 +16,7 @@ func (c *candidacy) disclaim(ctx context.Context) {
 	if l != nil {
 		defer l.cancel()
 	}
-	_, ours := c.writes.find(c.observed().snapshot)
+	_, ours := c.writes.sentAt(c.observed().snapshot)
 	if !c.le.config.ReleaseOnCancel || (l == nil && !ours) {
 		return
 	}
@@ -25,7 +25,7 @@ func (c *candidacy) disclaim(ctx context.Context) {
 	defer cancel()
 	state, ours, err := c.outcome(looking)
 	if ours {
-		err = c.le.giveUp(ctx, state, false, "", bound-c.clock.now().steady(began))
+		err = c.le.giveUp(ctx, state, false, "", bound-c.clock.now().monoSince(began))
 	}
 	switch {
 	case err != nil:
@@ -58,14 +58,14 @@ func (c *candidacy) outcome(ctx context.Context) (state rl.Snapshot, ours bool, 
 		state, err = c.lock.Read(rl.OnNewConnection(ctx))
 		bounded.Raise(ctx, err)
 		if err == nil {
-			if _, ours = c.writes.find(state); ours {
+			if _, ours = c.writes.sentAt(state); ours {
 				return state, true, nil
 			}
 			if !late || !unchanged(state, c.last.on) {
 				return state, false, nil
 			}
 		}
-		c.clock.sleep(ctx, c.timing.pause(min(n, 2), c.random(), 0))
+		c.clock.sleep(ctx, c.timing.backoff(min(n, 2), c.random(), 0))
 		if ctx.Err() != nil {
 			return state, false, err
 		}

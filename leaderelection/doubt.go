@@ -16,22 +16,22 @@ func (l *leadership) compareTimes() {
 	}
 	doubted, rest := l.inDoubt, l.term.fastRest(now)
 	if rest <= 0 && l.foreseen && rest > -compareClocks {
-		l.over(&TermEndedError{Reason: ReasonInDoubt})
+		l.endTerm(&TermEndedError{Reason: ReasonInDoubt})
 		return
 	}
 	l.inDoubt, l.foreseen = rest <= 0, rest > 0 && now.ahead(l.term.lastSent())
 	switch {
 	case l.inDoubt && !doubted:
 		l.doubt.Reset(decideDoubt)
-		if l.trying {
-			l.tryAtOnce()
+		if l.renewing {
+			l.renewAtOnce()
 		}
 	case l.foreseen:
 		l.doubt.Reset(rest)
 	case !l.inDoubt:
 		l.doubt.Stop()
 	}
-	if l.inDoubt || now.fastest(l.term.lastSent()) >= l.timing.next(l.took) {
+	if l.inDoubt || now.fastestSince(l.term.lastSent()) >= l.timing.nextRenewal(l.took) {
 		l.renew()
 	}
 }
@@ -43,6 +43,6 @@ func (l *leadership) doubtOver() {
 	if l.foreseen {
 		l.compareTimes()
 	} else if l.term.inDoubt(l.le.clock.now()) {
-		l.over(&TermEndedError{Reason: ReasonInDoubt})
+		l.endTerm(&TermEndedError{Reason: ReasonInDoubt})
 	}
 }

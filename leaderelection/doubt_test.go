@@ -33,7 +33,7 @@ func newDoubting(t *testing.T) *doubting {
 	d := &doubting{alarmed: newAlarmed(t, true), compared: &noted{}, doubts: &noted{}}
 	d.compare, d.doubt, d.clocks = d.compared, d.doubts, &clockWatch{}
 	d.renewals, d.hurry, d.stopRenewing = make(chan outcome, 1), make(chan struct{}, 1), func() {}
-	d.trying = true
+	d.renewing = true
 	d.renewals <- outcome{} // what over waits for
 	return d
 }
@@ -114,13 +114,13 @@ func TestARenewalIsBegunWhenTheFastestClockSaysSo(t *testing.T) {
 		within(t, func(t *testing.T) {
 			d := newDoubting(t)
 			<-d.renewals
-			d.trying, d.renewCtx = false, t.Context()
-			d.goal = renewGoal{le: d.le, effort: &d.effort, own: claim("a", rl.Snapshot{}, 15*s, epoch, 0)}
+			d.renewing, d.renewCtx = false, t.Context()
+			d.goal = renewGoal{le: d.le, stats: &d.stats, own: claim("a", rl.Snapshot{}, 15*s, epoch, 0)}
 			d.attempt = d.newAttempt()
 			d.at(ms, test.slept)
 			d.compareTimes()
-			require.Equal(t, test.want, d.trying, "slept %v", test.slept)
-			if d.trying {
+			require.Equal(t, test.want, d.renewing, "slept %v", test.slept)
+			if d.renewing {
 				assert.True(t, (<-d.renewals).done)
 			}
 		})

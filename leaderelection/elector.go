@@ -26,7 +26,7 @@ type LeaderElector struct {
 	random  func() float64
 	clocks  func() *clockWatch
 	metrics leaderMetricsAdapter
-	writes  *ledger
+	writes  *sentWrites
 	trace   *tracer
 	running atomic.Bool
 	// allowance is for the calls of all campaigns and terms.
@@ -53,10 +53,10 @@ type LeaderElector struct {
 	queue callQueue
 	// events are what the recorder is yet to be told.
 	events callQueue
-	// said is that the log has said what the lock lacks, loud the last lease
-	// that it has called far too long.
-	said bool
-	loud time.Duration
+	// loggedLimits says that the log has what the lock cannot do; loggedLease is the last
+	// lease that it has called far too long.
+	loggedLimits bool
+	loggedLease  time.Duration
 }
 
 // NewLeaderElector returns an elector for config, or an error that names the
@@ -81,7 +81,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		clock:   timepiece{clk},
 		random:  rand.Float64,
 		metrics: newLeaderMetrics(),
-		writes:  newLedger(config.Lock.Identity()),
+		writes:  newSentWrites(config.Lock.Identity()),
 		trace:   newTracer(config.Trace),
 
 		allowance: allowance,
@@ -138,15 +138,15 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	defer runtime.HandleCrashWithContext(ctx)
 	defer le.config.Callbacks.OnStoppedLeading()
 	defer le.running.Store(false)
-	said := klog.NewContext(ctx, logger)
-	le.sayWhatIsLacking(logger)
+	logCtx := klog.NewContext(ctx, logger)
+	le.logLimits(logger)
 	le.joins()
 	defer le.leaves()
-	var aside time.Duration
-	for le.awaitWork(said) {
+	var yieldFor time.Duration
+	for le.awaitWork(logCtx) {
 		logger.Info("Contending for the lease")
 		le.writes.endTerm()
-		won := le.campaign(said, aside)
+		won := le.campaign(logCtx, yieldFor)
 		if won == nil {
 			return
 		}
@@ -154,8 +154,8 @@ func (le *LeaderElector) Run(ctx context.Context) {
 		if ctx.Err() != nil || (ended.Reason != ReasonResigned && !le.config.ContendAgain) {
 			return
 		}
-		if aside = 0; ended.Reason == ReasonResigned {
-			aside = le.timing.poll(1)
+		if yieldFor = 0; ended.Reason == ReasonResigned {
+			yieldFor = le.timing.poll(1)
 		}
 	}
 }
@@ -167,7 +167,7 @@ func (le *LeaderElector) logger(ctx context.Context) klog.Logger {
 
 // leadAndTell leads, and says before and after what all the world may know. What
 // others may lead after, the release, comes last.
-func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *won) *TermEndedError {
+func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, won *acquisition) *TermEndedError {
 	logger = klog.LoggerWithValues(logger, "term", le.token(won.state))
 	if won.witness != "" {
 		logger.Info("Leading", "after", won.how, "witness", won.witness)
@@ -190,7 +190,7 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 }
 
 // leadAndCount leads. Metrics and trace hear of the end of the term, be it by a panic.
-func (le *LeaderElector) leadAndCount(ctx context.Context, logger klog.Logger, won *won) *leadership {
+func (le *LeaderElector) leadAndCount(ctx context.Context, logger klog.Logger, won *acquisition) *leadership {
 	le.metrics.leaderOn(le.config.Name)
 	defer func() {
 		le.metrics.leaderOff(le.config.Name)
@@ -202,7 +202,7 @@ func (le *LeaderElector) leadAndCount(ctx context.Context, logger klog.Logger, w
 }
 
 // begin makes the term that was won the current one.
-func (le *LeaderElector) begin(won *won) *Term {
+func (le *LeaderElector) begin(won *acquisition) *Term {
 	timing := le.timing.storedAs(le.timing.heldFor(won.state))
 	term := &Term{
 		lock:     le.lock.Describe(),

@@ -27,14 +27,14 @@ type fenced struct {
 	asked     instant
 }
 
-// pause returns how long to wait, at now, before a renewal is sent because of a
+// backoff returns how long to wait, at now, before a renewal is sent because of a
 // refusal: not at all at first. Each one that was disproved, as by a server that is
 // cut from its storage, doubles it from an eighth of the retry period to the whole.
-func (f *fenced) pause(now instant, t timing) time.Duration {
-	if f.disproved > 0 && now.steady(f.asked) > t.retry {
+func (f *fenced) backoff(now instant, t timing) time.Duration {
+	if f.disproved > 0 && now.monoSince(f.asked) > t.retry {
 		f.disproved = 0
 	}
-	return max(0, min(t.retry, doubled(t.retry/8, f.disproved-1))-now.steady(f.asked))
+	return max(0, min(t.retry, doubled(t.retry/8, f.disproved-1))-now.monoSince(f.asked))
 }
 
 func (f *fenced) pending() bool { return f.err != nil }
@@ -88,18 +88,18 @@ func (l *leadership) fencedBy(err error) {
 	}
 	now := l.le.clock.now()
 	l.fenced.since, l.fenced.err, l.fenced.asking = now, err, false
-	l.fence.Reset(l.fenced.pause(now, l.le.timing))
+	l.fence.Reset(l.fenced.backoff(now, l.le.timing))
 }
 
 // findOut sends a renewal because of a refusal. Where one was sent and is not
 // answered for as long as answers take, the refusal is all that is known.
 func (l *leadership) findOut() {
 	if l.fenced.asking {
-		l.over(&TermEndedError{Reason: ReasonFenced, Err: l.fenced.err})
+		l.endTerm(&TermEndedError{Reason: ReasonFenced, Err: l.fenced.err})
 		return
 	}
-	if l.askNow(); l.trying {
-		l.tryAtOnce()
+	if l.askNow(); l.renewing {
+		l.renewAtOnce()
 	} else {
 		l.renew()
 	}
@@ -116,7 +116,7 @@ func (l *leadership) askNow() {
 func (l *leadership) settleFence(o outcome) {
 	switch {
 	case !l.fenced.pending():
-	case o.done && o.sent.steady(l.fenced.since) >= 0:
+	case o.done && o.sent.monoSince(l.fenced.since) >= 0:
 		l.fenced.err = nil
 		l.fenced.disproved++
 		l.fence.Stop()

@@ -225,12 +225,12 @@ func TestRefusalsThatWereDisprovedAreFollowedUpAtGrowingDistances(t *testing.T) 
 	began := time.Now()
 	at := func(d time.Duration) instant { return instant{mono: began.Add(d), wall: began.Add(d)} }
 	f := fenced{}
-	assert.Zero(t, f.pause(at(0), of), "the first")
+	assert.Zero(t, f.backoff(at(0), of), "the first")
 	for disproved, pause := range map[int]time.Duration{1: 250 * ms, 2: 500 * ms, 3: s, 4: 2 * s, 5: 2 * s, 60: 2 * s} {
 		f = fenced{disproved: disproved, asked: at(0)}
-		assert.Equal(t, pause, f.pause(at(0), of), "%d disproved", disproved)
-		assert.Equal(t, pause-100*ms, f.pause(at(100*ms), of), "%d disproved", disproved)
-		assert.Zero(t, f.pause(at(2*s+1), of))
+		assert.Equal(t, pause, f.backoff(at(0), of), "%d disproved", disproved)
+		assert.Equal(t, pause-100*ms, f.backoff(at(100*ms), of), "%d disproved", disproved)
+		assert.Zero(t, f.backoff(at(2*s+1), of))
 		assert.Zero(t, f.disproved, "what was long ago does not count")
 	}
 }

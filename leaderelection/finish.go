@@ -8,26 +8,26 @@ import (
 // finish releases the lease where that is to be and may be, once all the world
 // has been told that the term is over, and tells those who have resigned.
 func (l *leadership) finish(ctx context.Context) {
-	defer l.tell(errPanicked) // whom nothing else has told
+	defer l.tellResigned(errPanicked) // whom nothing else has told
 	ended := l.term.ending()
 	switch {
-	case ended == l.stopping && l.release:
+	case ended == l.stopReason && l.release:
 		began := l.le.clock.now()
 		successor := l.successor(ctx)
 		// The wait for the renewal under way had a tenth of the retry period.
 		now := l.le.clock.now()
-		bound := min(l.term.rest(now), l.le.timing.retry-l.le.timing.retry/10-now.steady(began))
-		l.tell(l.released(l.le.giveUp(ctx, l.state, false, successor, bound)))
-	case ended == l.stopping:
-		if l.kept != nil {
-			_ = l.released(l.kept)
+		bound := min(l.term.rest(now), l.le.timing.retry-l.le.timing.retry/10-now.monoSince(began))
+		l.tellResigned(l.released(l.le.giveUp(ctx, l.state, false, successor, bound)))
+	case ended == l.stopReason:
+		if l.notReleased != nil {
+			_ = l.released(l.notReleased)
 		}
-		l.tell(l.kept)
+		l.tellResigned(l.notReleased)
 	default:
 		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold && !l.returnedEarly {
 			l.releaseLost(ctx)
 		}
-		l.tell(ended)
+		l.tellResigned(ended)
 	}
 }
 
@@ -37,8 +37,8 @@ func (l *leadership) finish(ctx context.Context) {
 // over before the lease is.
 func (l *leadership) releaseLost(ctx context.Context) {
 	timing, patience := l.timing, l.le.stopTimeout()
-	if l.stopping != nil {
-		patience -= l.le.clock.now().steady(l.stopped)
+	if l.stopReason != nil {
+		patience -= l.le.clock.now().monoSince(l.stopRequested)
 	}
 	moment := l.le.clock.NewTimer(max(0, min((timing.lease-timing.term())/4, patience)))
 	defer moment.Stop()
@@ -47,7 +47,7 @@ func (l *leadership) releaseLost(ctx context.Context) {
 	case <-moment.C():
 		return
 	}
-	rest := timing.lease - l.le.clock.now().steady(l.term.lastSent())
+	rest := timing.lease - l.le.clock.now().monoSince(l.term.lastSent())
 	if bound := min(rest, timing.retry); bound > 0 {
 		_ = l.released(l.le.giveUp(ctx, l.state, true, "", bound))
 	}
@@ -64,8 +64,8 @@ func (l *leadership) workDone() <-chan struct{} {
 	return none
 }
 
-// tell tells those who have resigned whether the lease was released.
-func (l *leadership) tell(err error) {
+// tellResigned tells those who have resigned whether the lease was released.
+func (l *leadership) tellResigned(err error) {
 	for _, r := range l.resigned {
 		r.done <- err
 	}
@@ -77,7 +77,7 @@ func (l *leadership) released(err error) error {
 	switch {
 	case err == nil:
 		l.logger.Info("Released the lease")
-	case errors.Is(err, l.kept):
+	case errors.Is(err, l.notReleased):
 		l.logger.Info("Did not release the lease", "err", err)
 	default:
 		l.logger.Error(err, "Could not release the lease; it runs out")

@@ -18,10 +18,10 @@ func lastRenewed(t *testing.T, ago time.Duration, changes ...func(*LeaderElectio
 	l, says = sayingLeadership(t, changes...)
 	lock = l.le.config.Lock.(*memoryLock)
 	sent := l.le.clock.now()
-	state, err := lock.commit(rl.Snapshot{}, l.le.writes.enter(claim("a", rl.Snapshot{}, l.timing.lease, sent.wall, 0), l.timing.lease, sent))
+	state, err := lock.commit(rl.Snapshot{}, l.le.writes.add(claim("a", rl.Snapshot{}, l.timing.lease, sent.wall, 0), l.timing.lease, sent))
 	require.NoError(t, err)
 	l.le.writes.settle(state)
-	l.term = l.le.begin(&won{state: state, sent: sent})
+	l.term = l.le.begin(&acquisition{state: state, sent: sent})
 	l.state = state
 	sleep(ago)
 	return l, lock, says
@@ -35,7 +35,7 @@ func TestWhichLostTermsAreReleased(t *testing.T) {
 	early := func(l *leadership) { l.returnedEarly = true }
 	resigned := func(l *leadership) { // 4.9 s of 5 ago
 		l.le.config.StopTimeout = 5 * s
-		l.stopping, l.stopped = &TermEndedError{Reason: ReasonResigned}, instant{mono: time.Now().Add(-4900 * ms)}
+		l.stopReason, l.stopRequested = &TermEndedError{Reason: ReasonResigned}, instant{mono: time.Now().Add(-4900 * ms)}
 	}
 	none := func(l *leadership) { l.work = nil }
 	for name, test := range map[string]struct {
@@ -105,8 +105,8 @@ func TestANameThatIsWaitedForIsPartOfTheTimeOfARelease(t *testing.T) {
 				c.Successor = func(ctx context.Context) (string, error) { <-ctx.Done(); return "b", nil }
 			})
 			lock.cut = true
-			l.stopping, l.release = &TermEndedError{Reason: ReasonResigned}, true
-			l.term.end(l.stopping)
+			l.stopReason, l.release = &TermEndedError{Reason: ReasonResigned}, true
+			l.term.end(l.stopReason)
 			began := time.Now()
 			l.finish(t.Context())
 			assert.Equal(t, min(1800*ms, 12*s-ago), time.Since(began))
@@ -131,8 +131,8 @@ func TestWhatIsSaidOfARelease(t *testing.T) {
 			l, lock, says := lastRenewed(t, s)
 			told := make(chan error, 1)
 			l.resigned = []resignation{{done: told}}
-			l.stopping, l.release, l.kept = &TermEndedError{Reason: ReasonCancelled}, test.release, test.kept
-			l.term.end(l.stopping)
+			l.stopReason, l.release, l.notReleased = &TermEndedError{Reason: ReasonCancelled}, test.release, test.kept
+			l.term.end(l.stopReason)
 			l.finish(t.Context())
 			assert.Equal(t, test.release, lock.now().Record.HolderIdentity == "", name)
 			assert.Equal(t, test.says == "", says() == "", "%s: %s", name, says())

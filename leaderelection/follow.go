@@ -13,21 +13,21 @@ import (
 
 // follow watches the lease until ctx ends. There must have been a read. The error
 // is what the lock has panicked with, if it has.
-func (l *lookout) follow(ctx context.Context) error {
+func (w *leaseWatcher) follow(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
 	told, refusals, failures := false, 0, 0
 	afresh := false // begin with what is there, since the version known is too old
 	for ctx.Err() == nil {
 		var from rl.Snapshot
 		if !afresh {
-			from = l.observed().snapshot
+			from = w.observed().snapshot
 		}
-		if wait := l.allowance.due(l.clock.now(), l.timing); wait > 0 {
-			l.clock.sleep(ctx, wait)
+		if wait := w.allowance.due(w.clock.now(), w.timing); wait > 0 {
+			w.clock.sleep(ctx, wait)
 		}
-		began := l.clock.now()
-		l.allowance.spend(began, l.timing)
-		err := l.watch(ctx, from)
+		began := w.clock.now()
+		w.allowance.spend(began, w.timing)
+		err := w.watch(ctx, from)
 		var panicked *bounded.Panic
 		switch {
 		case errors.As(err, &panicked):
@@ -35,8 +35,8 @@ func (l *lookout) follow(ctx context.Context) error {
 		case ctx.Err() != nil || errors.Is(err, errNoWatch):
 			return nil
 		}
-		l.trace.watchEnded(err)
-		if l.clock.now().steady(began) > l.timing.retry {
+		w.trace.watchEnded(err)
+		if w.clock.now().monoSince(began) > w.timing.retry {
 			refusals, failures = 0, 0 // it lived
 		}
 		if apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) {
@@ -45,15 +45,15 @@ func (l *lookout) follow(ctx context.Context) error {
 			}
 			told = true
 			refusals++
-			l.clock.sleep(ctx, l.timing.refused(refusals))
+			w.clock.sleep(ctx, w.timing.watchBackoff(refusals))
 			continue
 		}
-		sayWatchEnded(logger, err)
+		logWatchEnded(logger, err)
 		afresh = apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
 		failures++
-		l.clock.sleep(ctx, l.timing.pause(failures, l.random(), retryAfter(err)))
-		for ctx.Err() == nil && l.troubled() { // what cannot be read or claimed need not be watched
-			l.clock.sleep(ctx, l.timing.retry/4)
+		w.clock.sleep(ctx, w.timing.backoff(failures, w.random(), retryAfter(err)))
+		for ctx.Err() == nil && w.failing() { // what cannot be read or claimed need not be watched
+			w.clock.sleep(ctx, w.timing.retry/4)
 		}
 	}
 	return nil
@@ -61,20 +61,20 @@ func (l *lookout) follow(ctx context.Context) error {
 
 // watch watches once, from a state on, until the stream ends or a read finds
 // that it has fallen silent.
-func (l *lookout) watch(ctx context.Context, from rl.Snapshot) error {
+func (w *leaseWatcher) watch(ctx context.Context, from rl.Snapshot) error {
 	ctx, restart := context.WithCancel(ctx)
 	defer restart()
-	l.setRestart(restart)
-	defer l.setRestart(nil)
-	return l.lock.Watch(ctx, from, func(state rl.Snapshot) {
+	w.setRestart(restart)
+	defer w.setRestart(nil)
+	return w.lock.Watch(ctx, from, func(state rl.Snapshot) {
 		if ctx.Err() == nil { // else another watch may tell newer things already
-			l.deliver(state)
+			w.applyEvent(state)
 		}
 	})
 }
 
-func (l *lookout) setRestart(restart context.CancelFunc) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.restart = restart
+func (w *leaseWatcher) setRestart(restart context.CancelFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.restart = restart
 }

@@ -47,22 +47,22 @@ func (l *endingWatches) Watch(ctx context.Context, from rl.Snapshot, _ func(rl.S
 // followed follows a lease by watches that end so, for a minute, from version 10 on. It
 // returns when each began, since the first could, from which version, how many ends the
 // trace was told of, and what was said.
-func followed(t *testing.T, ends []watchEnd, changes ...func(*lookout)) (began []time.Duration, from []string, traced int, said string) {
+func followed(t *testing.T, ends []watchEnd, changes ...func(*leaseWatcher)) (began []time.Duration, from []string, traced int, said string) {
 	t.Helper()
 	within(t, func(t *testing.T) {
 		lock := &endingWatches{memoryLock: newMemory().lock("b"), ends: ends}
 		c, _ := candidacyOf(t, lock, func(c *LeaderElectionConfig) { c.Trace = &Trace{WatchEnded: func(error) { traced++ }} })
-		l := c.lookout
-		l.random = func() float64 { return 0 }
-		l.deliver(held("a", "10", 0, time.Hour))
+		w := c.leaseWatcher
+		w.random = func() float64 { return 0 }
+		w.applyEvent(held("a", "10", 0, time.Hour))
 		for _, change := range changes {
-			change(l)
+			change(w)
 		}
 		logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true), ktesting.Verbosity(2)))
 		ctx, cancel := context.WithTimeout(klog.NewContext(t.Context(), logger), time.Minute)
 		defer cancel()
 		start := time.Now()
-		require.NoError(t, l.follow(ctx))
+		require.NoError(t, w.follow(ctx))
 		sleep(0)
 		for _, at := range lock.began {
 			began = append(began, at.Sub(start))
@@ -109,15 +109,15 @@ func TestFromWhereAWatchThatHasEndedBeginsAgain(t *testing.T) {
 
 func TestAWatchWaitsForItsTurn(t *testing.T) {
 	var pace time.Duration
-	began, _, _, _ := followed(t, nil, func(l *lookout) {
-		pace = l.timing.pace()
-		l.allowance = &allowance{debt: 21 * pace, at: l.clock.now()}
+	began, _, _, _ := followed(t, nil, func(w *leaseWatcher) {
+		pace = w.timing.pace()
+		w.allowance = &allowance{debt: 21 * pace, at: w.clock.now()}
 	})
 	assert.Equal(t, []time.Duration{2 * pace}, began, "calls are rationed")
 
-	began, _, _, _ = followed(t, []watchEnd{{err: errors.New("no")}}, func(l *lookout) {
-		l.fail(errors.New("no"))
-		time.AfterFunc(10*s, func() { l.mu.Lock(); defer l.mu.Unlock(); l.reads = pacer{} })
+	began, _, _, _ = followed(t, []watchEnd{{err: errors.New("no")}}, func(w *leaseWatcher) {
+		w.readFailed(errors.New("no"))
+		time.AfterFunc(10*s, func() { w.mu.Lock(); defer w.mu.Unlock(); w.readBackoff = backoff{} })
 	})
 	assert.Equal(t, []time.Duration{0, 10250 * ms}, began, "what cannot be read need not be watched")
 }

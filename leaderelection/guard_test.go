@@ -120,7 +120,7 @@ func TestAGuardedRequestIsGivenUpWithTheTerm(t *testing.T) {
 }
 
 // sleeper is a clock whose machine can be suspended: the time since boot goes
-// on, the steady clock does not.
+// on, the monotonic clock does not.
 type sleeper struct {
 	*clocktesting.FakeClock
 	asleep time.Duration

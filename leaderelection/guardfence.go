@@ -92,7 +92,7 @@ func change(req *http.Request, term *Term, send func(*http.Request) (*http.Respo
 		if first {
 			term.fencedBy(refusal)
 		}
-		if term.clock.now().steady(began)+pause > fenceBound {
+		if term.clock.now().monoSince(began)+pause > fenceBound {
 			return response, nil
 		}
 		again := repeated(req)

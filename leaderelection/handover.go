@@ -38,9 +38,9 @@ func (l *leadership) heed(state rl.Snapshot) {
 	known := wish.By == h.wish.By && wish.Priority == h.wish.Priority
 	switch config := &l.le.config; {
 	case !asks || config.HandoverAfter <= 0 || config.Coordinated:
-	case l.stopping != nil || !l.term.lasts() || h.answers != nil:
-	case known && now.steady(h.considered) < config.HandoverAfter:
-	case now.steady(l.began) < config.HandoverAfter: // it stays in the Lease
+	case l.stopReason != nil || !l.term.lasts() || h.answers != nil:
+	case known && now.monoSince(h.considered) < config.HandoverAfter:
+	case now.monoSince(l.began) < config.HandoverAfter: // it stays in the Lease
 	default:
 		h.wish, h.considered, h.again, h.answers = wish, now, known, make(chan priorityAnswer, 1)
 		go func(ctx context.Context, answers chan<- priorityAnswer) {

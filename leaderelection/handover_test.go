@@ -76,7 +76,7 @@ func TestWhichWishesALeaderConsiders(t *testing.T) {
 		"no wish":                       {state: rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: "a"}}},
 		"it does not hand over":         {before: func(l *leadership) { l.le.config.HandoverAfter = 0 }, state: wish("b", 7)},
 		"the API says who leads":        {before: func(l *leadership) { l.le.config.Coordinated = true }, state: wish("b", 7)},
-		"the term is to end":            {before: func(l *leadership) { l.stopping = &TermEndedError{} }, state: wish("b", 7)},
+		"the term is to end":            {before: func(l *leadership) { l.stopReason = &TermEndedError{} }, state: wish("b", 7)},
 		"the term has ended":            {before: func(l *leadership) { l.term.end(&TermEndedError{}) }, state: wish("b", 7)},
 		"one is being considered":       {before: func(l *leadership) { l.handover.answers = make(chan priorityAnswer) }, state: wish("b", 7)},
 		"the term is too young":         {early: 1, state: wish("b", 7)},
@@ -136,7 +136,7 @@ func TestWhatALeaderDecidesOfAWish(t *testing.T) {
 			assert.Equal(t, test.says == "", says() == "", "%s: %s", name, says())
 			assert.Contains(t, says(), test.says, name)
 			assert.Equal(t, test.hands, l.handover.heir == "b", name)
-			assert.Equal(t, test.hands, l.stopping != nil && l.stopping.Reason == ReasonResigned && l.release, name)
+			assert.Equal(t, test.hands, l.stopReason != nil && l.stopReason.Reason == ReasonResigned && l.release, name)
 		})
 	}
 }
@@ -336,11 +336,11 @@ func TestHandoverAfterIsNoShorterThanTheLease(t *testing.T) {
 func TestAWishThatFailsIsTriedAgainMoreAndMoreSeldom(t *testing.T) {
 	of := timing{15 * s, 10 * s, 2 * s}
 	for failures, want := range map[int]time.Duration{1: 2 * s, 2: 4 * s, 3: 8 * s, 5: 32 * s, 6: time.Minute, 1000: time.Minute} {
-		assert.Equal(t, want, of.wishAgain(failures, 0, time.Minute))
+		assert.Equal(t, want, of.wishBackoff(failures, 0, time.Minute))
 	}
-	assert.Equal(t, 7*s, of.wishAgain(1, 7*s, time.Minute))
-	assert.Equal(t, time.Minute, of.wishAgain(1, time.Hour, time.Minute))
-	assert.Equal(t, 1000*time.Hour, timing{retry: 500 * time.Hour}.wishAgain(1<<20, 0, 1000*time.Hour))
+	assert.Equal(t, 7*s, of.wishBackoff(1, 7*s, time.Minute))
+	assert.Equal(t, time.Minute, of.wishBackoff(1, time.Hour, time.Minute))
+	assert.Equal(t, 1000*time.Hour, timing{retry: 500 * time.Hour}.wishBackoff(1<<20, 0, 1000*time.Hour))
 }
 
 // refusing is a lock by which no wish can be left.

@@ -96,7 +96,7 @@ func (c *candidacy) inquire(ctx context.Context, seen observation) {
 		c.inquiry = nil
 	}
 	testimony := seen.snapshot.Testimony()
-	if testimony == "" || testimony == c.writes.testified() {
+	if testimony == "" || testimony == c.writes.ownTestimony() {
 		return // this process does not outlive itself
 	}
 	c.inquiry = newInquiry(ctx, c.le.witnesses.group, c.clock, testimony)
@@ -126,17 +126,17 @@ func (c *candidacy) checkedOf(q *inquiry, err error) {
 	}
 	q.failures++
 	c.logger.V(2).Info("A proof that the holder is dead did not hold when it was to be used", "witness", q.proof.Witness, "err", err)
-	q.ask(c.timing.pause(q.failures, c.random(), 0))
+	q.ask(c.timing.backoff(q.failures, c.random(), 0))
 }
 
 // heldUntil returns how long it is until the lease of whoever was seen to hold it has
 // run out, and until it may be claimed by proof. The lease is over in both for whoever
 // the record does not name any more: nothing is proven about those.
 func (c *candidacy) heldUntil(seen observation, now instant) (lease, proof time.Duration) {
-	since := now.steady(seen.seen)
-	lease, proof = seen.opens()-since, never
+	since := now.monoSince(seen.seen)
+	lease, proof = seen.claimableAfter()-since, never
 	if c.inquiry.proves(seen.snapshot) {
-		proof = max(max(seen.still, seen.earlier)-since, c.spread()-now.steady(c.inquiry.came))
+		proof = max(max(seen.still, seen.earlier)-since, c.spread()-now.monoSince(c.inquiry.came))
 	}
 	return lease, proof
 }
@@ -149,5 +149,5 @@ func (c *candidacy) byProof(seen observation, now instant) bool {
 
 // unchecked reports whether a claim now rests on a proof that is to be checked first.
 func (c *candidacy) unchecked(seen observation, now instant) bool {
-	return c.byProof(seen, now) && !(c.inquiry.checked && now.steady(c.inquiry.checkedAt) < freshCheck)
+	return c.byProof(seen, now) && !(c.inquiry.checked && now.monoSince(c.inquiry.checkedAt) < freshCheck)
 }

@@ -18,16 +18,16 @@ type instant struct {
 	wall time.Time
 }
 
-// steady returns the time from earlier to i by the clock that no one sets and
+// monoSince returns the time from earlier to i by the clock that no one sets and
 // that stands still in suspension: the slowest, which a candidate believes.
 //
 // The wall clock has no say here. It can be set back by any amount, and a
 // candidate that believed it would not take over for as long.
-func (i instant) steady(earlier instant) time.Duration { return i.mono.Sub(earlier.mono) }
+func (i instant) monoSince(earlier instant) time.Duration { return i.mono.Sub(earlier.mono) }
 
-// fastest returns the time from earlier to i by the clock that ran fastest,
+// fastestSince returns the time from earlier to i by the clock that ran fastest,
 // which a leader believes.
-func (i instant) fastest(earlier instant) time.Duration {
+func (i instant) fastestSince(earlier instant) time.Duration {
 	return max(i.mono.Sub(earlier.mono), i.boot-earlier.boot, i.wall.Sub(earlier.wall))
 }
 
@@ -35,19 +35,21 @@ func (i instant) fastest(earlier instant) time.Duration {
 // taken at the same moment.
 const leap = 5 * time.Millisecond
 
-// leapt reports whether any clock has gone forward or back against the steady one
+// leapt reports whether any clock has gone forward or back against the monotonic one
 // between earlier and i.
 func (i instant) leapt(earlier instant) bool {
-	steady := i.steady(earlier)
-	if (i.wall.Sub(earlier.wall) - steady).Abs() > leap {
+	mono := i.monoSince(earlier)
+	if (i.wall.Sub(earlier.wall) - mono).Abs() > leap {
 		return true
 	}
-	return i.boot != 0 && (i.boot-earlier.boot-steady).Abs() > leap
+	return i.boot != 0 && (i.boot-earlier.boot-mono).Abs() > leap
 }
 
-// ahead reports whether some clock counts more from earlier to i than the steady
-// one.
-func (i instant) ahead(earlier instant) bool { return i.fastest(earlier)-i.steady(earlier) > leap }
+// ahead reports whether some clock counts more from earlier to i than the
+// monotonic one.
+func (i instant) ahead(earlier instant) bool {
+	return i.fastestSince(earlier)-i.monoSince(earlier) > leap
+}
 
 // timepiece is where all time comes from.
 type timepiece struct {
@@ -66,7 +68,7 @@ func (t timepiece) now() instant {
 }
 
 // mayLeap reports whether the clocks can ever differ: whether there is one that
-// counts suspension, or the wall clock is another than the steady one.
+// counts suspension, or the wall clock is another than the monotonic one.
 func (t timepiece) mayLeap() bool {
 	switch t.WithDelayedExecution.(type) {
 	case bootClock, clock.RealClock, *clock.RealClock:

@@ -83,9 +83,9 @@ func TestSlowAnswersAreWaitedFor(t *testing.T) {
 		5 * s:    {2 * s, 6 * s},
 		6 * s:    {2 * s, 6 * s},
 	} {
-		assert.Equal(t, want.next, timing.next(took), "next after %v", took)
+		assert.Equal(t, want.next, timing.nextRenewal(took), "next after %v", took)
 		assert.Equal(t, want.patience, timing.patience(took), "patience after %v", took)
-		sent := max(took, timing.next(took)) // one answer is waited for before the next is asked for
+		sent := max(took, timing.nextRenewal(took)) // one answer is waited for before the next is asked for
 		assert.LessOrEqual(t, sent+took, timing.term(), "answers of %v come in time", took)
 	}
 }
@@ -94,7 +94,7 @@ func TestSlowAnswersAreWaitedFor(t *testing.T) {
 func TestTheNextRenewalIsNeverLaterThanHalfATerm(t *testing.T) {
 	for _, timing := range []timing{{15 * s, 10 * s, 2 * s}, {15 * s, 10 * s, 4 * s}, {15 * s, 10 * s, 5 * s}, {15 * s, 10 * s, 8 * s}, {60 * s, 40 * s, 16 * s}, {3 * s, 2 * s, 500 * ms}} {
 		for took := time.Duration(0); took < timing.term(); took += 10 * ms {
-			assert.LessOrEqual(t, timing.next(took), timing.term()/2, "%v after %v", timing, took)
+			assert.LessOrEqual(t, timing.nextRenewal(took), timing.term()/2, "%v after %v", timing, took)
 		}
 	}
 }

@@ -26,15 +26,15 @@ type leadership struct {
 	// stopWork cancels the work's context.
 	stopWork context.CancelCauseFunc
 
-	// stopping is why the term is to end by choice, nil while it is to go on;
-	// worked and patience are what that waits for, since stopped. release says that the lease is
-	// to be released in the end, and resigned who asks whether it was.
-	stopping *TermEndedError
-	worked   <-chan struct{}
-	patience clock.Timer
-	stopped  instant
-	release  bool
-	kept     error // why it is not released after all
+	// stopReason is why the term is to end by choice, nil while it is to go on;
+	// workReturned and patience are what that waits for, since stopRequested. release says
+	// that the lease is to be released in the end, and resigned who asks whether it was.
+	stopReason    *TermEndedError
+	workReturned  <-chan struct{}
+	patience      clock.Timer
+	stopRequested instant
+	release       bool
+	notReleased   error // why it is not released after all
 	// notice is what the work was told of the end of the term, and returnedEarly that
 	// OnStartedLeading had returned before that, where the term was lost.
 	notice        notice
@@ -42,9 +42,9 @@ type leadership struct {
 	resigned      []resignation
 
 	// renewals receives the outcome of the attempt to renew that is under way,
-	// while trying says that one is; hurry tells it that connections may have died.
+	// while renewing says that one is; hurry tells it that connections may have died.
 	renewals chan outcome
-	trying   bool
+	renewing bool
 	hurry    chan struct{}
 	attempt  attempt
 	// timing is the elector's, or shorter where the lease is stored so.
@@ -52,7 +52,7 @@ type leadership struct {
 	// took is how long the last renewal waited for its answer; zero where that was lost.
 	took         time.Duration
 	goal         renewGoal
-	effort       effort
+	stats        attemptStats
 	renewCtx     context.Context
 	stopRenewing context.CancelFunc
 
@@ -76,14 +76,14 @@ type leadership struct {
 
 // lead does the leader's part until its term has ended. The lease is not released
 // yet: finish does that.
-func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won) *leadership {
+func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acquisition) *leadership {
 	term := le.begin(won)
 	l := &leadership{
 		le: le, logger: logger, runCtx: ctx, term: term, state: won.state, timing: le.timing, began: won.sent,
 		renewals: make(chan outcome, 1), hurry: make(chan struct{}, 1),
 	}
-	shorter := l.takeDurations(won.state)
-	l.goal = renewGoal{le: le, logger: logger, effort: &l.effort, own: won.state.Record}
+	shorter := l.applyDurations(won.state)
+	l.goal = renewGoal{le: le, logger: logger, stats: &l.stats, own: won.state.Record}
 	l.goal.own.HolderIdentity = le.lock.Identity()
 	l.attempt = l.newAttempt()
 	l.renewCtx, l.stopRenewing = context.WithCancel(bounded.Unawaited(klog.NewContext(context.WithoutCancel(ctx), logger)))
@@ -93,30 +93,30 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	panicked := true
 	defer func() {
 		if panicked {
-			defer l.tell(errPanicked)
-			l.over(&TermEndedError{Reason: ReasonCancelled, Err: errPanicked})
+			defer l.tellResigned(errPanicked)
+			l.endTerm(&TermEndedError{Reason: ReasonCancelled, Err: errPanicked})
 		}
 	}()
 
 	now := le.clock.now()
 	if term.rest(now) <= 0 {
-		l.over(&TermEndedError{Reason: ReasonRenewDeadline})
+		l.endTerm(&TermEndedError{Reason: ReasonRenewDeadline})
 		panicked = false
 		return l
 	}
-	l.fenced.claimed = now.steady(won.sent)
+	l.fenced.claimed = now.monoSince(won.sent)
 	l.end = le.clock.NewTimer(term.rest(now))
 	defer l.end.Stop()
 	// The first renewal comes early, at random, so that the leases of a process
 	// that won many at once are not all renewed in the same moment ever after.
-	first := l.timing.phase(le.random())
-	if le.lock.takesTurns() && now.steady(won.sent) < le.timing.retry/4 {
+	first := l.timing.firstRenewal(le.random())
+	if le.lock.takesTurns() && now.monoSince(won.sent) < le.timing.retry/4 {
 		// Whoever has written such a lock may not have been the last: one whose Update
 		// compares nothing lets two claims through. It is read soon, before it is renewed,
 		// unless it is so slow that both would take too long.
 		first, l.attempt.readFirst = min(first, le.timing.retry/4), true
 	}
-	l.due = le.clock.NewTimer(max(0, first-now.steady(won.sent)))
+	l.due = le.clock.NewTimer(max(0, first-now.monoSince(won.sent)))
 	defer l.due.Stop()
 	l.compare, l.doubt, l.patience, l.fence = le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer()
 	defer l.compare.Stop()
@@ -136,7 +136,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *won)
 	l.setAlarm(ctx)
 	defer l.alarm.stop()
 	if shorter {
-		sayStoredShorter(logger, l.timing.lease, le.timing.lease)
+		logStoredShorter(logger, l.timing.lease, le.timing.lease)
 	}
 	l.run(ctx)
 	panicked = false
@@ -155,16 +155,16 @@ func (l *leadership) run(ctx context.Context) {
 			l.cancel()
 		case r := <-l.term.resign:
 			l.resign(r)
-		case <-l.worked:
-			l.settleRenewal(ctx)
-			l.over(l.stopping)
+		case <-l.workReturned:
+			l.awaitRenewal(ctx)
+			l.endTerm(l.stopReason)
 		case <-l.patience.C():
-			l.keepFromReleasing(stillWorking{l.le.stopTimeout()})
-			l.over(l.stopping)
+			l.letRunOut(stillWorking{l.le.stopTimeout()})
+			l.endTerm(l.stopReason)
 		case <-l.end.C():
 			l.timeUp()
 		case <-l.alarm.rang:
-			l.over(l.lapsed(l.le.clock.now()))
+			l.endTerm(l.lapsed(l.le.clock.now()))
 		case <-l.due.C():
 			l.renew()
 		case <-l.compare.C():
@@ -180,7 +180,7 @@ func (l *leadership) run(ctx context.Context) {
 		case own := <-l.handover.answers:
 			l.decide(own)
 		case o := <-l.renewals:
-			l.take(o)
+			l.applyOutcome(o)
 		}
 	}
 }
@@ -205,19 +205,19 @@ func (l *leadership) cancel() {
 		return
 	}
 	if l.release {
-		l.keepFromReleasing(errRunEnded)
+		l.letRunOut(errRunEnded)
 	}
-	l.over(l.stopping)
+	l.endTerm(l.stopReason)
 }
 
 var errRunEnded = errors.New("not released: Run's context ended before OnStartedLeading had returned; the lease runs out")
 
-// keepFromReleasing lets the lease run out in place of the release that was to
+// letRunOut lets the lease run out in place of the release that was to
 // be.
-func (l *leadership) keepFromReleasing(why error) {
-	l.release, l.kept = false, why
-	if l.stopping.Reason == ReasonReleased {
-		l.stopping = &TermEndedError{Reason: ReasonCancelled, Err: why}
+func (l *leadership) letRunOut(why error) {
+	l.release, l.notReleased = false, why
+	if l.stopReason.Reason == ReasonReleased {
+		l.stopReason = &TermEndedError{Reason: ReasonCancelled, Err: why}
 	}
 }
 
@@ -225,42 +225,42 @@ func (l *leadership) keepFromReleasing(why error) {
 // the work first; then, if the lease is to be released, it is renewed until the
 // work has returned.
 func (l *leadership) stop(why *TermEndedError, release bool) {
-	if l.stopping != nil || !l.term.lasts() {
+	if l.stopReason != nil || !l.term.lasts() {
 		return
 	}
 	told, lapsed := l.endWork(why, false)
 	if lapsed { // it was told before that the term is lost
-		l.over(told)
+		l.endTerm(told)
 		return
 	}
-	l.stopping, l.release = l.because(why), release
+	l.stopReason, l.release = l.because(why), release
 	if told.Reason == why.Reason {
-		l.stopping = told
+		l.stopReason = told
 	}
-	l.worked = l.work.done
-	l.stopped = l.le.clock.now()
+	l.workReturned = l.work.done
+	l.stopRequested = l.le.clock.now()
 	l.patience.Reset(l.le.stopTimeout())
 }
 
-// over ends the term, if it has not ended: nothing comes before the end of the
+// endTerm ends the term, if it has not ended: nothing comes before the end of the
 // work's context.
-func (l *leadership) over(ended *TermEndedError) {
+func (l *leadership) endTerm(ended *TermEndedError) {
 	if !l.term.lasts() {
 		return
 	}
-	if told, lapsed := l.endWork(ended, false); lapsed && l.stopping == nil {
+	if told, lapsed := l.endWork(ended, false); lapsed && l.stopReason == nil {
 		ended = told
 	}
-	l.returnedEarly = l.stopping == nil && l.notice.returned
+	l.returnedEarly = l.stopReason == nil && l.notice.returned
 	if l.work != nil {
 		l.work.prevent()
 	}
 	l.term.end(l.because(ended))
 	l.stopRenewing()
 	var o outcome
-	if l.trying { // what it has sent is entered before the term is closed
+	if l.renewing { // what it has sent is added before the term is closed
 		o = <-l.renewals
-		l.trying, l.state = false, o.state
+		l.renewing, l.state = false, o.state
 		l.tellLost(o)
 	}
 	l.le.writes.endTerm()
@@ -283,9 +283,9 @@ func (l *leadership) tellLost(o outcome) {
 func (l *leadership) because(ended *TermEndedError) *TermEndedError {
 	if ended.Lock == "" {
 		ended.Lock = l.term.lock
-		ended.Since = l.le.clock.now().steady(l.term.lastSent())
+		ended.Since = l.le.clock.now().monoSince(l.term.lastSent())
 		var err error
-		ended.Calls, err = l.effort.made()
+		ended.Calls, err = l.stats.summary()
 		known := ended.Reason.ending()
 		if known.byContext {
 			ended.cause = context.Cause(l.runCtx)
@@ -305,23 +305,23 @@ func (l *leadership) timeUp() {
 		l.end.Reset(rest)
 		return
 	}
-	l.over(l.lapsed(now))
+	l.endTerm(l.lapsed(now))
 }
 
-// takeDurations takes the durations of a state that this term's own write has left: what is
+// applyDurations takes the durations of a state that this term's own write has left: what is
 // stored is what others go by. It reports whether the lease has become shorter.
-func (l *leadership) takeDurations(stored rl.Snapshot) (shorter bool) {
+func (l *leadership) applyDurations(stored rl.Snapshot) (shorter bool) {
 	before := l.timing.lease
 	l.timing = l.le.timing.storedAs(l.le.timing.heldFor(stored))
 	return l.timing.lease < before
 }
 
-// take takes in the outcome of an attempt to renew.
-func (l *leadership) take(o outcome) {
-	l.trying, l.state, l.attempt.readFirst = false, o.state, false
+// applyOutcome takes in the outcome of an attempt to renew.
+func (l *leadership) applyOutcome(o outcome) {
+	l.renewing, l.state, l.attempt.readFirst = false, o.state, false
 	bounded.Raise(l.runCtx, o.err)
 	if o.lost != nil {
-		l.over(l.fenced.explain(o.lost))
+		l.endTerm(l.fenced.explain(o.lost))
 		l.tellLost(o)
 		return
 	}
@@ -329,12 +329,12 @@ func (l *leadership) take(o outcome) {
 	if o.done {
 		l.took = 0
 		if !o.settled {
-			l.took = now.steady(o.sent)
+			l.took = now.monoSince(o.sent)
 		}
-		l.effort.begin()
-		l.le.writes.hear(l.hears(o))
+		l.stats.reset()
+		l.le.writes.setHears(l.hears(o))
 		if o.settled || !l.le.lock.takesTurns() { // else it only repeats what was written
-			shorter = l.takeDurations(o.state)
+			shorter = l.applyDurations(o.state)
 		}
 		l.term.extend(o.sent, l.timing)
 		l.end.Reset(max(0, l.term.rest(now)))
@@ -345,14 +345,14 @@ func (l *leadership) take(o outcome) {
 	if l.inDoubt {
 		l.compareTimes()
 	}
-	l.due.Reset(max(0, l.timing.next(l.took)-now.steady(l.term.lastSent())))
+	l.due.Reset(max(0, l.timing.nextRenewal(l.took)-now.monoSince(l.term.lastSent())))
 	l.settleFence(o)
 	l.heed(o.state)
 	// The log comes last: it may block.
 	if shorter {
-		sayStoredShorter(l.logger, l.timing.lease, l.le.timing.lease)
+		logStoredShorter(l.logger, l.timing.lease, l.le.timing.lease)
 	}
 	if o.done && l.logger.V(5).Enabled() { // else its values would be made for nobody
-		l.logger.V(5).Info("Renewed the lease", "took", now.steady(o.sent))
+		l.logger.V(5).Info("Renewed the lease", "took", now.monoSince(o.sent))
 	}
 }

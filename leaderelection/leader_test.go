@@ -408,7 +408,7 @@ func TestATermThatIsOverBeforeItBeginsHasNoWork(t *testing.T) {
 		require.NoError(t, err)
 		sent := le.clock.now()
 		sleep(le.timing.term())
-		l := le.lead(t.Context(), klog.Background(), &won{state: held("a", "1", 0, 15*s), sent: sent})
+		l := le.lead(t.Context(), klog.Background(), &acquisition{state: held("a", "1", 0, 15*s), sent: sent})
 		synctest.Wait()
 		assert.Equal(t, ReasonRenewDeadline, l.term.ending().Reason)
 	})

@@ -15,18 +15,18 @@ import (
 )
 
 // lookoutOn returns a lookout on a lock that nobody drives, and what it tells.
-func lookoutOn(t *testing.T, lock rl.Interface) (l *lookout, told *[]rl.Snapshot) {
+func lookoutOn(t *testing.T, lock rl.Interface) (w *leaseWatcher, told *[]rl.Snapshot) {
 	t.Helper()
 	c, _ := candidacyOf(t, lock)
 	told = new([]rl.Snapshot)
 	c.changed = func(state rl.Snapshot) { *told = append(*told, state) }
-	return c.lookout, told
+	return c.leaseWatcher, told
 }
 
 // saysNews reports whether something was told since it was asked last.
-func (l *lookout) saysNews() bool {
+func (w *leaseWatcher) saysNews() bool {
 	select {
-	case <-l.news:
+	case <-w.updated:
 		return true
 	default:
 		return false
@@ -35,29 +35,29 @@ func (l *lookout) saysNews() bool {
 
 func TestAWatchThatLagsBehindSaysNothing(t *testing.T) {
 	within(t, func(t *testing.T) {
-		l, told := lookoutOn(t, newMemory().lock("b"))
-		l.deliver(held("a", "10", 0, 15*s))
-		assert.True(t, l.saysNews())
+		w, told := lookoutOn(t, newMemory().lock("b"))
+		w.applyEvent(held("a", "10", 0, 15*s))
+		assert.True(t, w.saysNews())
 		assert.Len(t, *told, 1)
 		sleep(s)
-		l.deliver(held("a", "10", 0, 15*s))
-		assert.False(t, l.saysNews(), "the same again")
-		assert.Equal(t, 2, l.lessons(), "but the watch lives")
-		assert.Equal(t, l.clock.now().mono, l.heard.mono)
-		heard := l.heard
+		w.applyEvent(held("a", "10", 0, 15*s))
+		assert.False(t, w.saysNews(), "the same again")
+		assert.Equal(t, 2, w.updateCount(), "but the watch lives")
+		assert.Equal(t, w.clock.now().mono, w.lastHeard.mono)
+		heard := w.lastHeard
 		sleep(s)
-		l.deliver(held("a", "9", -s, 15*s))
-		assert.False(t, l.saysNews())
+		w.applyEvent(held("a", "9", -s, 15*s))
+		assert.False(t, w.saysNews())
 		assert.Len(t, *told, 1)
-		assert.Equal(t, 2, l.lessons())
-		assert.Equal(t, heard, l.heard)
-		assert.Equal(t, "10", l.observed().snapshot.ResourceVersion)
+		assert.Equal(t, 2, w.updateCount())
+		assert.Equal(t, heard, w.lastHeard)
+		assert.Equal(t, "10", w.observed().snapshot.ResourceVersion)
 	})
 }
 
 func TestTheHeartbeatIsMeasuredBetweenRenewalsOfOneHolder(t *testing.T) {
 	within(t, func(t *testing.T) {
-		l, _ := lookoutOn(t, newMemory().lock("b"))
+		w, _ := lookoutOn(t, newMemory().lock("b"))
 		for _, step := range []struct {
 			pause time.Duration
 			state rl.Snapshot
@@ -74,24 +74,24 @@ func TestTheHeartbeatIsMeasuredBetweenRenewalsOfOneHolder(t *testing.T) {
 			{s, held("", "17", 17*s, s), 0, "one that nobody holds"},
 		} {
 			sleep(step.pause)
-			l.deliver(step.state)
-			assert.Equal(t, step.beat, l.beat, step.what)
+			w.applyEvent(step.state)
+			assert.Equal(t, step.beat, w.renewInterval, step.what)
 		}
 	})
 }
 
 func TestAReadIsTheTruthUnlessMoreWasLearnedMeanwhile(t *testing.T) {
 	within(t, func(t *testing.T) {
-		l, told := lookoutOn(t, newMemory().lock("b"))
-		assert.True(t, l.find(held("a", "10", 0, 15*s), 0))
-		sent := l.lessons()
-		l.deliver(held("a", "11", 2*s, 15*s))
-		assert.False(t, l.find(held("a", "10", 0, 15*s), sent), "the watch was faster")
-		assert.Equal(t, "11", l.observed().snapshot.ResourceVersion)
-		assert.True(t, l.find(held("a", "9", -2*s, 15*s), l.lessons()), "from a backup")
-		assert.Equal(t, "9", l.observed().snapshot.ResourceVersion)
-		assert.False(t, l.find(held("a", "9", -2*s, 15*s), l.lessons()))
-		assert.True(t, l.find(held("a", "12", 4*s, 15*s), sent), "it is newer all the same")
+		w, told := lookoutOn(t, newMemory().lock("b"))
+		assert.True(t, w.applyAnswer(held("a", "10", 0, 15*s), 0))
+		sent := w.updateCount()
+		w.applyEvent(held("a", "11", 2*s, 15*s))
+		assert.False(t, w.applyAnswer(held("a", "10", 0, 15*s), sent), "the watch was faster")
+		assert.Equal(t, "11", w.observed().snapshot.ResourceVersion)
+		assert.True(t, w.applyAnswer(held("a", "9", -2*s, 15*s), w.updateCount()), "from a backup")
+		assert.Equal(t, "9", w.observed().snapshot.ResourceVersion)
+		assert.False(t, w.applyAnswer(held("a", "9", -2*s, 15*s), w.updateCount()))
+		assert.True(t, w.applyAnswer(held("a", "12", 4*s, 15*s), sent), "it is newer all the same")
 		assert.Len(t, *told, 4)
 	})
 }
@@ -99,10 +99,10 @@ func TestAReadIsTheTruthUnlessMoreWasLearnedMeanwhile(t *testing.T) {
 // Somebody may have come and gone while a candidate saw nothing of a Lease that is not
 // there.
 func TestALeaseThatIsGoneIsWaitedForAnewAfterBlindness(t *testing.T) {
-	deleted := func(l *lookout) { l.find(rl.Snapshot{}, l.lessons()) }
-	restored := func(l *lookout) { l.find(held("a", "9", -2*s, 15*s), l.lessons()) }
+	deleted := func(w *leaseWatcher) { w.applyAnswer(rl.Snapshot{}, w.updateCount()) }
+	restored := func(w *leaseWatcher) { w.applyAnswer(held("a", "9", -2*s, 15*s), w.updateCount()) }
 	for name, test := range map[string]struct {
-		happens func(*lookout)
+		happens func(*leaseWatcher)
 		blind   time.Duration
 		anew    bool
 	}{
@@ -111,57 +111,57 @@ func TestALeaseThatIsGoneIsWaitedForAnewAfterBlindness(t *testing.T) {
 		"the version of one that exists": {restored, time.Minute, false},
 	} {
 		within(t, func(t *testing.T) {
-			l, _ := lookoutOn(t, newMemory().lock("b"))
-			l.deliver(held("a", "10", 0, 15*s))
+			w, _ := lookoutOn(t, newMemory().lock("b"))
+			w.applyEvent(held("a", "10", 0, 15*s))
 			sleep(s)
-			test.happens(l)
-			was := l.observed()
+			test.happens(w)
+			was := w.observed()
 			require.Positive(t, was.still, name)
 			sleep(test.blind)
-			assert.Equal(t, test.anew, l.blind(l.clock.now()), name)
-			now := l.clock.now()
-			test.happens(l)
+			assert.Equal(t, test.anew, w.blind(w.clock.now()), name)
+			now := w.clock.now()
+			test.happens(w)
 			if test.anew {
-				assert.Equal(t, now.mono, l.observed().seen.mono, name)
+				assert.Equal(t, now.mono, w.observed().seen.mono, name)
 			} else {
-				assert.Equal(t, was.seen, l.observed().seen, name)
+				assert.Equal(t, was.seen, w.observed().seen, name)
 			}
-			assert.False(t, l.blind(l.clock.now()), name)
+			assert.False(t, w.blind(w.clock.now()), name)
 		})
 	}
 }
 
 func TestWhoIsDeafLearnsNothing(t *testing.T) {
 	within(t, func(t *testing.T) {
-		l, told := lookoutOn(t, newMemory().lock("b"))
-		l.deliver(held("a", "10", 0, 15*s))
-		was := l.observed()
-		l.close()
-		l.deliver(held("a", "11", 2*s, 15*s))
-		l.find(held("a", "12", 4*s, 15*s), l.lessons())
-		assert.Equal(t, was, l.observed())
+		w, told := lookoutOn(t, newMemory().lock("b"))
+		w.applyEvent(held("a", "10", 0, 15*s))
+		was := w.observed()
+		w.close()
+		w.applyEvent(held("a", "11", 2*s, 15*s))
+		w.applyAnswer(held("a", "12", 4*s, 15*s), w.updateCount())
+		assert.Equal(t, was, w.observed())
 		assert.Len(t, *told, 1)
-		assert.Equal(t, 1, l.lessons())
+		assert.Equal(t, 1, w.updateCount())
 	})
 }
 
 func TestClaimsThatFailedAreForgottenWhenTheLeaseMovesOn(t *testing.T) {
 	within(t, func(t *testing.T) {
-		l, _ := lookoutOn(t, newMemory().lock("b"))
-		l.random = func() float64 { return 0 }
-		l.deliver(held("a", "10", 0, 15*s))
-		assert.False(t, l.troubled())
-		l.failClaim(errors.New("no"))
-		assert.True(t, l.troubled())
-		l.deliver(edited(held("a", "11", 0, 15*s), duration(60)))
-		pause, failing := l.claimPause(l.clock.now())
+		w, _ := lookoutOn(t, newMemory().lock("b"))
+		w.random = func() float64 { return 0 }
+		w.applyEvent(held("a", "10", 0, 15*s))
+		assert.False(t, w.failing())
+		w.claimFailed(errors.New("no"))
+		assert.True(t, w.failing())
+		w.applyEvent(edited(held("a", "11", 0, 15*s), duration(60)))
+		pause, failing := w.claimPause(w.clock.now())
 		assert.True(t, failing, "an edit by hand is no write of a holder's")
 		assert.Equal(t, s/4, pause)
-		l.deliver(held("a", "12", 2*s, 15*s))
-		pause, failing = l.claimPause(l.clock.now())
+		w.applyEvent(held("a", "12", 2*s, 15*s))
+		pause, failing = w.claimPause(w.clock.now())
 		assert.False(t, failing)
 		assert.Zero(t, pause)
-		assert.False(t, l.troubled())
+		assert.False(t, w.failing())
 	})
 }
 
@@ -169,35 +169,35 @@ func TestWhenACandidateReads(t *testing.T) {
 	within(t, func(t *testing.T) {
 		const lease = 15 * s
 		lock := newMemory().lock("b")
-		l, _ := lookoutOn(t, lock)
-		l.random = func() float64 { return 0.5 }
-		due := func() time.Duration { return l.readDue(l.clock.now()) }
+		w, _ := lookoutOn(t, lock)
+		w.random = func() float64 { return 0.5 }
+		due := func() time.Duration { return w.readDue(w.clock.now()) }
 		assert.Zero(t, due(), "it knows nothing")
 		lock.edit(func(s *rl.Snapshot) { *s = held("a", "", 0, lease) })
-		require.NoError(t, l.read(t.Context(), s))
+		require.NoError(t, w.read(t.Context(), s))
 		assert.Equal(t, 3200*ms, due(), "a poll later")
 		sleep(s)
 		assert.Equal(t, 2200*ms, due())
-		l.setRestart(func() {})
+		w.setRestart(func() {})
 		assert.Equal(t, 1500*ms, due(), "where it watches, when the heartbeat is late")
-		assert.True(t, l.unheard(l.heard), "what is sent now is not answered yet")
-		assert.False(t, l.unheard(instant{mono: l.heard.mono.Add(-1)}))
+		assert.True(t, w.silentSince(w.lastHeard), "what is sent now is not answered yet")
+		assert.False(t, w.silentSince(instant{mono: w.lastHeard.mono.Add(-1)}))
 
-		l.fail(errors.New("no"))
-		assert.True(t, l.troubled())
-		assert.False(t, l.unheard(l.clock.now()), "a read has failed")
+		w.readFailed(errors.New("no"))
+		assert.True(t, w.failing())
+		assert.False(t, w.silentSince(w.clock.now()), "a read has failed")
 		const pause = 187500 * time.Microsecond // an eighth of the retry period, less a quarter
 		assert.Equal(t, pause, due())
-		assert.Equal(t, pause, l.readPause(l.clock.now()))
-		l.allowance = &allowance{debt: 21 * l.timing.pace(), at: l.clock.now()}
-		assert.Equal(t, 2*l.timing.pace(), due(), "calls are rationed")
-		assert.Equal(t, 2*l.timing.pace(), l.readPause(l.clock.now()))
-		l.allowance = &allowance{}
+		assert.Equal(t, pause, w.readPause(w.clock.now()))
+		w.allowance = &allowance{debt: 21 * w.timing.pace(), at: w.clock.now()}
+		assert.Equal(t, 2*w.timing.pace(), due(), "calls are rationed")
+		assert.Equal(t, 2*w.timing.pace(), w.readPause(w.clock.now()))
+		w.allowance = &allowance{}
 		assert.Equal(t, pause, due())
-		assert.Equal(t, pause, l.readPause(l.clock.now()))
+		assert.Equal(t, pause, w.readPause(w.clock.now()))
 
-		require.NoError(t, l.read(t.Context(), s))
-		assert.False(t, l.troubled())
+		require.NoError(t, w.read(t.Context(), s))
+		assert.False(t, w.failing())
 		assert.Equal(t, 2500*ms, due())
 	})
 }
@@ -219,7 +219,7 @@ func (l *onConnections) Read(ctx context.Context) (rl.Snapshot, error) {
 func TestAReadThatKnowsMoreThanTheWatchEndsIt(t *testing.T) {
 	within(t, func(t *testing.T) {
 		lock := &onConnections{memoryLock: newMemory().lock("b")}
-		l, _ := lookoutOn(t, lock)
+		w, _ := lookoutOn(t, lock)
 		restarted := 0
 		restart := func() { restarted++ }
 		for _, step := range []struct {
@@ -240,15 +240,15 @@ func TestAReadThatKnowsMoreThanTheWatchEndsIt(t *testing.T) {
 				lock.edit(func(s *rl.Snapshot) { *s = step.state })
 			}
 			lock.fail = step.fails
-			l.setRestart(step.restart)
-			assert.Equal(t, step.fails, l.read(t.Context(), s), step.what)
+			w.setRestart(step.restart)
+			assert.Equal(t, step.fails, w.read(t.Context(), s), step.what)
 			assert.Equal(t, step.restarted, restarted, step.what)
 			assert.Equal(t, step.restart != nil, lock.fresh[len(lock.fresh)-1], "%s: on a new connection", step.what)
-			assert.Equal(t, step.fails == nil, l.observed().known && l.observed().snapshot == lock.now(), step.what)
+			assert.Equal(t, step.fails == nil, w.observed().known && w.observed().snapshot == lock.now(), step.what)
 			if step.fails != nil {
-				l.fail(step.fails)
+				w.readFailed(step.fails)
 			}
-			assert.Equal(t, step.fails != nil, l.troubled(), step.what)
+			assert.Equal(t, step.fails != nil, w.failing(), step.what)
 		}
 	})
 }

@@ -64,18 +64,18 @@ func (o observation) after(state rl.Snapshot, at instant, t timing) (observation
 			// Somebody may have taken it after it was last seen.
 			next.still = max(t.lease, o.lease)
 		} else {
-			next.still = max(0, o.opens()-at.steady(o.seen)) // it was gone before
+			next.still = max(0, o.claimableAfter()-at.monoSince(o.seen)) // it was gone before
 		}
 	case older(state, o.snapshot): // from a backup: whoever led before it was restored may not have heard
 		next.still = max(t.lease, o.lease)
 	case o.known && !succeeds(o.snapshot, state):
-		next.still = max(0, o.opens()-at.steady(o.seen))
+		next.still = max(0, o.claimableAfter()-at.monoSince(o.seen))
 	}
 	if o.earlier > 0 {
-		next.earlier = max(0, o.earlier-at.steady(o.seen))
+		next.earlier = max(0, o.earlier-at.monoSince(o.seen))
 	}
 	if o.known && !follows(o.snapshot.Record, state.Record) {
-		next.earlier = max(next.earlier, o.opens()-at.steady(o.seen))
+		next.earlier = max(next.earlier, o.claimableAfter()-at.monoSince(o.seen))
 	}
 	return next, true
 }
@@ -91,7 +91,7 @@ func follows(before, now rl.LeaderElectionRecord) bool {
 // was seen last, that there was this holder, and for how long the lease may still
 // be held by someone whom no record names, or whom the next one does not follow on.
 func (o observation) memory(holder string) observation {
-	o.known, o.earlier = false, max(o.earlier, o.opens())
+	o.known, o.earlier = false, max(o.earlier, o.claimableAfter())
 	o.snapshot = rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: holder}, ResourceVersion: o.snapshot.ResourceVersion}
 	return o
 }
@@ -103,9 +103,9 @@ func (o observation) anew(at instant) observation {
 	return o
 }
 
-// opens returns how long after seen a candidate may write: rules 4 and 11 of the
+// claimableAfter returns how long after seen a candidate may write: rules 4 and 11 of the
 // design.
-func (o observation) opens() time.Duration { return max(o.lease, o.still) }
+func (o observation) claimableAfter() time.Duration { return max(o.lease, o.still) }
 
 // oneWrite reports whether two states show one and the same write of a holder's,
 // whatever was edited by hand in between. The mark of a write tells: where it has

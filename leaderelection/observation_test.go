@@ -59,7 +59,7 @@ func TestACandidateCountsFromWhenItFirstSawTheRecord(t *testing.T) {
 				o, _ = o.next(sight.state, after(sight.at), of)
 			}
 			assert.Equal(t, c.since, o.seen.mono.Sub(epoch))
-			assert.Equal(t, c.opens, o.opens())
+			assert.Equal(t, c.opens, o.claimableAfter())
 			assert.Equal(t, c.base, o.snapshot.ResourceVersion)
 		})
 	}
@@ -87,7 +87,7 @@ func TestAMarkThatHasChangedIsAnotherWrite(t *testing.T) {
 	released := cut("", "13", "m.3", 400*ms)
 	released.Record.LeaseDurationSeconds = 1
 	o, _ = o.next(released, after(400*ms), of)
-	assert.Zero(t, o.opens(), "released")
+	assert.Zero(t, o.claimableAfter(), "released")
 }
 
 // Nobody who edits by hand makes a mark, though one may take it away.
@@ -113,7 +113,7 @@ func TestAWriteThatABackupBringsBackIsWaitedForAnew(t *testing.T) {
 	o, changed := o.after(held("a", "10", 0, 15*s), after(14*s), of)
 	assert.True(t, changed)
 	assert.Equal(t, after(14*s), o.seen)
-	assert.Equal(t, 15*s, o.opens())
+	assert.Equal(t, 15*s, o.claimableAfter())
 }
 
 func TestAnAppointmentThatABackupBringsBackIsNone(t *testing.T) {
@@ -185,6 +185,6 @@ func TestWhatABackupBringsBackIsWaitedForAsLongAsAnyoneMayHaveHeldIt(t *testing.
 		o, _ = o.next(held("a", "20", s, longer), after(s), of)
 		o, changed := o.after(held("", "10", 0, s), after(2*s), of)
 		assert.True(t, changed)
-		assert.Equal(t, max(15*s, longer), o.opens(), "a lease of %v", longer)
+		assert.Equal(t, max(15*s, longer), o.claimableAfter(), "a lease of %v", longer)
 	}
 }

@@ -34,9 +34,9 @@ func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
 	leaders := make(chan Leader)
 	var changes leaderQueue
 	changes.more = make(chan struct{}, 1)
-	look := le.newLookout(new(allowance), func(state rl.Snapshot) { changes.add(leaderOf(state)) })
+	w := le.newLeaseWatcher(new(allowance), func(state rl.Snapshot) { changes.add(leaderOf(state)) })
 	var running sync.WaitGroup
-	running.Go(func() { look.observe(ctx, le.callBound()) })
+	running.Go(func() { w.observe(ctx, le.callBound()) })
 	running.Go(func() { changes.send(ctx, leaders) })
 	go func() {
 		running.Wait()
@@ -46,24 +46,24 @@ func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
 }
 
 // observe keeps the observation up to date until ctx ends.
-func (l *lookout) observe(ctx context.Context, bound time.Duration) {
+func (w *leaseWatcher) observe(ctx context.Context, bound time.Duration) {
 	var following sync.WaitGroup
 	defer following.Wait()
-	var complaints complaints
+	var complaints failureLog
 	for started := false; ctx.Err() == nil; {
-		if l.observed().known && !started {
+		if w.observed().known && !started {
 			started = true
-			following.Go(func() { bounded.Raise(ctx, l.follow(ctx)) })
+			following.Go(func() { bounded.Raise(ctx, w.follow(ctx)) })
 		}
-		if due := l.readDue(l.clock.now()); due > 0 {
-			l.clock.sleep(ctx, due)
+		if due := w.readDue(w.clock.now()); due > 0 {
+			w.clock.sleep(ctx, due)
 			continue
 		}
-		if err := l.read(ctx, bound); err != nil {
+		if err := w.read(ctx, bound); err != nil {
 			bounded.Raise(ctx, err)
-			l.fail(err)
+			w.readFailed(err)
 			if ctx.Err() == nil {
-				complaints.sayUnreadable(klog.FromContext(ctx), l.clock.now(), err)
+				complaints.sayUnreadable(klog.FromContext(ctx), w.clock.now(), err)
 			}
 		}
 	}

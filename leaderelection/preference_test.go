@@ -59,7 +59,7 @@ func TestWhenAPriorityIsAsked(t *testing.T) {
 		"there is none":          {change: func(c *candidacy, _ *observation) { c.le.config.Priority = nil }},
 		"the API says who leads": {change: func(c *candidacy, _ *observation) { c.le.config.Coordinated = true }},
 		"it is named": {change: func(_ *candidacy, seen *observation) {
-			seen.snapshot = stateOf(newLedger("a").release(state.Record, "b", later(s, 0)))
+			seen.snapshot = stateOf(newSentWrites("a").releaseEntry(state.Record, "b", later(s, 0)))
 		}},
 		"it was asked": {change: func(c *candidacy, _ *observation) { c.preference = preference{asked: true, about: state} }},
 		"it was asked after another": {change: func(c *candidacy, _ *observation) {

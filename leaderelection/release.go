@@ -14,7 +14,7 @@ import (
 type releaseGoal struct {
 	le *LeaderElector
 	// former judges by what was sent before everything was disowned.
-	former *ledger
+	former *sentWrites
 	// successor is whom the release names; empty for nobody.
 	successor string
 }
@@ -22,7 +22,7 @@ type releaseGoal struct {
 var _ goal = (*releaseGoal)(nil)
 
 func (r *releaseGoal) entry(base rl.Snapshot, now instant) rl.Entry {
-	return r.le.writes.release(base.Record, r.successor, now)
+	return r.le.writes.releaseEntry(base.Record, r.successor, now)
 }
 
 func (r *releaseGoal) written(rl.Snapshot, string, instant) outcome { return outcome{done: true} }
@@ -53,7 +53,7 @@ func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale boo
 	ctx, cancel := le.clock.within(bounded.Unawaited(context.WithoutCancel(ctx)), bound)
 	defer cancel()
 	a := &attempt{
-		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, effort: new(effort),
+		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, stats: new(attemptStats),
 		goal: &releaseGoal{le: le, former: le.writes.disown(), successor: successor}, state: from, readFirst: stale,
 		patience: max(bound, le.timing.retry/4) / 4, bound: bound,
 		timer: le.clock.idleTimer(), answers: make(chan answer),

@@ -12,20 +12,20 @@ import (
 type renewGoal struct {
 	le     *LeaderElector
 	logger klog.Logger
-	effort *effort
+	stats  *attemptStats
 	// own is the record that the term began with.
 	own rl.LeaderElectionRecord
 	// known is when the write was sent that the term counts from.
 	known instant
-	// said is that the log speaks of this attempt.
-	said bool
+	// logged is that the log has a line about this attempt.
+	logged bool
 }
 
 var _ goal = (*renewGoal)(nil)
 
 func (r *renewGoal) entry(base rl.Snapshot, now instant) rl.Entry {
 	lease := r.le.timing.lease
-	return r.le.writes.enter(renewal(r.own, base.Record, lease, now.wall), lease, now)
+	return r.le.writes.add(renewal(r.own, base.Record, lease, now.wall), lease, now)
 }
 
 func (r *renewGoal) written(state rl.Snapshot, mark string, sent instant) outcome {
@@ -53,7 +53,7 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	}
 	r.le.report(r.logger, state)
 	switch {
-	case verdict == oursOnce || sent.steady(r.known) <= 0:
+	case verdict == oursOnce || sent.monoSince(r.known) <= 0:
 		return outcome{}, false // no renewal has arrived yet
 	}
 	r.le.writes.settle(state)
@@ -64,50 +64,50 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 // from, as while the machine was suspended. A Lease that is gone then is no sign
 // that nobody holds it: the next campaign is to know that there was a holder.
 func (r *renewGoal) outlived() bool {
-	return r.le.clock.now().fastest(r.known) >= r.le.timing.lease
+	return r.le.clock.now().fastestSince(r.known) >= r.le.timing.lease
 }
 
 // failed logs that a write did not do, once in an attempt: what comes after it
 // is in the line that says how the attempt ended.
 func (r *renewGoal) failed(err error) {
 	r.le.metrics.slowpathExercised(r.le.config.Name)
-	if !r.said {
-		r.said = true
+	if !r.logged {
+		r.logged = true
 		r.logger.Info("A renewal was not confirmed; reading the record", "err", err)
 	}
 }
 
-// sayAfterAll ends what failed began, unless the end of the term does.
-func (r *renewGoal) sayAfterAll(o outcome) {
-	if r.said && o.done {
-		calls, _ := r.effort.made()
+// logConfirmed ends what failed began, unless the end of the term does.
+func (r *renewGoal) logConfirmed(o outcome) {
+	if r.logged && o.done {
+		calls, _ := r.stats.summary()
 		r.logger.Info("The renewal succeeded after all", "calls", calls)
 	}
 }
 
 // renew starts an attempt to renew unless one is under way, or it is too late.
 func (l *leadership) renew() {
-	if l.trying {
+	if l.renewing {
 		return
 	}
 	if l.term.rest(l.le.clock.now()) <= 0 {
 		l.timeUp()
 		return
 	}
-	l.trying = true
+	l.renewing = true
 	select {
 	case <-l.hurry: // meant for the last one
 	default:
 	}
-	l.effort.begin()
-	l.goal.known, l.goal.said = l.term.lastSent(), false
+	l.stats.reset()
+	l.goal.known, l.goal.logged = l.term.lastSent(), false
 	l.attempt.begin(l.state, l.inDoubt)
 	l.attempt.timing, l.attempt.patience = l.timing, l.timing.patience(l.took)
 	go l.try(&l.attempt)
 }
 
-// tryAtOnce has the attempt under way send another write, on a new connection.
-func (l *leadership) tryAtOnce() {
+// renewAtOnce has the attempt under way send another write, on a new connection.
+func (l *leadership) renewAtOnce() {
 	select {
 	case l.hurry <- struct{}{}:
 	default: // it has been told, and has not heard yet
@@ -118,8 +118,8 @@ func (l *leadership) tryAtOnce() {
 func (l *leadership) try(a *attempt) {
 	began := l.le.clock.now()
 	o := a.run(l.renewCtx)
-	o.took = l.le.clock.now().steady(began)
-	l.goal.sayAfterAll(o)
+	o.took = l.le.clock.now().monoSince(began)
+	l.goal.logConfirmed(o)
 	if o.lost == nil { // else the work is told first
 		l.le.trace.renewal(o.result(), o.took)
 	}
@@ -141,23 +141,23 @@ func (o outcome) result() RenewalResult {
 func (l *leadership) newAttempt() attempt {
 	le := l.le
 	return attempt{
-		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, goal: &l.goal, effort: &l.effort, allowance: le.allowance,
+		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, goal: &l.goal, stats: &l.stats, allowance: le.allowance,
 		patience: le.timing.patience(0), bound: le.callBound(),
 		timer: le.clock.idleTimer(), answers: make(chan answer), hurry: l.hurry,
 	}
 }
 
-// settleRenewal waits for the attempt under way, so that nothing of this term is
+// awaitRenewal waits for the attempt under way, so that nothing of this term is
 // still on its way from here. It leaves it a tenth of the retry period to be
 // answered: cancelled at once it would take its connection with it, and leave it
 // to be read what it has written, and the release would wait for both.
-func (l *leadership) settleRenewal(ctx context.Context) {
-	if !l.trying {
+func (l *leadership) awaitRenewal(ctx context.Context) {
+	if !l.renewing {
 		return
 	}
 	bound := min(l.le.timing.retry/10, l.term.rest(l.le.clock.now()))
 	patience, cancel := l.le.clock.within(context.WithoutCancel(ctx), bound)
 	defer cancel()
 	defer context.AfterFunc(patience, l.stopRenewing)()
-	l.take(<-l.renewals)
+	l.applyOutcome(<-l.renewals)
 }

@@ -159,7 +159,7 @@ func TestTakingInARecordAllocatesNothing(t *testing.T) {
 	renewed := held("a", "11", 2*s, 15*s)
 	allocs := testing.AllocsPerRun(100, func() {
 		_, changed = known.next(renewed, after(2*s), of)
-		known.opens()
+		known.claimableAfter()
 	})
 	assert.Zero(t, allocs)
 	assert.True(t, changed)

@@ -22,16 +22,16 @@ func renewalOf(t *testing.T) (goal *renewGoal, began rl.Snapshot, clk *sleeper, 
 	clk = &sleeper{FakeClock: clocktesting.NewFakeClock(epoch), boot: epoch}
 	l := leadershipOf(t, func(c *LeaderElectionConfig) { c.Clock = clk })
 	record := claim("a", rl.Snapshot{}, 15*s, epoch, 0)
-	began = stateOf(l.le.writes.enter(record, 15*s, later(0, 0)))
+	began = stateOf(l.le.writes.add(record, 15*s, later(0, 0)))
 	l.le.writes.settle(began)
 	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))
-	goal = &renewGoal{le: l.le, logger: logger, effort: new(effort), own: record, known: later(0, 0)}
+	goal = &renewGoal{le: l.le, logger: logger, stats: new(attemptStats), own: record, known: later(0, 0)}
 	return goal, began, clk, logger.GetSink().(ktesting.Underlier).GetBuffer().String
 }
 
 func TestWhatALeaderReadsSettlesItsRenewalOrEndsItsTerm(t *testing.T) {
 	renewedAt := func(r *renewGoal, d time.Duration) rl.Snapshot {
-		return stateOf(r.le.writes.enter(renewal(r.own, r.own, 15*s, epoch.Add(d)), 15*s, later(d, 0)))
+		return stateOf(r.le.writes.add(renewal(r.own, r.own, 15*s, epoch.Add(d)), 15*s, later(d, 0)))
 	}
 	for name, test := range map[string]struct {
 		state     func(r *renewGoal, began rl.Snapshot) rl.Snapshot
@@ -74,14 +74,14 @@ func TestWhatALeaderReadsSettlesItsRenewalOrEndsItsTerm(t *testing.T) {
 
 func TestARenewalThatIsNotConfirmedIsSaidOnceAndItsSuccessToo(t *testing.T) {
 	r, _, _, says := renewalOf(t)
-	r.sayAfterAll(outcome{done: true})
+	r.logConfirmed(outcome{done: true})
 	assert.Empty(t, says(), "nothing was said before")
 	r.failed(errors.New("no answer"))
 	r.failed(errors.New("no answer"))
 	assert.Equal(t, 1, strings.Count(says(), "was not confirmed"))
-	r.sayAfterAll(outcome{})
+	r.logConfirmed(outcome{})
 	assert.NotContains(t, says(), "after all")
-	r.sayAfterAll(outcome{done: true})
+	r.logConfirmed(outcome{done: true})
 	assert.Equal(t, 1, strings.Count(says(), "succeeded after all"))
 }
 
@@ -91,7 +91,7 @@ func TestNoRenewalIsBegunWhenTheTermIsOver(t *testing.T) {
 		a.renewals, a.stopRenewing = make(chan outcome, 1), func() {}
 		a.clock.Step(12*s + late)
 		a.renew()
-		assert.False(t, a.trying)
+		assert.False(t, a.renewing)
 		require.NotNil(t, a.term.ending(), "%v", late)
 		assert.Equal(t, ReasonRenewDeadline, a.term.ending().Reason)
 	}

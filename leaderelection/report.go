@@ -17,7 +17,7 @@ const farLonger = 10
 // report takes note of a state that was seen.
 func (le *LeaderElector) report(logger klog.Logger, state rl.Snapshot) {
 	if state.Record.HolderIdentity != "" && state.Duration/farLonger > le.timing.lease {
-		le.sayFarLonger(logger, state)
+		le.logFarLonger(logger, state)
 	}
 	le.see(sighting{at: le.clock.now(), holder: state.Record.HolderIdentity, lease: state.Duration})
 	le.reportHolder(state.Record.HolderIdentity)
@@ -29,12 +29,12 @@ func (le *LeaderElector) reportReleased() {
 	le.reportHolder("")
 }
 
-func (le *LeaderElector) sayFarLonger(logger klog.Logger, state rl.Snapshot) {
+func (le *LeaderElector) logFarLonger(logger klog.Logger, state rl.Snapshot) {
 	le.mu.Lock()
-	said := le.loud == state.Duration
-	le.loud = state.Duration
+	logged := le.loggedLease == state.Duration
+	le.loggedLease = state.Duration
 	le.mu.Unlock()
-	if !said {
+	if !logged {
 		logger.Error(nil, "The holder's lease is far longer than this contender's. This contender waits until it has run out",
 			"holder", state.Record.HolderIdentity, "lease", state.Duration, "own", le.timing.lease)
 	}

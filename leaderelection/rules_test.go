@@ -15,7 +15,7 @@ import (
 func TestAServerIsWaitedForAsItAsks(t *testing.T) {
 	assert.Equal(t, 2*s, retryAfter(apierrors.NewTooManyRequests("slowly", 2)))
 	assert.Zero(t, retryAfter(errors.New("no answer")))
-	asked, silent := new(pacer), new(pacer)
+	asked, silent := new(backoff), new(backoff)
 	at := instant{mono: time.Unix(0, 0)}
 	asked.fail(at, timing{15 * s, 10 * s, 2 * s}, 0, apierrors.NewTooManyRequests("slowly", 2))
 	silent.fail(at, timing{15 * s, 10 * s, 2 * s}, 0, errors.New("no answer"))

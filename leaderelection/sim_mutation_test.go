@@ -24,7 +24,7 @@ func TestSimulationFindsBrokenLaws(t *testing.T) {
 		"clocks beyond the tolerance":        {broken: simulation.Rates, law: "overlap"},
 		"writes without a precondition":      {broken: simulation.Preconditions, law: "overlap"},
 		"work that stops too late":           {broken: simulation.Stopping, law: "overlap"},
-		"writes lost in clear weather":       {broken: simulation.Silence, law: "the lease is kept"},
+		"writes lost on a clear network":     {broken: simulation.Silence, law: "the lease is kept"},
 		"a candidate that dawdles":           {run: dawdling, law: "prompt takeover"},
 		"a term that ends late":              {run: lingering, law: "length of a term"},
 		"work that is not told of a release": {run: releasing, law: "release order"},

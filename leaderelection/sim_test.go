@@ -60,7 +60,7 @@ func TestSimulation(t *testing.T) {
 	})
 	t.Log(total)
 	assert.Positive(t, total.prompt, "no takeover was checked for promptness")
-	assert.Positive(t, total.weathered, "no term outlasted trouble")
+	assert.Positive(t, total.outlasted, "no term outlasted a fault of its network")
 	assert.Empty(t, total.overlaps)
 }
 
@@ -100,7 +100,7 @@ type tally struct {
 	failed     int
 	elections  int
 	prompt     int
-	weathered  int
+	outlasted  int
 	worst      time.Duration
 	simulated  time.Duration
 	overlaps   map[simulation.Cause]int
@@ -133,7 +133,7 @@ func (s *tally) add(r simulation.Result) {
 	s.worlds++
 	s.elections += r.Elections
 	s.prompt += r.Prompt
-	s.weathered += r.Weathered
+	s.outlasted += r.Outlasted
 	s.worst = max(s.worst, r.Worst)
 	s.simulated += r.Simulated
 	for cause, n := range r.Overlaps {
@@ -150,9 +150,9 @@ func (s *tally) add(r simulation.Result) {
 func (s *tally) String() string {
 	return fmt.Sprintf("%d elections in %d worlds, %v of simulated time, in %v (%.0f elections/min)\n"+
 		"takeovers checked for promptness: %d, the slowest claim %v after it might\n"+
-		"trouble that terms outlasted: %d; terms ended: %v; overlaps: %v",
+		"network faults that terms outlasted: %d; terms ended: %v; overlaps: %v",
 		s.elections, s.worlds, s.simulated.Round(time.Second), s.took.Round(time.Millisecond),
-		float64(s.elections)/s.took.Minutes(), s.prompt, s.worst, s.weathered, s.ended, s.overlaps)
+		float64(s.elections)/s.took.Minutes(), s.prompt, s.worst, s.outlasted, s.ended, s.overlaps)
 }
 
 // holdfast runs this package's elector.

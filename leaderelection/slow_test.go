@@ -122,7 +122,7 @@ func TestALongRetryPeriodKeepsTheLeaseOfASlowAPI(t *testing.T) {
 // A plain lock's calls take turns. A claim that is meant to leave while a read is
 // under way leaves after it, and counts from then.
 func TestAClaimOfAPlainLockCountsFromItsTurn(t *testing.T) {
-	for late := 3 * s; late < 6*s; late += 200 * ms { // the lease opens at any moment of a read
+	for late := 3 * s; late < 6*s; late += 200 * ms { // the lease becomes claimable at any moment of a read
 		within(t, func(t *testing.T) {
 			m := newMemory()
 			m.edit(func(state *rl.Snapshot) { *state = held("other", "", 0, 15*s) })
@@ -131,8 +131,8 @@ func TestAClaimOfAPlainLockCountsFromItsTurn(t *testing.T) {
 			sleep(2 * time.Minute)
 			require.Len(t, a.runs(), 1, "%v", late)
 			assert.True(t, a.IsLeader(), "%v", late)
-			opens := late + 15*s
-			assert.LessOrEqual(t, a.runs()[0].from.Sub(a.began), opens+2*late+soon, "%v: a read that was under way, and the claim", late)
+			claimIn := late + 15*s
+			assert.LessOrEqual(t, a.runs()[0].from.Sub(a.began), claimIn+2*late+soon, "%v: a read that was under way, and the claim", late)
 			a.cancel()
 			sleep(time.Minute) // the last call comes back
 		})

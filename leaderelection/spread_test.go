@@ -64,7 +64,7 @@ func TestAStandbyThatIsAloneClaimsWithoutDelay(t *testing.T) {
 		{timing{15 * s, 10 * s, 2 * s}, 2 * ms},
 		{timing{3 * s, 2 * s, 500 * ms}, ms},
 	} {
-		for name, end := range map[string]func(*contender, *memoryLock) (opens time.Duration){
+		for name, end := range map[string]func(*contender, *memoryLock) (claimIn time.Duration){
 			"the leader dies": func(_ *contender, lock *memoryLock) time.Duration {
 				lock.with(func(l *memoryLock) { l.cut = true })
 				return of.lease
@@ -86,15 +86,15 @@ func TestAStandbyThatIsAloneClaimsWithoutDelay(t *testing.T) {
 					standby := &far{memoryLock: m.lock("b"), drawn: 0.999}
 					contend(t, standby, timed)
 					sleep(10*s + 100*ms)
-					opens := end(a, lock)
+					claimIn := end(a, lock)
 					last := time.Now()
-					if opens > 0 {
+					if claimIn > 0 {
 						last = m.now().Record.RenewTime.Time
 					}
 					sleep(2 * of.lease)
 					claims := standby.claims(time.Time{})
 					require.Len(t, claims, 1)
-					late := claims[0].Sub(last.Add(opens))
+					late := claims[0].Sub(last.Add(claimIn))
 					assert.GreaterOrEqual(t, late, time.Duration(0))
 					assert.LessOrEqual(t, late, of.most)
 				})

@@ -48,7 +48,7 @@ func (le *LeaderElector) lastSighting(term *Term) sighting {
 	if term == nil || !seen.joined() {
 		return seen
 	}
-	if sent := term.lastSent(); sent.steady(seen.at) > 0 {
+	if sent := term.lastSent(); sent.monoSince(seen.at) > 0 {
 		return sighting{at: sent, holder: term.holder, lease: le.timing.lease}
 	}
 	return seen
@@ -70,9 +70,9 @@ func (s sighting) leaderless(now instant) time.Duration {
 	case !s.joined():
 		return 0
 	case s.holder == "":
-		return now.steady(s.at)
+		return now.monoSince(s.at)
 	default:
-		return max(0, now.steady(s.at)-s.lease)
+		return max(0, now.monoSince(s.at)-s.lease)
 	}
 }
 

@@ -95,10 +95,10 @@ func (t *Term) state(now instant) (doubtful bool, err error) {
 	switch {
 	case t.ended != nil:
 		return false, t.ended
-	case now.steady(t.sent) >= t.length:
-		return false, fmt.Errorf("term on lease %s is over, %v after its last renewal: %w", t.lock, now.steady(t.sent), ErrNotLeader)
-	case now.fastest(t.sent) >= t.length:
-		return true, fmt.Errorf("term on lease %s is in doubt: the machine's clocks differ by %v: %w", t.lock, now.fastest(t.sent)-now.steady(t.sent), ErrNotLeader)
+	case now.monoSince(t.sent) >= t.length:
+		return false, fmt.Errorf("term on lease %s is over, %v after its last renewal: %w", t.lock, now.monoSince(t.sent), ErrNotLeader)
+	case now.fastestSince(t.sent) >= t.length:
+		return true, fmt.Errorf("term on lease %s is in doubt: the machine's clocks differ by %v: %w", t.lock, now.fastestSince(t.sent)-now.monoSince(t.sent), ErrNotLeader)
 	}
 	return false, nil
 }
@@ -123,7 +123,7 @@ func (t *Term) inDoubt(now instant) bool { return t.fastRest(now) <= 0 }
 // fastRest returns what is left of the term by the clock that ran fastest.
 func (t *Term) fastRest(now instant) time.Duration {
 	sent, length := t.counts()
-	return length - now.fastest(sent)
+	return length - now.fastestSince(sent)
 }
 
 // ending returns why the term has ended, nil if it lasts.
@@ -138,7 +138,7 @@ func (t *Term) ending() *TermEndedError {
 func (t *Term) extend(sent instant, timing timing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if sent.steady(t.sent) > 0 && !t.lapsed {
+	if sent.monoSince(t.sent) > 0 && !t.lapsed {
 		t.sent, t.length, t.holds = sent, timing.term(), timing.lease
 	}
 }
@@ -155,7 +155,7 @@ func (t *Term) counts() (sent instant, length time.Duration) {
 func (t *Term) outlived(now instant) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return now.fastest(t.sent) - t.holds
+	return now.fastestSince(t.sent) - t.holds
 }
 
 // lastSent is the moment that the term counts from.
@@ -167,7 +167,7 @@ func (t *Term) lastSent() instant {
 // rest returns what is left of the term.
 func (t *Term) rest(now instant) time.Duration {
 	sent, length := t.counts()
-	return length - now.steady(sent)
+	return length - now.monoSince(sent)
 }
 
 // lapse makes the end of a term final that is over by the clock, or returns what is left
@@ -175,7 +175,7 @@ func (t *Term) rest(now instant) time.Duration {
 func (t *Term) lapse(now instant) (rest time.Duration, lapsed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rest = t.length - now.steady(t.sent)
+	rest = t.length - now.monoSince(t.sent)
 	t.lapsed = t.lapsed || rest <= 0
 	return rest, t.lapsed
 }
@@ -184,7 +184,7 @@ func (t *Term) lapse(now instant) (rest time.Duration, lapsed bool) {
 func (t *Term) lapseInDoubt(now instant) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lapsed = t.lapsed || now.fastest(t.sent) >= t.length
+	t.lapsed = t.lapsed || now.fastestSince(t.sent) >= t.length
 	return t.lapsed
 }
 

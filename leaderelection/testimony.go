@@ -19,8 +19,8 @@ type testifying struct {
 	mu sync.Mutex
 	// left is closed when the call that is under way has returned, nil without one.
 	left chan struct{}
-	// said is what the log has said of a failure.
-	said string
+	// logged is the last failure that was logged.
+	logged string
 }
 
 // leavePatience is how long the first claim of a campaign waits for the testimony.
@@ -48,7 +48,7 @@ func (t *testifying) leave(ctx context.Context, bound time.Duration, keep func(t
 			keep(testimony)
 		}
 		if err != nil && ctx.Err() == nil {
-			t.say(ctx, err)
+			t.log(ctx, err)
 		}
 		t.mu.Lock()
 		t.left = nil
@@ -58,11 +58,11 @@ func (t *testifying) leave(ctx context.Context, bound time.Duration, keep func(t
 	return left
 }
 
-// say logs a failure that was not said before.
-func (t *testifying) say(ctx context.Context, err error) {
+// log logs a failure that was not logged before.
+func (t *testifying) log(ctx context.Context, err error) {
 	t.mu.Lock()
-	again := t.said == err.Error()
-	t.said = err.Error()
+	again := t.logged == err.Error()
+	t.logged = err.Error()
 	t.mu.Unlock()
 	if !again {
 		klog.FromContext(ctx).Info("A witness cannot speak for this process: after its death others wait for the lease, unless another witness can", "err", err)

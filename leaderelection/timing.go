@@ -69,13 +69,13 @@ func secondsOf(record rl.LeaderElectionRecord) time.Duration {
 	return time.Duration(max(math.MinInt32, min(record.LeaseDurationSeconds, math.MaxInt32))) * time.Second
 }
 
-// heartbeat returns how long a candidate with a watch waits for the next
+// watchTimeout returns how long a candidate with a watch waits for the next
 // renewal before it asks for itself whether the leader or the watch has died:
-// a quarter longer than renewals are apart. That is beat, as far as it is known,
+// a quarter longer than renewals are apart. That is renewInterval, as far as it is known,
 // or the candidate's own retry period; it asks at least once in each lease.
-func (t timing) heartbeat(beat, lease time.Duration) time.Duration {
+func (t timing) watchTimeout(renewInterval, lease time.Duration) time.Duration {
 	own := t.retry + t.retry/4
-	return max(own, min(beat+beat/4, lease/2))
+	return max(own, min(renewInterval+renewInterval/4, lease/2))
 }
 
 // blindness returns how long a candidate may have seen nothing before it cannot
@@ -106,23 +106,23 @@ func (t timing) spread(contested bool, random float64) time.Duration {
 // term comes in time always.
 func (t timing) period() time.Duration { return min(t.retry, t.term()/2) }
 
-// next returns how long after a renewal was sent the next one is, if its answer
+// nextRenewal returns how long after a renewal was sent the next one is, if its answer
 // took so long. Where answers are slow, as of an API or a process that is short of
 // CPU, the next renewal comes a retry period after the answer, and is no part of
 // what makes it slow; but so early that an answer of the same kind comes within the
 // term, with as much again in reserve, and never later than half a term, so that an
 // answer that takes the other half comes in time too.
-func (t timing) next(took time.Duration) time.Duration {
+func (t timing) nextRenewal(took time.Duration) time.Duration {
 	if took <= t.period()/4 {
 		return t.period()
 	}
 	return max(t.period(), min(took+t.retry, t.term()-2*took, t.term()/2))
 }
 
-// phase returns how long after the write that won the lease the first renewal
+// firstRenewal returns how long after the write that won the lease the first renewal
 // comes, at random (0 ≤ random < 1): at most the period of all later ones, and at
 // least a quarter of it.
-func (t timing) phase(random float64) time.Duration {
+func (t timing) firstRenewal(random float64) time.Duration {
 	return t.period() - time.Duration(random*0.75*float64(t.period()))
 }
 
@@ -134,14 +134,14 @@ const (
 	seldom = 2 * time.Second
 )
 
-// pause returns how long to wait after the n-th failure in a row (n from 1),
+// backoff returns how long to wait after the n-th failure in a row (n from 1),
 // doubling from an eighth of the retry period to the whole of it, less up to
 // half of that at random. After many failures it doubles on, up to seldom, less
 // up to a quarter: two calls each make no more than two requests a second. A
 // server that says how long (Retry-After) is obeyed where it asks for more, but
 // not past a quarter of the renew deadline: an answer that comes too late is
 // worth nothing.
-func (t timing) pause(failures int, random float64, asked time.Duration) time.Duration {
+func (t timing) backoff(failures int, random float64, asked time.Duration) time.Duration {
 	full, part := t.retry, 2.0
 	if shift := 3 - (failures - 1); shift > 0 {
 		full = t.retry >> shift
@@ -152,11 +152,11 @@ func (t timing) pause(failures int, random float64, asked time.Duration) time.Du
 	return max(own, min(asked, t.deadline/4))
 }
 
-// refused returns how long a candidate that may not watch waits before it asks
+// watchBackoff returns how long a candidate that may not watch waits before it asks
 // again, after the n-th refusal in a row (n from 1): it doubles from the retry
 // period to longestRefusal. A right that was missing for a moment is used soon,
 // and one that is never granted is asked for now and then.
-func (t timing) refused(refusals int) time.Duration {
+func (t timing) watchBackoff(refusals int) time.Duration {
 	return max(t.retry, min(longestRefusal, doubled(t.retry, refusals-1)))
 }
 

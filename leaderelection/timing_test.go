@@ -109,7 +109,7 @@ func TestAWatchThatIsSilentIsDoubtedWhenARenewalIsLate(t *testing.T) {
 		{20 * s, 15 * s, 7500 * ms}, // once in each lease
 		{20 * s, 3 * s, 2500 * ms},  // but no more often than is polled
 	} {
-		assert.Equal(t, c.want, of.heartbeat(c.beat, c.lease), "%+v", c)
+		assert.Equal(t, c.want, of.watchTimeout(c.beat, c.lease), "%+v", c)
 	}
 }
 
@@ -141,10 +141,10 @@ func TestTheNextRenewalWaitsForSlowAnswersAndLeavesRoomForThem(t *testing.T) {
 		5500 * ms:   2 * s,
 		time.Minute: 2 * s,
 	} {
-		assert.Equal(t, want, of.next(took), "%v", took)
+		assert.Equal(t, want, of.nextRenewal(took), "%v", took)
 	}
 	of = timing{15 * s, 10 * s, 4 * s} // a term is 11 s
-	assert.Equal(t, 5500*ms, of.next(2*s), "never later than half a term")
+	assert.Equal(t, 5500*ms, of.nextRenewal(2*s), "never later than half a term")
 }
 
 func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
@@ -153,7 +153,7 @@ func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
 		failures int
 		want     time.Duration
 	}{{4, 200 * ms}, {20, 200 * ms}, {21, 400 * ms}, {22, 800 * ms}, {23, 1600 * ms}, {24, 2 * s}, {1 << 40, 2 * s}} {
-		require.Equal(t, c.want, of.pause(c.failures, 0, 0), "after %d failures, of which many grow to seldom", c.failures)
+		require.Equal(t, c.want, of.backoff(c.failures, 0, 0), "after %d failures, of which many grow to seldom", c.failures)
 	}
 	of = timing{15 * s, 10 * s, 2 * s}
 	for _, c := range []struct {
@@ -174,10 +174,10 @@ func TestPausesGrowToTheRetryPeriodAndObeyTheServer(t *testing.T) {
 		{20, 0.5, 0, 1500 * ms},
 		{21, 0.5, 0, 1750 * ms}, // of many, less up to a quarter
 	} {
-		assert.Equal(t, c.want, of.pause(c.failures, c.random, c.asked), "%+v", c)
+		assert.Equal(t, c.want, of.backoff(c.failures, c.random, c.asked), "%+v", c)
 	}
 	of = timing{60 * s, 40 * s, 5 * s}
-	assert.Equal(t, 5*s, of.pause(100, 0, 0), "which a longer retry period is already")
+	assert.Equal(t, 5*s, of.backoff(100, 0, 0), "which a longer retry period is already")
 }
 
 func TestAWatchThatIsRefusedIsAskedForMoreAndMoreSeldom(t *testing.T) {
@@ -186,9 +186,9 @@ func TestAWatchThatIsRefusedIsAskedForMoreAndMoreSeldom(t *testing.T) {
 		refusals int
 		want     time.Duration
 	}{{1, 2 * s}, {2, 4 * s}, {9, 512 * s}, {10, longestRefusal}, {1 << 40, longestRefusal}} {
-		require.Equal(t, c.want, of.refused(c.refusals), "%d", c.refusals)
+		require.Equal(t, c.want, of.watchBackoff(c.refusals), "%d", c.refusals)
 	}
-	assert.Equal(t, time.Hour, timing{3 * time.Hour, 2 * time.Hour, time.Hour}.refused(1), "never sooner than is polled")
+	assert.Equal(t, time.Hour, timing{3 * time.Hour, 2 * time.Hour, time.Hour}.watchBackoff(1), "never sooner than is polled")
 }
 
 func TestARecordWithoutAUsableDurationGetsOurs(t *testing.T) {
@@ -217,18 +217,18 @@ func TestALeaderBelievesTheFastestClockAndACandidateTheSteadyOne(t *testing.T) {
 		{"no clock that counts suspension", reading(s, 0, s), s, s},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			assert.Equal(t, c.steady, c.now.steady(zero))
-			assert.Equal(t, c.fastest, c.now.fastest(zero))
+			assert.Equal(t, c.steady, c.now.monoSince(zero))
+			assert.Equal(t, c.fastest, c.now.fastestSince(zero))
 		})
 	}
 }
 
 func TestTheFirstRenewalsOfManyLeasesAreSpread(t *testing.T) {
 	tm := timing{lease: 15 * s, deadline: 10 * s, retry: 2 * s}
-	assert.Equal(t, 2*s, tm.phase(0), "never later than a retry period")
-	assert.Equal(t, 500*ms, tm.phase(1), "nor so soon that it says nothing new")
+	assert.Equal(t, 2*s, tm.firstRenewal(0), "never later than a retry period")
+	assert.Equal(t, 500*ms, tm.firstRenewal(1), "nor so soon that it says nothing new")
 	assert.Equal(t, 2*s, tm.period())
 	tm = timing{lease: 15 * s, deadline: 10 * s, retry: 8 * s}
 	assert.Equal(t, 5*s, tm.period(), "an answer may take half a term")
-	assert.Equal(t, 5*s, tm.phase(0))
+	assert.Equal(t, 5*s, tm.firstRenewal(0))
 }

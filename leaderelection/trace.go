@@ -112,7 +112,7 @@ func (t *tracer) watchEnded(err error) {
 		return
 	}
 	if errors.Is(err, context.Canceled) {
-		err = nil // by the lookout, which had found it silent
+		err = nil // by the lease watcher, which had found it silent
 	}
 	t.call(func() { t.WatchEnded(err) })
 }

@@ -68,18 +68,18 @@ func unmarked(state rl.Snapshot) rl.Snapshot {
 func TestWhoseWriteAStateIs(t *testing.T) {
 	const lease = 1500 * ms
 	now := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)
-	writes := newLedger("me")
+	writes := newSentWrites("me")
 	first := claim("me", rl.Snapshot{}, lease, now, 0.5)
-	forgotten := stateOf(writes.enter(first, lease, after(0)))
+	forgotten := stateOf(writes.add(first, lease, after(0)))
 	writes.disown()
-	known := stateOf(writes.enter(renewal(first, first, lease, now.Add(s)), lease, after(s)))
+	known := stateOf(writes.add(renewal(first, first, lease, now.Add(s)), lease, after(s)))
 	writes.settle(known)
-	pending := stateOf(writes.enter(renewal(first, first, lease, now.Add(2*s)), lease, after(2*s)))
+	pending := stateOf(writes.add(renewal(first, first, lease, now.Add(2*s)), lease, after(2*s)))
 
-	second := newLedger("me") // a second process of our identity, at the same moment
-	same := stateOf(second.enter(pending.Record, lease, after(2*s)))
-	peer := newLedger("peer")
-	taken := stateOf(peer.enter(claim("peer", pending, lease, now.Add(9*s), 0.1), lease, after(9*s)))
+	second := newSentWrites("me") // a second process of our identity, at the same moment
+	same := stateOf(second.add(pending.Record, lease, after(2*s)))
+	peer := newSentWrites("peer")
+	taken := stateOf(peer.add(claim("peer", pending, lease, now.Add(9*s), 0.1), lease, after(9*s)))
 
 	for _, c := range []struct {
 		name  string
@@ -144,25 +144,25 @@ func TestWhoseWriteAStateIs(t *testing.T) {
 
 	assert.Equal(t, 2, first.LeaseDurationSeconds, "rounded up")
 	writes.settle(known)
-	_, found := writes.find(pending)
+	_, found := writes.sentAt(pending)
 	assert.False(t, found, "a write based on a state that is gone can succeed no more")
 }
 
 func TestOfTwoWritesThatALockCannotTellApartTheEarlierCounts(t *testing.T) {
-	writes := newLedger("me")
+	writes := newSentWrites("me")
 	first := claim("me", rl.Snapshot{}, 15*s, epoch, 0)
-	writes.enter(first, 15*s, after(0))
-	second := stateOf(writes.enter(renewal(first, first, 15*s, epoch.Add(500*ms)), 15*s, after(500*ms)))
-	sent, found := writes.find(unmarked(edited(second, cutTo(time.Second))))
+	writes.add(first, 15*s, after(0))
+	second := stateOf(writes.add(renewal(first, first, 15*s, epoch.Add(500*ms)), 15*s, after(500*ms)))
+	sent, found := writes.sentAt(unmarked(edited(second, cutTo(time.Second))))
 	assert.True(t, found)
 	assert.Equal(t, after(0), sent)
 }
 
 func TestHowAdmissionStoresAnIdentityIsLearnt(t *testing.T) {
-	writes := newLedger("me")
-	entry := writes.enter(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0))
+	writes := newSentWrites("me")
+	entry := writes.add(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0))
 	writes.confirm(edited(stateOf(entry), holder("cluster:me"), renewed(time.Hour)), entry.Mark)
-	next := stateOf(writes.enter(renewal(entry.Record, entry.Record, 15*s, epoch.Add(2*s)), 15*s, after(2*s)))
+	next := stateOf(writes.add(renewal(entry.Record, entry.Record, 15*s, epoch.Add(2*s)), 15*s, after(2*s)))
 	verdict, _ := writes.judge(edited(next, holder("cluster:me"), renewed(time.Hour)))
 	assert.Equal(t, ours, verdict, "its answer is lost")
 	verdict, _ = writes.judge(edited(stateOf(entry), holder("cluster:me"), renewed(time.Hour)))
@@ -172,29 +172,29 @@ func TestHowAdmissionStoresAnIdentityIsLearnt(t *testing.T) {
 }
 
 func TestOfAnEarlierTermNothingIsResumedAndAfterAReleaseNothingIsOurs(t *testing.T) {
-	writes := newLedger("me")
-	state := stateOf(writes.enter(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
-	_, found := writes.find(state)
+	writes := newSentWrites("me")
+	state := stateOf(writes.add(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
+	_, found := writes.sentAt(state)
 	require.True(t, found)
 	writes.endTerm()
-	_, found = writes.find(state)
+	_, found = writes.sentAt(state)
 	assert.False(t, found)
-	assert.True(t, writes.left(state), "nobody else has led since")
+	assert.True(t, writes.wrote(state), "nobody else has led since")
 
 	former := writes.disown()
-	assert.False(t, writes.left(state), "a release is on its way")
-	assert.True(t, former.left(state))
+	assert.False(t, writes.wrote(state), "a release is on its way")
+	assert.True(t, former.wrote(state))
 	writes.confirm(state, state.Stated.Mark)
-	assert.False(t, writes.left(state), "an answer that comes late changes nothing")
+	assert.False(t, writes.wrote(state), "an answer that comes late changes nothing")
 }
 
 func TestWritesThatFailAreNotRememberedForEver(t *testing.T) {
-	writes := newLedger("me")
-	first := stateOf(writes.enter(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
+	writes := newSentWrites("me")
+	first := stateOf(writes.add(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
 	writes.settle(first)
 	var early, last rl.Snapshot
 	for i := range 100_000 {
-		last = stateOf(writes.enter(renewal(first.Record, first.Record, 15*s, epoch.Add(time.Duration(i)*s)), 15*s, after(time.Duration(i)*s)))
+		last = stateOf(writes.add(renewal(first.Record, first.Record, 15*s, epoch.Add(time.Duration(i)*s)), 15*s, after(time.Duration(i)*s)))
 		if i == 0 {
 			early = last
 		}
@@ -207,11 +207,11 @@ func TestWritesThatFailAreNotRememberedForEver(t *testing.T) {
 }
 
 func TestTheOldestWriteIsForgottenUnlessItIsKnown(t *testing.T) {
-	writes := newLedger("me")
+	writes := newSentWrites("me")
 	base := held("other", "10", 0, 15*s)
 	var all []rl.Snapshot
 	for i := range mostRemembered + 1 {
-		all = append(all, stateOf(writes.enter(claim("me", base, 15*s, epoch.Add(time.Duration(i)*s), 0), 15*s, after(time.Duration(i)*s))))
+		all = append(all, stateOf(writes.add(claim("me", base, 15*s, epoch.Add(time.Duration(i)*s), 0), 15*s, after(time.Duration(i)*s))))
 	}
 	for i, state := range all {
 		verdict, _ := writes.judge(state)
@@ -220,10 +220,10 @@ func TestTheOldestWriteIsForgottenUnlessItIsKnown(t *testing.T) {
 }
 
 func TestAnothersWriteSettlesNothing(t *testing.T) {
-	writes := newLedger("me")
-	own := stateOf(writes.enter(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
+	writes := newSentWrites("me")
+	own := stateOf(writes.add(claim("me", rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
 	writes.settle(held("other", "11", s, 15*s))
-	_, found := writes.find(own)
+	_, found := writes.sentAt(own)
 	assert.True(t, found)
 }
 

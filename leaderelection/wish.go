@@ -58,7 +58,7 @@ func (c *candidacy) wish(ctx context.Context, seen observation, now instant) tim
 		*w = wishes{about: record, from: now, wait: c.le.config.HandoverAfter, priority: -1}
 	}
 	lease, _ := c.heldUntil(seen, now)
-	switch rest := w.wait - now.steady(w.from); {
+	switch rest := w.wait - now.monoSince(w.from); {
 	case w.answers != nil, lease <= 0: // then it is to be claimed
 		return never
 	case rest > 0:
@@ -104,7 +104,7 @@ func (c *candidacy) wished(got wished) {
 	switch {
 	case got.err != nil:
 		w.failures++
-		w.wait = c.timing.wishAgain(w.failures, retryAfter(got.err), w.wait)
+		w.wait = c.timing.wishBackoff(w.failures, retryAfter(got.err), w.wait)
 		c.logger.V(2).Info("Could not ask the leader to hand the lease over", "holder", w.about.HolderIdentity, "failures", w.failures, "err", got.err)
 	default:
 		w.failures, w.priority = 0, max(w.priority, got.priority)
@@ -114,10 +114,10 @@ func (c *candidacy) wished(got wished) {
 	}
 }
 
-// wishAgain returns when to try again to leave a wish: after so many failures in a row,
+// wishBackoff returns when to try again to leave a wish: after so many failures in a row,
 // where the server asks to wait, and at the latest after most. The leader may only have
 // renewed in that moment, or all wishes may be refused.
-func (t timing) wishAgain(failures int, asked, most time.Duration) time.Duration {
+func (t timing) wishBackoff(failures int, asked, most time.Duration) time.Duration {
 	return min(most, max(asked, doubled(t.retry, failures-1)))
 }
 

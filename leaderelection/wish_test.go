@@ -27,15 +27,15 @@ func candidacyOf(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectio
 	require.NoError(t, err)
 	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true), ktesting.Verbosity(2)))
 	c = &candidacy{le: le, logger: logger, writes: le.writes, joined: le.clock.now()}
-	c.lookout = le.newLookout(le.allowance, func(rl.Snapshot) {})
+	c.leaseWatcher = le.newLeaseWatcher(le.allowance, func(rl.Snapshot) {})
 	return c, logger.GetSink().(ktesting.Underlier).GetBuffer().String
 }
 
 // heldBy returns the state that a renewal of a holder leaves who hears of wishes, or not.
 func heldBy(holder string, hears bool) rl.Snapshot {
-	writes := newLedger(holder)
-	writes.hear(hears)
-	return stateOf(writes.enter(claim(holder, rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
+	writes := newSentWrites(holder)
+	writes.setHears(hears)
+	return stateOf(writes.add(claim(holder, rl.Snapshot{}, 15*s, epoch, 0), 15*s, after(0)))
 }
 
 func TestTermsAreToldApartByHolderTransitionsAndAcquireTime(t *testing.T) {

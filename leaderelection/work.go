@@ -117,17 +117,17 @@ func (le *LeaderElector) awaitWork(ctx context.Context) bool {
 	timer := le.clock.NewTimer(stillRunning)
 	defer timer.Stop()
 	began := le.clock.now()
-	said := func() {
-		klog.FromContext(ctx).Info("The work of the last term has not returned; not contending until it has", "waited", le.clock.now().steady(began).Round(time.Second))
+	logWaiting := func() {
+		klog.FromContext(ctx).Info("The work of the last term has not returned; not contending until it has", "waited", le.clock.now().monoSince(began).Round(time.Second))
 	}
-	said()
+	logWaiting()
 	for ; w != nil; w = le.unfinished() {
 		select {
 		case <-w.done:
 		case <-ctx.Done():
 			return false
 		case <-timer.C():
-			said()
+			logWaiting()
 			timer.Reset(stillRunning)
 		}
 	}

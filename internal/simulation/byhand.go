@@ -68,7 +68,7 @@ func (h *Host) refuse(random *rand.Rand) {
 	if h.refuses.share < 1 || random.IntN(4) == 0 {
 		d = between(random, time.Minute, 10*time.Minute)
 	}
-	h.turn(Refusing, d)
+	h.setNetwork(Refusing, d)
 	h.world.note("host "+h.name, "the API is %v", h.refuses)
 }
 

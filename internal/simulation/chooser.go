@@ -20,7 +20,7 @@ func (w *World) choose() {
 				return
 			}
 			w.appoint()
-			pause := between(w.random("chooser"), calm, w.timing.Retry)
+			pause := between(w.random("chooser"), clearDelay, w.timing.Retry)
 			w.mu.Unlock()
 			time.Sleep(pause)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Feature is something that a world may have in it beside crashes, bad weather
+// Feature is something that a world may have in it beside crashes, a bad network
 // and dead watches, which are in every world. Features are combined with |.
 type Feature uint64
 

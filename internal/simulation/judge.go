@@ -26,8 +26,8 @@ type Result struct {
 	Ended map[string]int
 	// Timeline is the newest of what happened, one event a line.
 	Timeline string
-	// Weathered is how many terms outlasted trouble on their host's network.
-	Weathered int
+	// Outlasted is how many terms outlasted a fault of their host's network.
+	Outlasted int
 }
 
 // Violation is a promise that was broken.
@@ -65,8 +65,8 @@ const (
 	Otherwise Cause = "another cause"
 )
 
-// prompt is how soon after it may a candidate claims the lease.
-const prompt = 50 * time.Millisecond
+// claimWithin is how soon after it may a candidate claims the lease.
+const claimWithin = 50 * time.Millisecond
 
 // violated notes that a promise was broken; the mutex is held.
 func (w *World) violated(law string, p *Process, format string, args ...any) {
@@ -117,7 +117,7 @@ func (w *World) cause(inside *occupant) Cause {
 		return SameSecond
 	case a.cancelled && !a.leading:
 		return NotRenewed
-	case delay > t.Lease/20 && told-a.heard <= t.Retry+t.Deadline+8*calm:
+	case delay > t.Lease/20 && told-a.heard <= t.Retry+t.Deadline+8*clearDelay:
 		return LateAnswer
 	case a.Release && told-a.heard > t.Retry+t.Deadline:
 		return ReleaseFirst
@@ -175,7 +175,7 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 	mine := written && !s.emptied && !(p.Coordinated && s.Record.PreferredHolder != "")
 	if written && s.sent.After(p.confirmed) {
 		if p.leading && w.now()-p.heard > 2*p.Timing.Retry {
-			w.result.Weathered++
+			w.result.Outlasted++
 		}
 		p.confirmed, p.heard, p.unsure = s.sent, w.now(), s.dubious
 	}
@@ -188,7 +188,7 @@ func (p *Process) told(s state, kind string, sent time.Duration) {
 	}
 	p.sees(s)
 	if p.host.ambush && kind == "write" && w.now()-sent > p.Timing.Deadline/4 {
-		p.host.turn(Cut, 2*p.Timing.Lease)
+		p.host.setNetwork(Cut, 2*p.Timing.Lease)
 	}
 }
 
@@ -278,11 +278,11 @@ func (p *Process) termEnds(tenure Tenure) {
 // by one write that was answered in time after the last failure.
 func (h *Host) bearable() bool {
 	p := h.process
-	if h.weather == Constant { // an edit, or a restore, costs two answers more
+	if h.network == Constant { // an edit, or a restore, costs two answers more
 		term := p.clock.truly(p.Timing.Term())
-		return h.fairFor(3*term) && h.world.now()-max(h.world.lastEdit, h.world.lastRestore) > 2*term
+		return h.unchangedFor(3*term) && h.world.now()-max(h.world.lastEdit, h.world.lastRestore) > 2*term
 	}
-	return h.clearFor(p.clock.truly(p.Timing.backoff()) + p.attempt() + 20*calm)
+	return h.clearFor(p.clock.truly(p.Timing.backoff()) + p.attempt() + 20*clearDelay)
 }
 
 // mayMistake reports whether there is someone who writes as this process does,

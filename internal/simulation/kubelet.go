@@ -197,7 +197,7 @@ func (k kubelet) Await(ctx context.Context, testimony string) (witness.Proof, er
 	}
 	for next := -1; ; {
 		w.mu.Lock()
-		changed, way, clear := n.changed, h.way("Pod"), h.weather == h.fair()
+		changed, way, clear := n.changed, h.way("Pod"), h.network == h.normal()
 		if next < 0 { // a watch that is opened shows how things are
 			next = max(0, len(n.seen)-1)
 		}

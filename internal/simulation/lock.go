@@ -144,11 +144,11 @@ func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (stat
 		w.mu.Unlock()
 		return state{}, errDead
 	}
-	f := p.host.fate(kind)
+	f := p.host.drawFate(kind)
 	p.counts(kind, f)
 	sent, epoch := w.now(), w.store.epoch
 	if w.options.Break == Silence && kind == "write" && p.leading && p.host.chance("silence").IntN(4) == 0 {
-		f.lost = true
+		f.requestLost = true
 	}
 	p.unreturned++
 	w.mu.Unlock()
@@ -177,30 +177,30 @@ func (p *Process) roundTrip(ctx context.Context, kind string, serve func() (stat
 	return s, nil
 }
 
-// travel lets a request meet its fate.
-func (p *Process) travel(ctx context.Context, kind string, f fate, sent time.Duration, serve func() (state, error)) (state, error) {
+// travel lets what was drawn become of a request.
+func (p *Process) travel(ctx context.Context, kind string, f requestFate, sent time.Duration, serve func() (state, error)) (state, error) {
 	w := p.world
-	if f.before != nil {
-		if err := p.wait(ctx, f.up+f.down); err != nil {
+	if f.errBefore != nil {
+		if err := p.wait(ctx, f.requestDelay+f.answerDelay); err != nil {
 			return state{}, err
 		}
-		return state{}, p.failed(ctx, kind, f.before)
+		return state{}, p.failed(ctx, kind, f.errBefore)
 	}
-	if f.twin > 0 && !f.lost {
-		time.AfterFunc(f.twin, func() {
+	if f.duplicateAt > 0 && !f.requestLost {
+		time.AfterFunc(f.duplicateAt, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if kind == "write" && !w.over {
-				_, _ = serve() // nobody hears what becomes of a twin
+				_, _ = serve() // nobody hears what becomes of a duplicate
 			}
 		})
 	}
-	if f.lost {
+	if f.requestLost {
 		return state{}, p.unheard(ctx, kind, "is lost")
 	}
-	if err := p.wait(ctx, f.up); err != nil {
-		if f.lands && kind == "write" {
-			time.AfterFunc(f.up-(w.elapsed()-sent), func() {
+	if err := p.wait(ctx, f.requestDelay); err != nil {
+		if f.outlivesCaller && kind == "write" {
+			time.AfterFunc(f.requestDelay-(w.elapsed()-sent), func() {
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				if !w.over {
@@ -212,23 +212,23 @@ func (p *Process) travel(ctx context.Context, kind string, f fate, sent time.Dur
 		return state{}, p.failed(ctx, kind, err)
 	}
 	w.mu.Lock()
-	if p.host.weather == Cut {
+	if p.host.network == Cut {
 		w.mu.Unlock()
 		return state{}, p.unheard(ctx, kind, "is lost")
 	}
 	s, err := serve()
 	w.mu.Unlock()
-	if f.mute {
+	if f.answerLost {
 		return state{}, p.unheard(ctx, kind, "is never answered")
 	}
-	if waitErr := p.wait(ctx, f.down); waitErr != nil {
+	if waitErr := p.wait(ctx, f.answerDelay); waitErr != nil {
 		return state{}, p.failed(ctx, kind, waitErr)
 	}
-	if f.after != nil {
-		err = f.after
+	if f.errAfter != nil {
+		err = f.errAfter
 	}
 	w.mu.Lock()
-	cut := p.host.weather == Cut && sent < p.host.since
+	cut := p.host.network == Cut && sent < p.host.since
 	if !cut && err != nil && !p.dead() {
 		w.note(p.name, "  its %s is answered: %v", kind, err)
 	}

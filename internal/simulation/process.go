@@ -212,7 +212,7 @@ func (p *Process) returns() {
 				w.violated("return", p, "Run has returned, and its work was not told to stop")
 			}
 		})
-	case w.has(Strict) && p.cancelled && p.Release && !p.working && s.author == p && s.held() && s.claim && s.sent.After(p.campaigns) && p.host.clearFor(w.now()-s.committed+p.clock.truly(p.Timing.Retry)+8*calm) && w.now()-p.host.disturbed() > w.now()-s.committed:
+	case w.has(Strict) && p.cancelled && p.Release && !p.working && s.author == p && s.held() && s.claim && s.sent.After(p.campaigns) && p.host.clearFor(w.now()-s.committed+p.clock.truly(p.Timing.Retry)+8*clearDelay) && w.now()-p.host.disturbed() > w.now()-s.committed:
 		w.violated("release", p, "left the lease held although its requests could have been answered")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// refusing is what is refused in refusing weather, and how.
+// refusing is what is refused on a refusing network, and how.
 type refusing struct {
 	err                error
 	read, write, watch bool

@@ -21,9 +21,9 @@ func (t Timing) most() int {
 
 // counts counts a request; the mutex is held. What no API server hears of, the
 // dialer may try again more often than a request.
-func (p *Process) counts(kind string, f fate) {
+func (p *Process) counts(kind string, f requestFate) {
 	w := p.world
-	if w.has(HTTP) && (f.lost || f.before == errRefused) {
+	if w.has(HTTP) && (f.requestLost || f.errBefore == errRefused) {
 		return
 	}
 	r := &p.requests

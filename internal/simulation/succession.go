@@ -63,7 +63,7 @@ func (p *Process) next() string {
 	case dice > 1 && q != nil:
 		name = q.Identity
 		if dice == 2 && q != p {
-			time.AfterFunc(between(random, 0, 4*calm), func() {
+			time.AfterFunc(between(random, 0, 4*clearDelay), func() {
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				if !w.over && other.process == q && !other.paused() {

@@ -45,19 +45,19 @@ func (p *Process) openWatch(ctx context.Context, from string) (*stream, int, err
 		return nil, 0, errDead
 	}
 	w.mu.Lock()
-	f := p.host.fate("watch")
+	f := p.host.drawFate("watch")
 	p.counts("watch", f)
 	w.mu.Unlock()
 	switch {
-	case f.lost, f.mute:
+	case f.requestLost, f.answerLost:
 		s.silent = true
-	case f.before != nil:
-		if err := p.wait(ctx, f.up+f.down); err != nil {
+	case f.errBefore != nil:
+		if err := p.wait(ctx, f.requestDelay+f.answerDelay); err != nil {
 			return nil, 0, err
 		}
-		return nil, 0, p.failed(ctx, "watch", f.before)
+		return nil, 0, p.failed(ctx, "watch", f.errBefore)
 	}
-	if err := p.wait(ctx, f.up); err != nil {
+	if err := p.wait(ctx, f.requestDelay); err != nil {
 		return nil, 0, err
 	}
 	w.mu.Lock()
@@ -126,7 +126,7 @@ func (p *Process) follow(ctx context.Context, s *stream, next int, seen func(sta
 	}
 }
 
-// deliver reports whether an event reaches the process. In bad weather its watch
+// deliver reports whether an event reaches the process. On a bad network its watch
 // falls silent for good.
 func (p *Process) deliver(s *stream, event state) bool {
 	w := p.world
@@ -135,7 +135,7 @@ func (p *Process) deliver(s *stream, event state) bool {
 	switch {
 	case p.dead() || s.silent:
 		return false
-	case p.host.weather == Cut || p.host.weather == Lossy:
+	case p.host.network == Cut || p.host.network == Lossy:
 		s.silent = true
 		w.note(p.name, "  its watch falls silent")
 		return false

@@ -22,7 +22,7 @@ const (
 	Preconditions
 	// Stopping: work takes a lease longer to stop than its term leaves it.
 	Stopping
-	// Silence: a leader's writes are lost in what passes for clear weather.
+	// Silence: a leader's writes are lost in what passes for a clear network.
 	Silence
 )
 
@@ -51,9 +51,9 @@ type World struct {
 	options Options
 	timing  Timing
 	start   time.Time
-	// features are what the world has, strikes those that happen now and then.
+	// features are what the world has, faults those that happen now and then.
 	features Feature
-	strikes  []func(*rand.Rand)
+	faults   []func(*rand.Rand)
 	// rewrites is what a webhook does to writes.
 	rewrites rewriting
 
@@ -111,7 +111,7 @@ func (w *World) feature(random *rand.Rand) {
 		w.features &^= SharedIdentity
 	}
 	w.rewrites = drawRewriting(random)
-	w.strikes = w.featured()
+	w.faults = w.featured()
 }
 
 // Drawn returns the features that the world of a seed draws from Standard.
@@ -166,7 +166,7 @@ func (w *World) populate(random *rand.Rand) {
 		t := h.timing
 		h.slack = max(0, w.stored(t.Lease-slowest.truly(t.Term()))-10*time.Microsecond-3*grain)
 		if w.options.Reference { // its terms last D+R
-			h.slack = max(0, t.Lease-t.Deadline-t.Retry-8*calm)
+			h.slack = max(0, t.Lease-t.Deadline-t.Retry-8*clearDelay)
 		}
 	}
 	w.describe("world", "seed %d: L = %v, D = %v, R = %v; clocks differ by at most %.2f %%; features: %v",
@@ -200,7 +200,7 @@ func (w *World) pair() {
 	if w.has(SlowAPI) {
 		for _, h := range w.hosts {
 			h.constant = portion(h.timing.Term(), 0.1+0.38*random.Float64())
-			h.weather = Constant
+			h.network = Constant
 		}
 	}
 }
@@ -219,9 +219,9 @@ func (w *World) Run() Result {
 	if w.has(Coordinated) {
 		w.choose()
 	}
-	trouble := w.random("trouble")
+	random := w.random("trouble")
 	w.mu.Unlock()
-	w.trouble(trouble)
+	w.injectFaults(random)
 	w.mu.Lock()
 	w.over = true
 	for _, h := range w.hosts {
@@ -275,13 +275,13 @@ type Host struct {
 	name  string
 	clock *Clock
 
-	weather Weather
-	// since is when the weather became what it is; changes counts.
+	network NetworkCondition
+	// since is when the network became what it is; changes counts.
 	since   time.Duration
 	changes int
-	// constant is what a request takes in constantly slow weather.
+	// constant is what a request takes on a constantly slow network.
 	constant time.Duration
-	// refuses is what is refused in refusing weather.
+	// refuses is what is refused on a refusing network.
 	refuses refusing
 	// asleep is closed when the host goes on, nil while it is not paused; wakes is
 	// when that is, woke when it last was, stepped when its clock was last set.
@@ -340,52 +340,54 @@ func (h *Host) chance(purpose string) *rand.Rand {
 	return rand.New(rand.NewPCG(h.world.options.Seed^hash(h.name+purpose), uint64(h.world.now())))
 }
 
-func (h *Host) fate(kind string) fate {
+func (h *Host) drawFate(kind string) requestFate {
 	random := h.chance(kind)
-	switch h.weather {
+	switch h.network {
 	case Constant:
-		return fate{up: h.constant / 2, down: h.constant - h.constant/2, lands: true}
+		return requestFate{requestDelay: h.constant / 2, answerDelay: h.constant - h.constant/2, outlivesCaller: true}
 	case Refusing:
-		f := Clear.fate(random, h.timing)
-		f.before = h.refuses.of(kind, random)
+		f := Clear.draw(random, h.timing)
+		f.errBefore = h.refuses.of(kind, random)
 		return f
 	}
-	return h.weather.fate(random, h.timing)
+	return h.network.draw(random, h.timing)
 }
 
 // way is how long an event of a watch takes.
-func (h *Host) way(purpose string) time.Duration { return between(h.chance(purpose), calm/20, calm) }
+func (h *Host) way(purpose string) time.Duration {
+	return between(h.chance(purpose), clearDelay/20, clearDelay)
+}
 
-// clearFor reports whether the weather has been clear for d, and nobody has
+// clearFor reports whether the network has been clear for d, and nobody has
 // meddled with the host.
-func (h *Host) clearFor(d time.Duration) bool { return h.weather == Clear && h.fairFor(d) }
+func (h *Host) clearFor(d time.Duration) bool { return h.network == Clear && h.unchangedFor(d) }
 
-// fairFor reports whether the weather has been what it is for d, and nobody has
+// unchangedFor reports whether the network has been what it is for d, and nobody has
 // meddled with the host.
-func (h *Host) fairFor(d time.Duration) bool {
+func (h *Host) unchangedFor(d time.Duration) bool {
 	return h.world.now()-max(h.since, h.disturbed()) >= d && !h.paused()
 }
 
-// fair is what the weather is when nothing is wrong.
-func (h *Host) fair() Weather {
+// normal is what the network is when nothing is wrong.
+func (h *Host) normal() NetworkCondition {
 	if h.constant > 0 {
 		return Constant
 	}
 	return Clear
 }
 
-// turn changes the weather, for d; zero is for ever.
-func (h *Host) turn(weather Weather, d time.Duration) {
+// setNetwork changes the condition of the network, for d; zero is for ever.
+func (h *Host) setNetwork(network NetworkCondition, d time.Duration) {
 	w := h.world
-	h.weather, h.since, h.ambush = weather, w.now(), false
+	h.network, h.since, h.ambush = network, w.now(), false
 	h.changes++
-	w.note("host "+h.name, "the weather is %v", weather)
+	w.note("host "+h.name, "the network is %v", network)
 	if change := h.changes; d > 0 {
 		time.AfterFunc(d, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if h.changes == change && !w.over {
-				h.turn(h.fair(), 0)
+				h.setNetwork(h.normal(), 0)
 			}
 		})
 	}

@@ -8,9 +8,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// trouble makes things happen until enough terms have begun, or the world has
+// injectFaults makes things happen until enough terms have begun, or the world has
 // lasted absurdly long for that.
-func (w *World) trouble(random *rand.Rand) {
+func (w *World) injectFaults(random *rand.Rand) {
 	limit := time.Duration(w.options.Elections+20) * 20 * w.timing.Lease
 	for {
 		time.Sleep(between(random, w.timing.Lease/20, w.timing.Lease*6/5))
@@ -24,7 +24,7 @@ func (w *World) trouble(random *rand.Rand) {
 			w.mu.Unlock()
 			return
 		}
-		w.strike(random)
+		w.injectFault(random)
 		for _, h := range w.hosts {
 			h.watched()
 			h.remembers()
@@ -40,16 +40,16 @@ func (h *Host) someone() *Process {
 	return &Process{name: h.name, host: h, world: h.world}
 }
 
-// strike makes one thing happen; the mutex is held.
-func (w *World) strike(random *rand.Rand) {
+// injectFault makes one thing happen; the mutex is held.
+func (w *World) injectFault(random *rand.Rand) {
 	l := w.timing.Lease
 	host := w.hosts[random.IntN(len(w.hosts))]
 	leader := w.leader()
 	if leader != nil && random.IntN(4) > 0 {
 		host = leader.host // leaders have the harder life
 	}
-	if len(w.strikes) > 0 && random.IntN(3) == 0 {
-		w.strikes[random.IntN(len(w.strikes))](random)
+	if len(w.faults) > 0 && random.IntN(3) == 0 {
+		w.faults[random.IntN(len(w.faults))](random)
 		return
 	}
 	switch dice := random.IntN(100); {
@@ -60,23 +60,23 @@ func (w *World) strike(random *rand.Rand) {
 	case dice < 49:
 		w.resign(host)
 	case dice < 60:
-		host.turn(Cut, between(random, l/10, 2*l))
+		host.setNetwork(Cut, between(random, l/10, 2*l))
 	case dice < 70:
-		host.turn(Weather(1+random.IntN(int(weathers-1))), between(random, l/10, 3*l/2))
+		host.setNetwork(NetworkCondition(1+random.IntN(int(drawnConditions-1))), between(random, l/10, 3*l/2))
 	case dice < 76: // an answer comes late, and then nothing more
-		host.turn(LateAnswers, 2*w.timing.Deadline)
+		host.setNetwork(LateAnswers, 2*w.timing.Deadline)
 		host.ambush = true
 	case dice < 81: // the API is away for all
-		weather := []Weather{Cut, Refused, Overloaded}[random.IntN(3)]
+		network := []NetworkCondition{Cut, Refused, Overloaded}[random.IntN(3)]
 		for d, i := between(random, l/10, 2*l), 0; i < len(w.hosts); i++ {
-			w.hosts[i].turn(weather, d+time.Duration(i)) // one after another, so that a seed replays
+			w.hosts[i].setNetwork(network, d+time.Duration(i)) // one after another, so that a seed replays
 		}
 	case dice < 87:
 		w.edit()
 	case dice < 90:
 		w.delete()
 	case dice < 97:
-		w.watches(random)
+		w.breakWatches(random)
 	}
 }
 
@@ -179,8 +179,8 @@ func (w *World) delete() {
 	}
 }
 
-// watches makes trouble for the watches that are open.
-func (w *World) watches(random *rand.Rand) {
+// breakWatches breaks some of the watches that are open.
+func (w *World) breakWatches(random *rand.Rand) {
 	kind := random.IntN(4)
 	for _, h := range w.hosts {
 		if h.process == nil || h.process.stream == nil || random.IntN(2) == 0 {

@@ -14,8 +14,8 @@ type sight struct {
 	known bool
 	// first is when, by the process's clock, it was told of this record first;
 	// may is the true time from which it may claim it.
-	first time.Time
-	may   time.Duration
+	first       time.Time
+	claimableAt time.Duration
 	// told is when it was told of the record first, truly.
 	told time.Duration
 	// claimed is when it sent its last claim.
@@ -64,8 +64,8 @@ func (p *Process) sees(s state) {
 	if w.has(Successors | Priorities) {
 		others = 2 * p.Timing.moment()
 	}
-	p.sight.may = w.now() + p.clock.wait(wait)
-	p.sight.check = time.AfterFunc(p.clock.wait(wait+others)+prompt+2*p.clock.grain, func() {
+	p.sight.claimableAt = w.now() + p.clock.wait(wait)
+	p.sight.check = time.AfterFunc(p.clock.wait(wait+others)+claimWithin+2*p.clock.grain, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		p.late(s)
@@ -96,7 +96,7 @@ func (p *Process) late(s state) {
 		return
 	}
 	if now := w.store.current(); now.record == s.record && !now.vague && p.unhindered(s) {
-		w.violated("prompt takeover", p, "may claim the lease since %v and does not lead", w.now()-p.sight.may)
+		w.violated("prompt takeover", p, "may claim the lease since %v and does not lead", w.now()-p.sight.claimableAt)
 	}
 }
 
@@ -108,19 +108,19 @@ func (p *Process) late(s state) {
 // An edit that a webhook has rewritten may look like a renewal.
 func (p *Process) unhindered(s state) bool {
 	w := p.world
-	since := w.now() - p.sight.may
-	calls := p.clock.truly(p.Timing.backoff()) + 2*p.attempt() + prompt
+	since := w.now() - p.sight.claimableAt
+	calls := p.clock.truly(p.Timing.backoff()) + 2*p.attempt() + claimWithin
 	stream := p.stream
 	return stream != nil && !stream.silent && stream.lag == 0 && stream.opened < s.committed &&
 		!p.host.plain && p.unreturned < bounded.Most && (p.clock.grain == 0 || w.has(Strict)) && p.host.clearFor(calls+since) &&
-		w.lastEdit < p.sight.may-8*calm && (w.lastEdit == 0 || !w.has(Webhook)) && w.lastRestore < s.committed-p.clock.truly(4*p.Timing.Lease) && p.joined < s.committed && p.host.disturbed() < s.committed &&
+		w.lastEdit < p.sight.claimableAt-8*clearDelay && (w.lastEdit == 0 || !w.has(Webhook)) && w.lastRestore < s.committed-p.clock.truly(4*p.Timing.Lease) && p.joined < s.committed && p.host.disturbed() < s.committed &&
 		w.now()-p.resigned > 2*p.clock.truly(p.Timing.Lease)
 }
 
 // claims judges a claim at its sending.
 func (p *Process) claims(base string) {
 	w := p.world
-	s, again := p.sight.state, p.sight.claimed >= p.sight.may
+	s, again := p.sight.state, p.sight.claimed >= p.sight.claimableAt
 	p.sight.claimed, p.sight.misled = w.now(), p.sight.alike
 	if w.options.Reference || p.Coordinated || base == "" || base != s.ResourceVersion || s.author == p {
 		return
@@ -135,8 +135,8 @@ func (p *Process) claims(base string) {
 	if now := w.store.current(); !again && now.record == s.record && !now.edited && p.unhindered(s) {
 		w.result.Prompt++
 		_, others := p.holdsBack(s)
-		late := w.now() - p.sight.may - p.clock.truly(others)
-		if late > prompt+2*p.clock.grain {
+		late := w.now() - p.sight.claimableAt - p.clock.truly(others)
+		if late > claimWithin+2*p.clock.grain {
 			w.violated("prompt takeover", p, "claims the lease %v after it might and those had their time whom it lets go first", late)
 		}
 		w.result.Worst = max(w.result.Worst, late)

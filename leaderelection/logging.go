@@ -9,14 +9,14 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// sayWhatIsLacking logs once what a lock that was not hardened cannot do, and
+// logLimits logs once what a lock that was not hardened cannot do, and
 // that the calls of one which is slower than the lease are given up.
-func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
+func (le *LeaderElector) logLimits(logger klog.Logger) {
 	le.mu.Lock()
-	said := le.said
-	le.said = true
+	logged := le.loggedLimits
+	le.loggedLimits = true
 	le.mu.Unlock()
-	if said {
+	if logged {
 		return
 	}
 	bound, hardened := boundOf(le.config.Lock)
@@ -29,37 +29,37 @@ func (le *LeaderElector) sayWhatIsLacking(logger klog.Logger) {
 	}
 }
 
-// sayStoredShorter logs that others wait less for this leader than was written.
-func sayStoredShorter(logger klog.Logger, stored, written time.Duration) {
+// logStoredShorter logs that others wait less for this leader than was written.
+func logStoredShorter(logger klog.Logger, stored, written time.Duration) {
 	logger.Error(nil, "The Lease is stored with a shorter duration than this elector writes, as by an admission webhook. The term is as much shorter, since others go by what is stored",
 		"stored", stored, "written", written)
 }
 
-// sayWatchEnded logs that another watch is needed. One that a read has found
+// logWatchEnded logs that another watch is needed. One that a read has found
 // silent was spoken of there, and ends as if it was not to go on.
-func sayWatchEnded(logger klog.Logger, err error) {
+func logWatchEnded(logger klog.Logger, err error) {
 	if !errors.Is(err, context.Canceled) {
 		logger.V(2).Info("The watch of the lease ended; watching anew", "err", err)
 	}
 }
 
-// sayAgain is how long a candidate that fails again and again keeps to what it
-// has said.
-const sayAgain = time.Minute
+// logAgain is how long a candidate that fails again and again keeps to what it
+// logged.
+const logAgain = time.Minute
 
-// complaints keep a candidate that fails at every try from saying so at every
-// try: a kind of failure is said when it comes, and then once in sayAgain. The
-// zero value is ready for use.
-type complaints struct {
-	said map[complaint]instant
-	// failures is how many there were since one was said last.
+// failureLog keeps a candidate that fails at every try from logging every try: a kind
+// of failure is logged when it comes, and then once in logAgain. The zero value is
+// ready for use.
+type failureLog struct {
+	logged map[failureKind]instant
+	// failures is how many there were since one was logged last.
 	failures int
 }
 
-// complaint is a kind of failure: what could not be done, and the HTTP status code
+// failureKind is a kind of failure: what could not be done, and the HTTP status code
 // that says why, zero where there was no answer. The reason that a server gives in
 // words may be another each time; of codes there are few.
-type complaint struct {
+type failureKind struct {
 	what string
 	code int32
 }
@@ -74,33 +74,33 @@ func statusCode(err error) int32 {
 	return refusal.Status().Code
 }
 
-// due reports whether a failure is to be said now, and how many were not said
+// due reports whether a failure is to be logged now, and how many were not logged
 // since the last that was, this one included.
-func (c *complaints) due(now instant, what string, err error) (failures int, due bool) {
-	c.failures++
-	kind := complaint{what, statusCode(err)}
-	if at, said := c.said[kind]; said && now.steady(at) < sayAgain {
+func (l *failureLog) due(now instant, what string, err error) (failures int, due bool) {
+	l.failures++
+	kind := failureKind{what, statusCode(err)}
+	if at, logged := l.logged[kind]; logged && now.monoSince(at) < logAgain {
 		return 0, false
 	}
-	if c.said == nil {
-		c.said = map[complaint]instant{}
+	if l.logged == nil {
+		l.logged = map[failureKind]instant{}
 	}
-	c.said[kind] = now
-	failures, c.failures = c.failures, 0
+	l.logged[kind] = now
+	failures, l.failures = l.failures, 0
 	return failures, true
 }
 
 // sayUnreadable logs that the record cannot be seen.
-func (c *complaints) sayUnreadable(logger klog.Logger, now instant, err error) {
-	if failures, due := c.due(now, "read", err); due {
+func (l *failureLog) sayUnreadable(logger klog.Logger, now instant, err error) {
+	if failures, due := l.due(now, "read", err); due {
 		logger.Error(err, "Could not read the lease", "failures", failures)
 	}
 }
 
-// sayUntakeable logs that the lease may be taken and could not be, though nobody
+// logClaimFailure logs that the lease may be taken and could not be, though nobody
 // was faster.
-func (c *candidacy) sayUntakeable(err error) {
-	if failures, due := c.complaints.due(c.clock.now(), "take", err); due {
+func (c *candidacy) logClaimFailure(err error) {
+	if failures, due := c.failureLog.due(c.clock.now(), "take", err); due {
 		c.logger.Error(err, "Could not take the lease", "failures", failures)
 	}
 }

@@ -6,27 +6,27 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// pacer says when what has failed may be tried again. The zero value has seen no
+// backoff says when what has failed may be tried again. The zero value has seen no
 // failure.
-type pacer struct {
+type backoff struct {
 	failures int
 	failed   instant
 	wait     time.Duration
 }
 
 // fail notes another failure, after which to wait.
-func (p *pacer) fail(now instant, t timing, random float64, err error) {
-	p.failures++
-	p.failed, p.wait = now, t.pause(p.failures, random, retryAfter(err))
+func (b *backoff) fail(now instant, t timing, random float64, err error) {
+	b.failures++
+	b.failed, b.wait = now, t.backoff(b.failures, random, retryAfter(err))
 }
 
 // due returns how long to wait until the next try. It is not positive when one
 // may be made.
-func (p *pacer) due(now instant) time.Duration {
-	if p.failures == 0 {
+func (b *backoff) due(now instant) time.Duration {
+	if b.failures == 0 {
 		return 0
 	}
-	return p.wait - now.steady(p.failed)
+	return b.wait - now.monoSince(b.failed)
 }
 
 // retryAfter returns what the server asked to wait (429, 503 with Retry-After).

@@ -166,7 +166,7 @@ func TestThatALeaseMayNotBeCreatedIsSaidAtOnceAndThenOnceAMinute(t *testing.T) {
 // A server may give another reason in words each time. What is remembered of them
 // does not grow.
 func TestReasonsThatAServerMakesUpAreNotRemembered(t *testing.T) {
-	var c complaints
+	var c failureLog
 	said := 0
 	for i := range 10000 {
 		err := &apierrors.StatusError{ErrStatus: metav1.Status{Code: 500, Reason: metav1.StatusReason(fmt.Sprint("Reason", i))}}
@@ -174,7 +174,7 @@ func TestReasonsThatAServerMakesUpAreNotRemembered(t *testing.T) {
 			said++
 		}
 	}
-	assert.Len(t, c.said, 1)
+	assert.Len(t, c.logged, 1)
 	assert.Equal(t, 1, said, "in ten seconds")
 }
 
