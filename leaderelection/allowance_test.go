@@ -95,6 +95,7 @@ func TestNoMoreThanTwoRequestsASecondAreMadeWhateverFailsNowAndThen(t *testing.T
 				for _, retry := range []time.Duration{s, 2 * s} {
 					for _, leads := range []bool{true, false} {
 						t.Run(fmt.Sprintf("%s of %s, %v, at %v, leads %v", name, verbs, share, retry, leads), func(t *testing.T) {
+							t.Parallel()
 							within(t, func(t *testing.T) {
 								m := newMemory()
 								if !leads {

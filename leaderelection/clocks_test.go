@@ -102,6 +102,8 @@ func TestALeapIsOneOfAnyClockInAnyDirection(t *testing.T) {
 	assert.False(t, instant{mono: epoch.Add(s), wall: epoch.Add(s)}.leapt(none), "no clock counts suspension")
 }
 
+func onRealClock(c *LeaderElectionConfig) { c.Clock = realClock{} }
+
 func TestTheRealClocksAreWatchedOnceForTheProcess(t *testing.T) {
 	watches := func() int {
 		stacks := make([]byte, 1<<20)
@@ -109,7 +111,7 @@ func TestTheRealClocksAreWatchedOnceForTheProcess(t *testing.T) {
 	}
 	var all []*contender
 	for range 5 {
-		all = append(all, contend(t, newMemory().lock("a")))
+		all = append(all, contend(t, newMemory().lock("a"), onRealClock))
 	}
 	for _, c := range all {
 		require.Eventually(t, c.IsLeader, 10*s, ms)
@@ -117,7 +119,7 @@ func TestTheRealClocksAreWatchedOnceForTheProcess(t *testing.T) {
 	assert.Eventually(t, func() bool { return watches() > 0 }, 10*s, ms, "it begins a moment after the first term")
 	assert.Equal(t, 1, watches())
 	within(t, func(t *testing.T) { // whose time is its own
-		c := contend(t, newMemory().lock("a"))
+		c := contend(t, newMemory().lock("a"), onRealClock)
 		sleep(10 * s)
 		assert.True(t, c.IsLeader())
 		assert.Nil(t, c.clocks())

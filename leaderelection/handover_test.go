@@ -185,9 +185,9 @@ func TestAPreferredContenderThatArrivesIsHandedTheLease(t *testing.T) {
 				changes := len(a.runs()) + len(b.runs())
 				sleep(time.Hour)
 				assert.Equal(t, changes, len(a.runs())+len(b.runs()), "and then nothing changes")
-				wished := 0
-				for i, state := range m.states() {
-					if _, wishes := state.Wish(); wishes && (i == 0 || m.states()[i-1].Wished != state.Wished) {
+				wished, states := 0, m.states()
+				for i, state := range states {
+					if _, wishes := state.Wish(); wishes && (i == 0 || states[i-1].Wished != state.Wished) {
 						wished++
 					}
 				}

@@ -257,6 +257,7 @@ func TestSimulationFindsFaults(t *testing.T) {
 	silenceLog(t)
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
 			found := map[string]int{}
 			budget := *simBudget
 			if bits.OnesCount64(uint64(f.needs)) > 1 {
