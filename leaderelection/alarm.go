@@ -12,8 +12,6 @@ import (
 type notice struct {
 	mu    sync.Mutex
 	ended *TermEndedError // nil: it was not told yet
-	// lapsed says that the term is over by a clock, whatever the loop finds after that.
-	lapsed bool
 	// returned says that OnStartedLeading had returned before: what it has started may run
 	// on, and nobody knows for how long.
 	returned bool
@@ -21,16 +19,16 @@ type notice struct {
 
 // endWork tells the work that its term is over, unless it was told so before, and returns
 // what it was told. Nothing comes before that.
-func (l *leadership) endWork(why *TermEndedError, lapsed bool) (told *TermEndedError, lapse bool) {
+func (l *leadership) endWork(why *TermEndedError) (told *TermEndedError) {
 	n := &l.notice
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ended == nil {
-		n.ended, n.lapsed = l.because(why), lapsed
+		n.ended = l.because(why)
 		n.returned = l.work != nil && l.work.returned()
 		l.stopWork(n.ended)
 	}
-	return n.ended, n.lapsed
+	return n.ended
 }
 
 // alarm tells the work that its term is over, by a clock or by the end of Run's context.
@@ -57,7 +55,7 @@ func (l *leadership) setAlarm(ctx context.Context) {
 		if l.le.config.ReleaseOnCancel {
 			reason = ReasonReleased
 		}
-		l.endWork(&TermEndedError{Reason: reason}, false)
+		l.endWork(&TermEndedError{Reason: reason})
 	})
 	l.alarm = a
 	a.ring()
@@ -79,7 +77,7 @@ func (a *alarm) ring() {
 		a.timer.Stop()
 	}
 	now := a.l.le.clock.now()
-	if rest, lapsed := a.l.term.lapse(now); !lapsed {
+	if rest, lapsed := a.l.term.lapse(now.monoSince); !lapsed {
 		a.timer = a.l.le.clock.AfterFunc(rest, a.ring)
 		return
 	}
@@ -89,7 +87,7 @@ func (a *alarm) ring() {
 // lapse stops the work, and tells the loop. The caller holds the lock.
 func (a *alarm) lapse(why *TermEndedError) {
 	a.off = true
-	a.l.endWork(why, true)
+	a.l.endWork(why)
 	a.l.work.prevent()
 	close(a.rang)
 }
@@ -107,10 +105,12 @@ func (a *alarm) doubted() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.doubt = nil
-		if a.off || !a.l.term.lapseInDoubt(a.l.le.clock.now()) {
+		if a.off {
 			return
 		}
-		a.lapse(&TermEndedError{Reason: ReasonInDoubt})
+		if _, lapsed := a.l.term.lapse(a.l.le.clock.now().fastestSince); lapsed {
+			a.lapse(&TermEndedError{Reason: ReasonInDoubt})
+		}
 	})
 }
 

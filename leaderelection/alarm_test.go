@@ -65,7 +65,6 @@ func TestAnAlarmTellsTheWorkOfTheEndOfRunsContext(t *testing.T) {
 			sleep(0)
 			assert.Equal(t, []Reason{want}, a.reasons())
 			assert.False(t, a.isRung(), "the term goes on, so that the lease can be released")
-			assert.False(t, a.notice.lapsed)
 			a.step(12 * s)
 			assert.True(t, a.isRung())
 			assert.Len(t, a.told, 1, "nothing is told twice")
@@ -89,7 +88,6 @@ func TestAnAlarmRingsWhenTheTermIsOver(t *testing.T) {
 		a.step(1)
 		assert.Equal(t, []Reason{ReasonRenewDeadline}, a.reasons())
 		assert.True(t, a.isRung())
-		assert.True(t, a.notice.lapsed)
 		assert.True(t, a.work.decided.Load(), "work that has not begun does not begin")
 		a.alarm.ring()
 		a.alarm.doubted()
@@ -140,7 +138,6 @@ func TestAnAlarmEndsATermThatStaysInDoubt(t *testing.T) {
 				} else {
 					assert.Equal(t, []Reason{ReasonInDoubt}, a.reasons(), name)
 					assert.True(t, a.isRung(), name)
-					assert.True(t, a.notice.lapsed, name)
 				}
 				a.alarm.stop()
 				assert.Zero(t, a.clock.Waiters(), name)
@@ -163,22 +160,19 @@ func TestTheWorkIsToldOnceAndOfTheFirstReason(t *testing.T) {
 		if returned {
 			close(a.work.done)
 		}
-		first, lapsed := a.endWork(&TermEndedError{Reason: ReasonTaken}, true)
+		first := a.endWork(&TermEndedError{Reason: ReasonTaken})
 		assert.Equal(t, ReasonTaken, first.Reason)
-		assert.True(t, lapsed)
 		assert.Equal(t, returned, a.notice.returned)
 		if !returned {
 			close(a.work.done)
 		}
-		told, lapsed := a.endWork(&TermEndedError{Reason: ReasonReleased}, false)
-		assert.Same(t, first, told)
-		assert.True(t, lapsed)
+		assert.Same(t, first, a.endWork(&TermEndedError{Reason: ReasonReleased}))
 		assert.Equal(t, returned, a.notice.returned, "before it was told")
 		assert.Equal(t, []Reason{ReasonTaken}, a.reasons())
 	}
 	a := newAlarmed(t, true)
 	a.work = nil // none has begun
-	a.endWork(&TermEndedError{Reason: ReasonTaken}, false)
+	a.endWork(&TermEndedError{Reason: ReasonTaken})
 	assert.False(t, a.notice.returned)
 }
 

@@ -228,8 +228,8 @@ func (l *leadership) stop(why *TermEndedError, release bool) {
 	if l.stopReason != nil || !l.term.lasts() {
 		return
 	}
-	told, lapsed := l.endWork(why, false)
-	if lapsed { // it was told before that the term is lost
+	told := l.endWork(why)
+	if told.Reason.ending().lapsed { // it was told before that the term is lost
 		l.endTerm(told)
 		return
 	}
@@ -248,8 +248,8 @@ func (l *leadership) endTerm(ended *TermEndedError) {
 	if !l.term.lasts() {
 		return
 	}
-	if told, lapsed := l.endWork(ended, false); lapsed && l.stopReason == nil {
-		ended = told
+	if told := l.endWork(ended); told.Reason.ending().lapsed && l.stopReason == nil {
+		ended = told // whatever was found after that
 	}
 	l.returnedEarly = l.stopReason == nil && l.notice.returned
 	if l.work != nil {
@@ -290,7 +290,7 @@ func (l *leadership) because(ended *TermEndedError) *TermEndedError {
 		if known.byContext {
 			ended.cause = context.Cause(l.runCtx)
 		}
-		if ended.Err == nil && known.byCalls {
+		if ended.Err == nil && known.lapsed {
 			ended.Err = err
 		}
 	}

@@ -49,8 +49,8 @@ type ending struct {
 	// sentence says what happened.
 	sentence func(*TermEndedError) string
 	// byContext: Run's context ended the term, and its cause is part of the error.
-	// byCalls: calls did not suffice, and what the last one failed with is.
-	byContext, byCalls bool
+	// lapsed: a clock did, since calls did not suffice; what the last one failed with is.
+	byContext, lapsed bool
 	// mayStillHold: the record may still name the holder though the term was lost.
 	mayStillHold bool
 	// alarming: somebody must mend it, and the log says so as an error.
@@ -63,7 +63,7 @@ var endings = []ending{
 	}},
 	{reason: ReasonCancelled, byContext: true, sentence: func(e *TermEndedError) string { return "Run's context " + e.contextEnded() }},
 	{reason: ReasonResigned, sentence: always("it resigned")},
-	{reason: ReasonRenewDeadline, byCalls: true, mayStillHold: true, sentence: always("no renewal succeeded in time")},
+	{reason: ReasonRenewDeadline, lapsed: true, mayStillHold: true, sentence: always("no renewal succeeded in time")},
 	{reason: ReasonTaken, sentence: func(e *TermEndedError) string {
 		if e.Holder == "" {
 			return "the record was cleared by someone else"
@@ -74,7 +74,7 @@ var endings = []ending{
 	{reason: ReasonSameIdentity, alarming: true, sentence: func(e *TermEndedError) string {
 		return fmt.Sprintf("another process writes as %q; identities must be unique", e.Holder)
 	}},
-	{reason: ReasonInDoubt, byCalls: true, mayStillHold: true, sentence: always("the machine was suspended past its end and no renewal succeeded since")},
+	{reason: ReasonInDoubt, lapsed: true, mayStillHold: true, sentence: always("the machine was suspended past its end and no renewal succeeded since")},
 	{reason: ReasonFenced, mayStillHold: true, sentence: func(e *TermEndedError) string {
 		if e.Holder == "" {
 			return "a fence refused a write of its work"

@@ -170,22 +170,14 @@ func (t *Term) rest(now instant) time.Duration {
 	return length - now.monoSince(sent)
 }
 
-// lapse makes the end of a term final that is over by the clock, or returns what is left
-// of it.
-func (t *Term) lapse(now instant) (rest time.Duration, lapsed bool) {
+// lapse makes the end of a term final that is over by a clock, monoSince or fastestSince
+// of now, or returns what is left of it by that.
+func (t *Term) lapse(since func(sent instant) time.Duration) (rest time.Duration, lapsed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rest = t.length - now.monoSince(t.sent)
+	rest = t.length - since(t.sent)
 	t.lapsed = t.lapsed || rest <= 0
 	return rest, t.lapsed
-}
-
-// lapseInDoubt makes the end of a term final that is over by any clock.
-func (t *Term) lapseInDoubt(now instant) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.lapsed = t.lapsed || now.fastestSince(t.sent) >= t.length
-	return t.lapsed
 }
 
 // setDoubtful says whom to tell when the term is found in doubt.

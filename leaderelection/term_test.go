@@ -49,26 +49,26 @@ func TestATermIsOverBySteadyClocksAndInDoubtByFasterOnes(t *testing.T) {
 		assert.Equal(t, 12*s-c.steady-c.slept, term.fastRest(now), "%+v", c)
 		assert.Equal(t, c.steady+c.slept-15*s, term.outlived(now), "others may lead from zero on: %+v", c)
 
-		rest, lapsed := term.lapse(now)
+		rest, lapsed := term.lapse(now.monoSince)
 		assert.Equal(t, 12*s-c.steady, rest, "%+v", c)
 		assert.Equal(t, c.over, lapsed, "%+v", c)
-		assert.Equal(t, c.over || c.doubt, ofTwelveSeconds().lapseInDoubt(now), "%+v", c)
+		_, lapsed = ofTwelveSeconds().lapse(now.fastestSince)
+		assert.Equal(t, c.over || c.doubt, lapsed, "%+v", c)
 	}
 }
 
 // What its work was told is not taken back.
 func TestATermThatHasLapsedIsProlongedByNothing(t *testing.T) {
 	for name, lapse := range map[string]func(*Term) bool{
-		"by the steady clock": func(t *Term) bool { _, lapsed := t.lapse(later(12*s, 0)); return lapsed },
-		"in doubt":            func(t *Term) bool { return t.lapseInDoubt(later(s, time.Hour)) },
+		"by the steady clock": func(t *Term) bool { _, lapsed := t.lapse(later(12*s, 0).monoSince); return lapsed },
+		"in doubt":            func(t *Term) bool { _, lapsed := t.lapse(later(s, time.Hour).fastestSince); return lapsed },
 	} {
 		term := ofTwelveSeconds()
 		assert.True(t, lapse(term), name)
 		term.extend(later(11*s, 0), timing{15 * s, 10 * s, 2 * s})
 		assert.Equal(t, later(0, 0), term.lastSent(), name)
-		_, lapsed := term.lapse(later(s, 0))
+		_, lapsed := term.lapse(later(s, 0).monoSince)
 		assert.True(t, lapsed, name)
-		assert.True(t, term.lapseInDoubt(later(s, 0)), name)
 	}
 }
 
