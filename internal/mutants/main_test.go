@@ -66,3 +66,19 @@ func TestEachMutantBreaksOneRule(t *testing.T) {
 		"b - a -> b + a: 3 2 1 4 4",
 	}, got)
 }
+
+// A survivor that is listed is one of the code as it is now.
+func TestKnownSurvivorsAreMutants(t *testing.T) {
+	reasons, err := readKnown("../../leaderelection/mutants.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, reasons)
+	mutants, _, err := breakAll("../../leaderelection", "*.go", t.TempDir())
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, m := range mutants {
+		names[m.name] = true
+	}
+	for known := range reasons {
+		assert.True(t, names[known], "%s", known)
+	}
+}
