@@ -188,17 +188,11 @@ func TestATermEndsWithWhatItsWorkWasTold(t *testing.T) {
 				defer cancel()
 				told := make(chan error, 1)
 				var traced Reason
-				cfg := config(lock)
-				cfg.ReleaseOnCancel = releases
-				cfg.Trace = &Trace{TermEnded: func(_ *Term, ended *TermEndedError) { traced = ended.Reason }}
-				cfg.Callbacks = LeaderCallbacks{
-					OnStartedLeading: func(work context.Context) { <-work.Done(); told <- context.Cause(work); cancel() },
-					OnStoppedLeading: func() {},
-				}
-				le, err := NewLeaderElector(cfg)
-				require.NoError(t, err)
-				ended := make(chan struct{})
-				go func() { defer close(ended); le.Run(ctx) }()
+				work := func(ctx context.Context) { <-ctx.Done(); told <- context.Cause(ctx); cancel() }
+				le, ended := start(t, ctx, lock, work, func(c *LeaderElectionConfig) {
+					c.ReleaseOnCancel = releases
+					c.Trace = &Trace{TermEnded: func(_ *Term, ended *TermEndedError) { traced = ended.Reason }}
+				})
 				sleep(5 * s)
 				lock.with(func(l *memoryLock) { l.cut = true })
 				term := le.Term()
@@ -221,18 +215,10 @@ func TestALogThatBlocksDoesNotKeepATermInDoubt(t *testing.T) {
 		blocked := make(chan struct{})
 		sink := &blocksAtLine{until: blocked}
 		told := make(chan time.Time, 1)
-		cfg := config(lock)
-		cfg.Clock = clk
-		cfg.Callbacks = LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) { <-ctx.Done(); told <- time.Now() },
-			OnStoppedLeading: func() {},
-		}
-		le, err := NewLeaderElector(cfg)
-		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), klog.New(sink)))
 		defer cancel()
-		ended := make(chan struct{})
-		go func() { defer close(ended); le.Run(ctx) }()
+		work := func(ctx context.Context) { <-ctx.Done(); told <- time.Now() }
+		le, ended := start(t, ctx, lock, work, func(c *LeaderElectionConfig) { c.Clock = clk })
 		sleep(10 * s)
 		sink.at.Store(1)
 		sleep(3 * s) // the loop is at the line of a renewal

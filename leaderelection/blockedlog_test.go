@@ -32,18 +32,10 @@ func TestALogThatBlocksDoesNotMakeTheWorkOutliveItsTerm(t *testing.T) {
 		free := make(chan struct{})
 		close(free)
 		sink := &stuck{until: free}
-		work := make(chan time.Time, 1)
-		cfg := config(lock)
-		cfg.Callbacks = LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) { <-ctx.Done(); work <- time.Now() },
-			OnStoppedLeading: func() {},
-		}
-		le, err := NewLeaderElector(cfg)
-		require.NoError(t, err)
+		told := make(chan time.Time, 1)
 		ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), klog.New(sink)))
 		defer cancel()
-		ended := make(chan struct{})
-		go func() { defer close(ended); le.Run(ctx) }()
+		le, ended := start(t, ctx, lock, func(ctx context.Context) { <-ctx.Done(); told <- time.Now() })
 		sleep(10 * s)
 		require.True(t, le.IsLeader())
 		blocked := make(chan struct{})
@@ -52,7 +44,7 @@ func TestALogThatBlocksDoesNotMakeTheWorkOutliveItsTerm(t *testing.T) {
 		lock.with(func(l *memoryLock) { l.cut = true })
 		sleep(time.Minute)
 		assert.False(t, le.IsLeader())
-		assert.WithinDuration(t, cut.Add(12*s), <-work, 2*s+ms)
+		assert.WithinDuration(t, cut.Add(12*s), <-told, 2*s+ms)
 		select {
 		case <-ended:
 			assert.Fail(t, "the log has blocked nothing")
@@ -106,22 +98,14 @@ func TestWhateverLineTheLogBlocksAtTheWorkIsStopped(t *testing.T) {
 			sink.at.Store(at)
 			var leads atomic.Bool
 			var told atomic.Int64
-			cfg := config(&shortensFrom{m.lock("a"), time.Now().Add(time.Minute)})
-			cfg.HandoverAfter, cfg.Priority = 20*s, of(7)
-			cfg.Callbacks = LeaderCallbacks{
-				OnStartedLeading: func(ctx context.Context) {
-					leads.Store(true)
-					<-ctx.Done()
-					leads.Store(false)
-					told.Store(time.Now().UnixNano())
-				},
-				OnStoppedLeading: func() {},
-			}
-			le, err := NewLeaderElector(cfg)
-			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), klog.New(sink)))
-			ended := make(chan struct{})
-			go func() { defer close(ended); le.Run(ctx) }()
+			lock := &shortensFrom{m.lock("a"), time.Now().Add(time.Minute)}
+			_, ended := start(t, ctx, lock, func(ctx context.Context) {
+				leads.Store(true)
+				<-ctx.Done()
+				leads.Store(false)
+				told.Store(time.Now().UnixNano())
+			}, asksAfter(20*s), withPriority(of(7)))
 			sleep(s)
 			var beside atomic.Bool
 			b := contend(t, m.lock("b"), asksAfter(20*s), withPriority(of(4)), func(c *LeaderElectionConfig) {
@@ -159,26 +143,20 @@ func TestTheWorkIsToldOfALossBeforeAnybodyElse(t *testing.T) {
 		free := make(chan struct{})
 		var traced, heard, told atomic.Int64
 		now := func(at *atomic.Int64) { at.Store(time.Now().UnixNano()) }
-		cfg := config(m.lock("a"))
-		cfg.Trace = &Trace{Renewal: func(result RenewalResult, _ time.Duration) {
-			if result == RenewalLost {
-				now(&traced)
-				<-free
-			}
-		}}
-		cfg.Callbacks = LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) { <-ctx.Done(); now(&told) },
-			OnStoppedLeading: func() {},
-			OnNewLeader: func(identity string) {
+		work := func(ctx context.Context) { <-ctx.Done(); now(&told) }
+		_, ended := start(t, t.Context(), m.lock("a"), work, func(c *LeaderElectionConfig) {
+			c.Trace = &Trace{Renewal: func(result RenewalResult, _ time.Duration) {
+				if result == RenewalLost {
+					now(&traced)
+					<-free
+				}
+			}}
+			c.Callbacks.OnNewLeader = func(identity string) {
 				if identity == "b" {
 					now(&heard)
 				}
-			},
-		}
-		le, err := NewLeaderElector(cfg)
-		require.NoError(t, err)
-		ended := make(chan struct{})
-		go func() { defer close(ended); le.Run(t.Context()) }()
+			}
+		})
 		sleep(10 * s)
 		m.edit(func(state *rl.Snapshot) {
 			state.Record.HolderIdentity, state.Record.RenewTime = "b", metav1.NewTime(time.Now())

@@ -95,6 +95,25 @@ func contend(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectionCon
 	return c
 }
 
+// start runs an elector that does work while it leads, with config, changed as the test
+// wants it. What it returns is closed when Run has returned.
+func start(t *testing.T, ctx context.Context, lock rl.Interface, work func(context.Context), changes ...func(*LeaderElectionConfig)) (le *LeaderElector, ended <-chan struct{}) {
+	t.Helper()
+	cfg := config(lock)
+	cfg.Callbacks = LeaderCallbacks{OnStartedLeading: work, OnStoppedLeading: func() {}}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	le, err := NewLeaderElector(cfg)
+	require.NoError(t, err)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		le.Run(ctx)
+	}()
+	return le, over
+}
+
 func (c *contender) work(ctx context.Context) {
 	run := interval{from: time.Now()}
 	c.mu.Lock()

@@ -22,19 +22,8 @@ import (
 func listen(t *testing.T, lock rl.Interface, d time.Duration, changes ...func(*LeaderElectionConfig)) (said string, le *LeaderElector) {
 	t.Helper()
 	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))
-	cfg := config(lock)
-	cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(ctx context.Context) { <-ctx.Done() }, OnStoppedLeading: func() {}}
-	for _, change := range changes {
-		change(&cfg)
-	}
-	le, err := NewLeaderElector(cfg)
-	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), logger))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		le.Run(ctx)
-	}()
+	le, ended := start(t, ctx, lock, func(ctx context.Context) { <-ctx.Done() }, changes...)
 	sleep(d)
 	cancel()
 	<-ended

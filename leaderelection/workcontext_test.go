@@ -19,16 +19,8 @@ type valueKey struct{}
 func workOf(t *testing.T, ctx context.Context, release bool, d time.Duration, end func()) context.Context {
 	t.Helper()
 	works := make(chan context.Context, 1)
-	cfg := config(newMemory().lock("a"))
-	cfg.ReleaseOnCancel = release
-	cfg.Callbacks = LeaderCallbacks{
-		OnStartedLeading: func(ctx context.Context) { works <- ctx; <-ctx.Done() },
-		OnStoppedLeading: func() {},
-	}
-	le, err := NewLeaderElector(cfg)
-	require.NoError(t, err)
-	ended := make(chan struct{})
-	go func() { defer close(ended); le.Run(ctx) }()
+	work := func(ctx context.Context) { works <- ctx; <-ctx.Done() }
+	_, ended := start(t, ctx, newMemory().lock("a"), work, func(c *LeaderElectionConfig) { c.ReleaseOnCancel = release })
 	sleep(d)
 	end()
 	<-ended
