@@ -115,11 +115,11 @@ func TestClientGoDoesNotMakeACallAgain(t *testing.T) {
 			start := time.Now()
 			_, err = leases.Get(context.Background(), "lock", metav1.GetOptions{})
 			require.Error(t, err)
-			assert.Less(t, time.Since(start), 2*bound)
+			assert.Less(t, time.Since(start), bound+slowMachine)
 			start = time.Now()
 			_, err = leases.Watch(context.Background(), metav1.ListOptions{})
 			require.Error(t, err, "a watch that was never opened has not ended well")
-			assert.Less(t, time.Since(start), 2*bound)
+			assert.Less(t, time.Since(start), bound+slowMachine)
 			assert.LessOrEqual(t, accepted.Load(), int32(2*attemptsCap))
 		})
 	}

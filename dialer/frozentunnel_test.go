@@ -93,7 +93,10 @@ func TestACallDoesNotWaitForConnectionsThatAreClosed(t *testing.T) {
 		"at a hedge": {}, "without deadlines": {bare: true}, "after a refusal": {busy: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			const atOnce = 4
 			var refuses atomic.Bool
+			var arrived atomic.Int32
+			all := make(chan struct{})
 			var tunnel *tunnels
 			server, _ := newServer(t, false, func(w http.ResponseWriter, _ *http.Request) {
 				if refuses.CompareAndSwap(true, false) {
@@ -101,7 +104,10 @@ func TestACallDoesNotWaitForConnectionsThatAreClosed(t *testing.T) {
 					w.WriteHeader(http.StatusServiceUnavailable)
 					return
 				}
-				time.Sleep(30 * time.Millisecond) // so that several are asked at once
+				if arrived.Add(1) == atOnce {
+					close(all)
+				}
+				<-all // so that each has a connection of its own
 				_, _ = io.WriteString(w, "well")
 			})
 			tunnel = newTunnels(t, server.Listener.Addr().String())
@@ -112,7 +118,7 @@ func TestACallDoesNotWaitForConnectionsThatAreClosed(t *testing.T) {
 			require.NoError(t, err)
 			client := clientFor(t, hardened)
 			var asking sync.WaitGroup
-			for range 4 {
+			for range atOnce {
 				asking.Go(func() {
 					response, err := client.Get(server.URL)
 					if assert.NoError(t, err) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -132,6 +133,11 @@ func (b *trackedBody) Close() error {
 	b.closed.Store(true)
 	return nil
 }
+
+// slowMachine is how much later than its bound a call to a server that never answers may
+// end on a machine that does other things too. How exactly a bound is kept is said by
+// tests in virtual time.
+const slowMachine = 10 * time.Second
 
 // get sends a request with the client and returns the answer's body.
 func get(t *testing.T, client *http.Client, url string) string {

@@ -138,16 +138,3 @@ func TestLosersConnectionIsClosed(t *testing.T) {
 		t.Fatal("the server still has the connection of the attempt that lost")
 	}
 }
-
-func TestWatchOutlivesAnswer(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, false, func(w http.ResponseWriter, _ *http.Request) {
-		for n := range 4 {
-			_, _ = fmt.Fprintln(w, "event", n)
-			_ = http.NewResponseController(w).Flush()
-			<-time.After(100 * ms)
-		}
-	})
-	client := newClient(t, server, Budget{Answer: 200 * ms})
-	assert.Equal(t, "event 0\nevent 1\nevent 2\nevent 3\n", get(t, client, server.URL+"?watch=true"))
-}

@@ -27,7 +27,7 @@ func TestEachOfManyCallersOfASilentServerLearnsWhy(t *testing.T) {
 				start := time.Now()
 				_, err := client.Get("https://" + relay.address())
 				assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
-				assert.Less(t, time.Since(start), 2*bound)
+				assert.Less(t, time.Since(start), bound+slowMachine)
 				mu.Lock()
 				defer mu.Unlock()
 				for _, s := range []stage{stageShaking, stageQueued, stageDialled} {

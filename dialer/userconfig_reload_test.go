@@ -97,9 +97,20 @@ func inVirtualTime(t *testing.T, certificate func() *tls.Certificate, handler ht
 	})
 }
 
-func TestUserTokenFileIsReadAgain(t *testing.T) {
+// overPipes runs the test in virtual time with the configuration of a client whose
+// server is at the other end of pipes.
+func overPipes(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, config *rest.Config)) {
+	t.Helper()
 	authority := newAuthority(t, "servers")
 	pair := authority.pair(t, "server")
+	inVirtualTime(t, func() *tls.Certificate { return &pair }, handler, func(t *testing.T, network *pipes) {
+		config := &rest.Config{Host: "https://" + apiName, Dial: network.dial}
+		config.CAData = authority.pem()
+		test(t, config)
+	})
+}
+
+func TestUserTokenFileIsReadAgain(t *testing.T) {
 	directory := t.TempDir()
 	forBoth(t, func(t *testing.T, harden hardenFunc) {
 		token := filepath.Join(directory, "token")
@@ -107,9 +118,8 @@ func TestUserTokenFileIsReadAgain(t *testing.T) {
 		handler := func(w http.ResponseWriter, request *http.Request) {
 			_, _ = io.WriteString(w, request.Header.Get("Authorization"))
 		}
-		inVirtualTime(t, func() *tls.Certificate { return &pair }, handler, func(t *testing.T, network *pipes) {
-			config := &rest.Config{Host: "https://" + apiName, BearerTokenFile: token, Dial: network.dial}
-			config.CAData = authority.pem()
+		overPipes(t, handler, func(t *testing.T, config *rest.Config) {
+			config.BearerTokenFile = token
 			client := hardenedClient(t, harden, config)
 			assert.Equal(t, "Bearer first", get(t, client, config.Host))
 			write(t, token, []byte("second"))
