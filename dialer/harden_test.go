@@ -70,20 +70,35 @@ func TestHardenedClientHasAConnectionOfItsOwnOverHTTP1(t *testing.T) {
 	assert.EqualValues(t, 3, opened.Load())
 }
 
+// behindRelay returns a relay in front of a server, and the configuration of a client
+// that knows only that.
+func behindRelay(t *testing.T, server *httptest.Server) (*relay, *rest.Config) {
+	t.Helper()
+	relay := newRelay(t, server.Listener.Addr().String())
+	config := newConfig(server)
+	config.Host = "https://" + relay.address()
+	return relay, config
+}
+
+// answersThroughAFreeze claims that a hardened client whose connection falls silent is
+// answered on a second one.
+func answersThroughAFreeze(t *testing.T, config *rest.Config, budget Budget, relay *relay, opened *atomic.Int32) {
+	t.Helper()
+	hardened, err := Harden(config, budget)
+	require.NoError(t, err)
+	client := clientFor(t, hardened)
+	get(t, client, config.Host)
+	relay.freeze()
+	get(t, client, config.Host)
+	assert.EqualValues(t, 2, opened.Load())
+}
+
 func TestHardenedClientAnswersThroughAHedge(t *testing.T) {
 	for _, mode := range []Mode{KeepConnections, NewConnections} {
 		t.Run(mode.String(), func(t *testing.T) {
 			server, opened := newServer(t, true, hello)
-			relay := newRelay(t, server.Listener.Addr().String())
-			config := newConfig(server)
-			config.Host = "https://" + relay.address()
-			hardened, err := Harden(config, Budget{Mode: mode, Answer: 5 * time.Second, Hedge: 100 * ms})
-			require.NoError(t, err)
-			client := clientFor(t, hardened)
-			get(t, client, config.Host)
-			relay.freeze()
-			get(t, client, config.Host)
-			assert.EqualValues(t, 2, opened.Load())
+			relay, config := behindRelay(t, server)
+			answersThroughAFreeze(t, config, Budget{Mode: mode, Answer: 5 * time.Second, Hedge: 100 * ms}, relay, opened)
 		})
 	}
 }
@@ -168,17 +183,9 @@ func TestDialsEndWithTheirAttemptsAndCostNoToken(t *testing.T) {
 
 func TestIdleConnectionsAreClosedBehindAWrapperThatHidesThem(t *testing.T) {
 	server, opened := newServer(t, true, hello)
-	relay := newRelay(t, server.Listener.Addr().String())
-	config := newConfig(server)
-	config.Host = "https://" + relay.address()
+	relay, config := behindRelay(t, server)
 	config.WrapTransport = func(rt http.RoundTripper) http.RoundTripper { return roundTripFunc(rt.RoundTrip) }
-	hardened, err := Harden(config, Budget{Answer: 5 * time.Second, Hedge: 100 * ms})
-	require.NoError(t, err)
-	client := clientFor(t, hardened)
-	get(t, client, config.Host)
-	relay.freeze()
-	get(t, client, config.Host)
-	assert.EqualValues(t, 2, opened.Load())
+	answersThroughAFreeze(t, config, Budget{Answer: 5 * time.Second, Hedge: 100 * ms}, relay, opened)
 }
 
 func TestCallersConfigIsNotChanged(t *testing.T) {
@@ -256,9 +263,7 @@ func TestClientsetOverAHardenedConfigSurvivesADeadConnection(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{"name":"lock"}}`))
 	})
-	relay := newRelay(t, server.Listener.Addr().String())
-	config := newConfig(server)
-	config.Host = "https://" + relay.address()
+	relay, config := behindRelay(t, server)
 	hardened, err := Harden(config, Budget{Answer: 5 * time.Second, Hedge: 100 * ms})
 	require.NoError(t, err)
 	client := clientFor(t, hardened)

@@ -42,9 +42,7 @@ func TestTrafficKeepsHTTP2AndNoticesAFrozenPeer(t *testing.T) {
 					<-request.Context().Done()
 				}
 			})
-			relay := newRelay(t, server.Listener.Addr().String())
-			config := newConfig(server)
-			config.Host = "https://" + relay.address()
+			relay, config := behindRelay(t, server)
 			own := server.Client().Transport.(*http.Transport).Clone()
 			configure(config, own)
 			hardened, err := HardenTraffic(config, within)

@@ -344,9 +344,7 @@ func TestPeerThatAnswersNoPingTimedOut(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-request.Context().Done()
 	})
-	relay := newRelay(t, server.Listener.Addr().String())
-	config := newConfig(server)
-	config.Host = "https://" + relay.address()
+	relay, config := behindRelay(t, server)
 	var meter Meter
 	var reasons <-chan CloseReason
 	meter.Trace, reasons = closings()

@@ -141,13 +141,7 @@ func TestUserProxyThatFreezesIsHedged(t *testing.T) {
 	require.NoError(t, err)
 	config := newConfig(server)
 	config.Proxy = http.ProxyURL(address)
-	hardened, err := Harden(config, Budget{Answer: 20 * time.Second, Hedge: 100 * ms})
-	require.NoError(t, err)
-	client := clientFor(t, hardened)
-	get(t, client, server.URL)
-	relay.freeze()
-	get(t, client, server.URL)
-	assert.EqualValues(t, 2, opened.Load())
+	answersThroughAFreeze(t, config, Budget{Answer: 20 * time.Second, Hedge: 100 * ms}, relay, opened)
 }
 
 func TestUserHostMayBeIPv6OrANameWithSeveralAddresses(t *testing.T) {

@@ -67,12 +67,16 @@ func (l *erratic) Watch(ctx context.Context, from rl.Snapshot, seen func(rl.Snap
 	return l.memoryLock.Watch(ctx, from, seen)
 }
 
-// most returns how many calls the fullest minute holds.
-func (l *erratic) most() (most int) {
+func (l *erratic) most() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for first, last := 0, 0; last < len(l.calls); last++ {
-		for l.calls[last].Sub(l.calls[first]) >= time.Minute {
+	return fullestMinute(l.calls)
+}
+
+// fullestMinute returns how many calls the fullest minute holds.
+func fullestMinute(calls []time.Time) (most int) {
+	for first, last := 0, 0; last < len(calls); last++ {
+		for calls[last].Sub(calls[first]) >= time.Minute {
 			first++
 		}
 		most = max(most, last-first+1)

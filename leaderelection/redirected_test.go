@@ -40,17 +40,10 @@ func (a *astray) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// most returns how many requests the fullest minute holds.
-func (a *astray) most() (most int) {
+func (a *astray) most() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for first, last := 0, 0; last < len(a.sent); last++ {
-		for a.sent[last].Sub(a.sent[first]) >= time.Minute {
-			first++
-		}
-		most = max(most, last-first+1)
-	}
-	return most
+	return fullestMinute(a.sent)
 }
 
 // http.Client follows redirects by itself, ten for each call.
