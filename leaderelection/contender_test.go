@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -140,6 +141,13 @@ func (c *contender) runs() []interval {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]interval(nil), c.leading...)
+}
+
+// ledOnceAfter claims that a contender has led once, and not beside another.
+func (c *contender) ledOnceAfter(t *testing.T, other *contender) {
+	t.Helper()
+	require.Len(t, c.runs(), 1)
+	assert.False(t, c.runs()[0].from.Before(other.runs()[0].cancelled), "two work at once")
 }
 
 func (c *contender) stoppedAt() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.stopped }
