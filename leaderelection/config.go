@@ -202,15 +202,13 @@ func isNilPointer(lock rl.Interface) bool {
 }
 
 // lacksClient reports whether a lock is a LeaseLock that was made without a client, this
-// library's or client-go's, or a MultiLock with one.
+// library's or client-go's.
 func lacksClient(lock rl.Interface) bool {
 	switch lock := lock.(type) {
 	case *rl.LeaseLock:
 		return lock.Client == nil
 	case *upstreamlock.LeaseLock:
 		return lock.Client == nil
-	case *rl.MultiLock:
-		return lock.Primary != nil && lacksClient(lock.Primary) || lock.Secondary != nil && lacksClient(lock.Secondary)
 	}
 	return false
 }

@@ -75,9 +75,6 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"a lock that is a nil pointer", func(c *LeaderElectionConfig) { c.Lock = (*rl.LeaseLock)(nil) }, "no Lock is set"},
 		{"a lock without a client", func(c *LeaderElectionConfig) { c.Lock = &rl.LeaseLock{} }, "without a Client"},
 		{"client-go's lock without a client", func(c *LeaderElectionConfig) { c.Lock = &upstreamlock.LeaseLock{} }, "without a Client"},
-		{"two locks, one without a client", func(c *LeaderElectionConfig) {
-			c.Lock = &rl.MultiLock{Primary: newMemory().lock("a"), Secondary: &rl.LeaseLock{}}
-		}, "without a Client"},
 		{"empty identity", func(c *LeaderElectionConfig) { c.Lock = newMemory().lock("") }, "empty identity"},
 		{"no work", func(c *LeaderElectionConfig) { c.Callbacks.OnStartedLeading = nil }, "no Callbacks.OnStartedLeading is set"},
 		{"no end", func(c *LeaderElectionConfig) { c.Callbacks.OnStoppedLeading = nil }, "no Callbacks.OnStoppedLeading is set"},

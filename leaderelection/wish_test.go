@@ -85,7 +85,6 @@ func TestWhomACandidateDoesNotAsk(t *testing.T) {
 		"the API says who leads":       {change: func(c *candidacy, _ *observation) { c.le.config.Coordinated = true }},
 		"nobody leads":                 {change: func(_ *candidacy, o *observation) { o.snapshot.Record.HolderIdentity = "" }},
 		"itself":                       {change: func(_ *candidacy, o *observation) { o.snapshot = heldBy("b", true) }},
-		"nothing to be bound to":       {change: func(_ *candidacy, o *observation) { o.snapshot.ResourceVersion = "" }},
 		"the leader does not hear":     {change: func(_ *candidacy, o *observation) { o.snapshot = heldBy("a", false) }},
 		"the lease is over":            {change: func(_ *candidacy, o *observation) { o.lease = 0 }},
 	} {
