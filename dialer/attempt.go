@@ -26,6 +26,7 @@ type attempt struct {
 	upload atomic.Pointer[error] // what the request's own body failed with
 	state  atomic.Int32          // see leave
 
+	place   inOrder
 	arrived int64 // see progress; of the goroutine that runs the call
 }
 
@@ -99,6 +100,7 @@ func (a *attempt) begin(caller context.Context, c *call) context.Context {
 	a.cancel = cancel
 	a.start = time.Now()
 	of := c.transport
+	a.place = of.order.sent()
 	a.trace = of.meter().follow(ctx)
 	a.trace.alone, a.trace.making, a.trace.traces = true, &of.making, &of.traces
 	a.trace.repeats, a.trace.company, a.trace.base = &c.repeats, &c.company, c.base
@@ -187,8 +189,9 @@ type freshKey struct{}
 // Such a request may still take a kept connection that has just carried an answer: one
 // that became idle at that very moment, or since the idle ones were closed for another
 // request less than half of Hedge ago. While four or more TLS handshakes are under
-// way, or the process is short of CPU, the idle connections are closed only once in
-// Budget.Answer.
+// way, or the process is short of CPU, or answers take longer than Hedge, the idle
+// connections are closed only once in Budget.Answer; in the last two cases not at all
+// while another request was answered less than Connect ago.
 func FreshConnection(ctx context.Context) context.Context {
 	return context.WithValue(ctx, freshKey{}, true)
 }

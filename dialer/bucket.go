@@ -14,8 +14,16 @@ type bucket struct {
 	debt float64 // what is missing from a full bucket
 }
 
-// earn adds the share of one request.
-func (b *bucket) earn() { b.add(bucketEarn) }
+// earn adds the share of one request, a quarter of it where this process or the server is
+// slow: an overload lasts, and a share of ten per cent of new connections is more work
+// than all the requests.
+func (b *bucket) earn(slow bool) {
+	if slow {
+		b.add(bucketEarn / 4)
+		return
+	}
+	b.add(bucketEarn)
+}
 
 // refund returns n tokens that turned out not to have been a load on anyone.
 func (b *bucket) refund(n int) { b.add(float64(n)) }

@@ -28,13 +28,13 @@ func TestBucketBoundsHedges(t *testing.T) {
 		want int
 	}{
 		"it starts full":                   {nil, 10},
-		"it does not overflow":             {[]func(*bucket){repeat(1000, (*bucket).earn)}, 10},
-		"nine requests earn no hedge":      {[]func(*bucket){empty, repeat(9, (*bucket).earn)}, 0},
-		"ten requests earn one":            {[]func(*bucket){empty, repeat(10, (*bucket).earn)}, 1},
-		"a hundred requests earn ten":      {[]func(*bucket){empty, repeat(100, (*bucket).earn)}, 10},
+		"it does not overflow":             {[]func(*bucket){repeat(1000, earned)}, 10},
+		"nine requests earn no hedge":      {[]func(*bucket){empty, repeat(9, earned)}, 0},
+		"ten requests earn one":            {[]func(*bucket){empty, repeat(10, earned)}, 1},
+		"a hundred requests earn ten":      {[]func(*bucket){empty, repeat(100, earned)}, 10},
 		"a refund counts in full":          {[]func(*bucket){empty, func(b *bucket) { b.refund(3) }}, 3},
 		"a refund does not overflow it":    {[]func(*bucket){func(b *bucket) { b.refund(3) }}, 10},
-		"an empty bucket owes no interest": {[]func(*bucket){empty, empty, repeat(10, (*bucket).earn)}, 1},
+		"an empty bucket owes no interest": {[]func(*bucket){empty, empty, repeat(10, earned)}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bucket
@@ -44,4 +44,21 @@ func TestBucketBoundsHedges(t *testing.T) {
 			assert.Equal(t, c.want, drain(&b))
 		})
 	}
+}
+
+func earned(b *bucket) { b.earn(false) }
+
+func TestAnOverloadEarnsAQuarter(t *testing.T) {
+	var b bucket
+	drain(&b)
+	for range 39 {
+		b.earn(true)
+	}
+	assert.Zero(t, drain(&b))
+	b = bucket{}
+	drain(&b)
+	for range 40 {
+		b.earn(true)
+	}
+	assert.Equal(t, 1, drain(&b))
 }

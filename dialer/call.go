@@ -100,7 +100,7 @@ func (c *call) run(caller context.Context) (*http.Response, error) {
 	c.wake = time.NewTimer(c.left())
 	defer c.wake.Stop()
 	c.transport.meter().count(func(s *Stats) { s.Requests++ })
-	c.transport.tokens.earn()
+	c.transport.tokens.earn(c.transport.slow(c.budget))
 	c.launch(caller, beside{})
 	for {
 		c.arm()
@@ -232,7 +232,7 @@ func (c *call) look(caller context.Context) error {
 	switch {
 	case c.underway == 0:
 		c.launch(caller, c.next)
-	case !c.another() || !c.repeatable || c.queues() || c.moved-moved >= noticed:
+	case !c.another() || !c.repeatable || c.queues() || c.approaches(now) || c.moved-moved >= noticed:
 	case c.mayHedge():
 		c.launch(caller, beside{paid: true, hedge: true})
 	case c.overdue(now):

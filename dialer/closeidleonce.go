@@ -31,14 +31,25 @@ func (c *idleClosing) due(moment time.Duration) bool {
 // closeIdleOnce closes the idle connections, unless that was done less than half a
 // hedge ago: so two attempts of one round trip, which are a hedge apart, never
 // count on the same closing. net/http ends handshakes with them that nobody waits for
-// any more. Where many are under way, or this process is short of CPU, that would be
-// to throw away what others are made of, and is done once in Answer.
+// any more. Where many are under way, or this process or the peer is slow for everyone,
+// that would be to throw away what others are made of, and is done once in Answer; and where
+// it is slow and others are answered, not at all.
 func (t *Transport) closeIdleOnce(budget Budget) {
 	moment := budget.pace() / 2
-	if t.making.crowded() || process.now(time.Now()) >= budget.pace()/10 {
+	short := t.slow(budget)
+	if short && t.order.since(time.Now()) < budget.Connect {
+		return
+	}
+	if short || t.making.crowded() {
 		moment = budget.Answer
 	}
 	if t.fresh.due(moment) {
 		promptly(t.CloseIdleConnections)
 	}
+}
+
+// slow reports whether this process is short of CPU, or answers take longer than a hedge
+// would wait: then each further connection is work for who has too much of it.
+func (t *Transport) slow(budget Budget) bool {
+	return process.short(budget.pace()) || t.learned.expects() > budget.pace()
 }

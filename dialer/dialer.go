@@ -34,7 +34,8 @@ const (
 //
 // Its load does not grow when nobody answers. Siblings, and tries after a failure, are
 // paid for from a budget of the Dialer's: ten at first, and one more for every ten
-// dials. A dial gets back what it has spent when one of its siblings connects. When the
+// dials (for forty where this process is short of CPU; siblings wait longer then, for half of
+// Connect at most). A dial gets back what it has spent when one of its siblings connects. When the
 // budget is used up, siblings come at half the pace. The first try at each address of a
 // name is free. At most eight dials of a Dialer are under way at once, unless more than
 // eight callers wait for one. A Dial of the user's own that takes longer than twice
@@ -330,10 +331,15 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 	if r.hedge < 0 {
 		pace.Stop()
 	}
-	r.tokens.earn()
+	r.tokens.earn(process.short(r.hedge))
 	u := requestTraceOf(ctx)
 	if err := r.launch(ctx, u != nil && u.alone); err != nil {
 		return fail(ended(caller, nil))
+	}
+	due := time.Now().Add(r.hedge)
+	next := func(after time.Duration) {
+		due = time.Now().Add(after)
+		pace.Reset(after)
 	}
 	for {
 		select {
@@ -355,7 +361,7 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 			again := r.hedge >= 0 && !permanentDialError(result.err)
 			switch {
 			case again && (r.failed == 1 && !r.asks || r.remains()) && r.another(ctx):
-				pace.Reset(r.hedge)
+				next(r.hedge)
 			case r.underway == 0 && (!again || r.asks || r.failed >= r.enough()):
 				return fail(errors.Join(r.causes...))
 			}
@@ -363,14 +369,30 @@ func (r *race) run(caller context.Context) (net.Conn, error) {
 			if ctx.Err() != nil {
 				return fail(ended(caller, errors.Join(r.causes...)))
 			}
+			now := time.Now()
+			process.fired(due, now)
+			if left := r.standsBack(now); left > 0 {
+				next(left)
+				continue
+			}
 			if r.failed < r.enough() && !r.another(ctx) && r.underway == 0 {
 				return fail(errors.Join(r.causes...))
 			}
-			pace.Reset(r.hedge)
+			next(r.hedge)
 		case <-ctx.Done():
 			return fail(ended(caller, errors.Join(r.causes...)))
 		}
 	}
+}
+
+// standsBack returns how much longer than Hedge a sibling waits, where this process is
+// short of CPU: the dial that is under way may have connected, and nobody has come to
+// see it.
+func (r *race) standsBack(now time.Time) time.Duration {
+	if r.underway == 0 || !process.short(r.hedge) {
+		return 0
+	}
+	return new(patience).delay(r.hedge, r.bound/2, process.now(now)) - now.Sub(r.dials[r.tries-1].at)
 }
 
 // another launches a dial beside those that are unanswered, or after one that

@@ -111,7 +111,7 @@ func BenchmarkHedgeDecision(b *testing.B) {
 		if c.another() && c.mayHedge() {
 			c.transport.tokens.refund(1)
 		}
-		c.transport.tokens.earn()
+		c.transport.tokens.earn(false)
 	}
 }
 

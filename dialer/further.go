@@ -51,6 +51,13 @@ func (c *call) queues() bool {
 	return slices.ContainsFunc(c.attempts, func(a *attempt) bool { return a.trace.queued.Load() })
 }
 
+// approaches reports whether the turn of the newest attempt is about to come, see order. It
+// is waited for no longer than for half of the call's bound.
+func (c *call) approaches(now time.Time) bool {
+	newest := c.attempts[len(c.attempts)-1]
+	return now.Sub(newest.start) < c.bound/2 && c.transport.order.approaches(newest.place, now, c.pace()/2)
+}
+
 // overdue reports whether the newest attempt has been in its TLS handshake, or has
 // waited for the rest of an answer that had begun, for longer than Connect, twice as
 // long each time it was so before. Then there is another attempt whatever the hedging

@@ -11,6 +11,8 @@ const (
 	// mostShaking is how many connections of one Transport to one address may be on their
 	// way from the dial to the end of their TLS handshake at once.
 	mostShaking = 8
+	// mostShort is as many where this process is short of CPU.
+	mostShort = 3
 	// mostOvertaken is how many connections that were begun later may be ready before
 	// one is taken for dead.
 	mostOvertaken = 8
@@ -19,7 +21,8 @@ const (
 // handshakes lets the dials of a Transport begin, so that no more than mostShaking
 // connections to an address are being made at once. A handshake is the most expensive
 // thing that a client asks of a server, and where either is short of CPU more of them at once
-// only mean that none is done in time. Who waits gets a connection that becomes
+// only mean that none is done in time: of a process that is short fewer are made at once.
+// Who waits gets a connection that becomes
 // idle meanwhile. One that was outrun counts for as long as it goes on: it is as much
 // work for the server. One that is taken for dead counts no more: that has been under
 // way for long (longer where those that got ready took long), or was overtaken by many.
@@ -29,6 +32,7 @@ type handshakes struct {
 	underway []*shake // the oldest first
 	waiting  []*turn
 	learned  patience // what connections take to be ready
+	long     time.Duration
 }
 
 // shake is a connection that is being made.
@@ -51,7 +55,8 @@ type turn struct {
 func (h *handshakes) begin(ctx context.Context, u *requestTrace, address string, long time.Duration) (done func(ready bool), err error) {
 	h.mu.Lock()
 	var made *shake
-	if h.count(address) < mostShaking {
+	h.long = long
+	if h.count(address) < h.most() {
 		made = h.start(u, address)
 		h.mu.Unlock()
 	} else {
@@ -130,26 +135,43 @@ func (h *handshakes) leave(made *shake) {
 	h.end(made)
 }
 
-// end is leave for who holds the lock. The turn is that of who has waited longest for the
-// address: first of those whose calls have nothing else under way, for the others may be
-// answered without it.
+// end is leave for who holds the lock. The turn is another's.
 func (h *handshakes) end(made *shake) {
 	n := slices.Index(h.underway, made)
 	if n < 0 {
 		return
 	}
 	h.underway = slices.Delete(h.underway, n, n+1)
-	of := func(t *turn) bool { return t.address == made.address }
-	if n = slices.IndexFunc(h.waiting, func(t *turn) bool { return of(t) && !t.trace.accompanied() }); n < 0 {
+	for h.count(made.address) < h.most() && h.admit(made.address) {
+	}
+}
+
+// most returns how many connections to an address may be made at once. The caller holds
+// the lock.
+func (h *handshakes) most() int {
+	if process.short(h.long / 10) {
+		return mostShort
+	}
+	return mostShaking
+}
+
+// admit gives the turn to who is next, and reports whether there is one. It is who has
+// waited longest for the address, first of those whose calls have nothing else under way,
+// for the others may be answered without it. The caller holds the lock.
+func (h *handshakes) admit(address string) bool {
+	of := func(t *turn) bool { return t.address == address }
+	n := slices.IndexFunc(h.waiting, func(t *turn) bool { return of(t) && !t.trace.accompanied() })
+	if n < 0 {
 		n = slices.IndexFunc(h.waiting, of)
 	}
 	if n < 0 {
-		return
+		return false
 	}
 	next := h.waiting[n]
 	h.waiting = slices.Delete(h.waiting, n, n+1)
 	next.shake = h.start(next.trace, next.address)
 	close(next.has)
+	return true
 }
 
 // count returns how many connections to an address are being made. The caller holds the

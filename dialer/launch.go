@@ -33,6 +33,7 @@ func (c *call) launch(caller context.Context, why beside) {
 		o, done := outcome{attempt: a}, false
 		defer func() {
 			a.back(&c.transport.deaf)
+			c.transport.order.back()
 			if !done {
 				o = outcome{attempt: a, crash: caught(recover())}
 			}

@@ -89,6 +89,10 @@ func (l *lateness) now(now time.Time) time.Duration {
 	return l.recent(now)
 }
 
+// short reports whether this process is short of CPU: late by a tenth of what it waits
+// for otherwise, or more.
+func (l *lateness) short(pace time.Duration) bool { return l.now(time.Now()) >= pace/10 }
+
 func (l *lateness) recent(now time.Time) time.Duration {
 	age := now.Sub(l.at)
 	if age < 0 || age >= 20*forgets { // or of another clock: that of a test

@@ -50,7 +50,11 @@ const defaultIdle = 90 * time.Second
 // requests add one. An attempt costs one token, unless the one before it failed without
 // having reached a server. Without a token there is no further attempt, but for two
 // cases: a TLS handshake that takes longer than Budget.Connect, and an answer that has
-// begun and stops for as long.
+// begun and stops for as long. Where this process is short of CPU, or answers take longer
+// than Hedge, ten requests add a quarter of a token.
+//
+// A request is not hedged, for half of its bound at most, while those that were sent before
+// it are answered and none that was sent after it: it is about to be answered.
 //
 // A hedge's token is given back if the hedge got no further than its dial; if it was
 // still in its TLS handshake when another attempt was answered at once; and if it shows
@@ -59,7 +63,7 @@ const defaultIdle = 90 * time.Second
 // that is slow for everyone does.
 //
 // A Transport that makes its own sockets (without a Base, or with Harden's) makes at most
-// eight connections to an address at once, from the dial to the end of the TLS handshake,
+// eight connections to an address at once (three where this process is short of CPU), from the dial to the end of the TLS handshake,
 // also where nobody waits for them any more. One does not count that takes longer than twice
 // Budget.Connect and twice what others take, or that eight later ones have overtaken. A
 // request that waits for a connection takes one that becomes idle. It is not hedged while
@@ -124,6 +128,7 @@ type Transport struct {
 	tokens   bucket
 	deaf     atomic.Int64 // attempts that go on long after their calls were over
 	learned  patience
+	order    order
 	fresh    idleClosing
 	making   handshakes            // the connections under way
 	traces   atomic.Bool           // Base tells which connections its requests ask for

@@ -18,6 +18,7 @@ func (c *call) win(o outcome) *http.Response {
 	if o.attempt.hedge {
 		c.transport.meter().count(func(s *Stats) { s.HedgesWon++ })
 	}
+	c.transport.order.answered()
 	if served && !c.stream {
 		c.transport.learned.answered(time.Since(o.attempt.trace.since(o.attempt.start)), c.budget.pace())
 	}
