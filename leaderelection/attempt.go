@@ -150,6 +150,10 @@ func (a *attempt) run(ctx context.Context) (o outcome) {
 			a.do(ctx, send)
 		case <-a.timer.C():
 			a.late.fired(a.clock.now().monoSince(a.due), a.timing)
+			if a.hasWaited() {
+				a.set(a.patience)
+				continue
+			}
 			a.do(ctx, a.next)
 		case got := <-a.answers:
 			if !a.finished(got.call) {
@@ -271,6 +275,16 @@ func (a *attempt) do(ctx context.Context, what action) {
 		wait = max(wait, min(a.timing.term()/4, slowPatience))
 	}
 	a.set(max(wait, min(wait+a.late.patience(a.timing), a.timing.term()/2)))
+}
+
+// hasWaited reports whether a call of this attempt has not been sent, or has just been,
+// since calls for other leases were. One more would wait behind it, and keep others
+// waiting.
+func (a *attempt) hasWaited() (waited bool) {
+	for _, c := range a.underway {
+		waited = c.turn.Waited() || waited // each is to be asked
+	}
+	return waited
 }
 
 // set sets the timer.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/holdfast-go/holdfast/internal/bounded"
+	"github.com/holdfast-go/holdfast/internal/turn"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -31,6 +32,8 @@ type call struct {
 	base  rl.Snapshot
 	entry rl.Entry
 	sent  instant
+	// turn is its turn among the calls that share its client.
+	turn turn.Turn
 	// fresh asks for a new connection.
 	fresh bool
 }
@@ -39,6 +42,7 @@ type call struct {
 func (c *call) run(ctx context.Context, lock *boundedLock) {
 	defer c.end()
 	got := answer{call: c}
+	ctx = turn.With(ctx, &c.turn)
 	if c.fresh || !c.write {
 		ctx = rl.OnNewConnection(ctx)
 	}

@@ -175,6 +175,8 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 	claimIn, due := never, c.readDue(now)+c.late.patience(c.timing)
 	switch {
 	case !seen.known:
+	case c.underway() && c.last.turn.Waits():
+		due = c.timing.retry // a read would wait behind it
 	case c.underway():
 		if c.silentSince(c.last.sent) && !c.le.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
 			due = c.timing.retry + c.late.patience(c.timing) - now.monoSince(c.last.sent) // it may have succeeded

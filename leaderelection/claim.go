@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/turn"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -14,6 +15,7 @@ type sentClaim struct {
 	sent    instant
 	updates int // how much the watcher had learned when it was sent
 	cancel  context.CancelFunc
+	turn    turn.Turn
 	answers chan claimAnswer
 	// err is what it was answered with; nil while it is under way. Whether it was
 	// refused or its answer was lost, the record knows: it was asked for since, and
@@ -45,13 +47,13 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 	writing, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
 	l := &sentClaim{
 		on: seen.snapshot, entry: c.writes.add(record, c.timing.lease, sent), sent: sent, updates: c.updateCount(),
-		cancel: cancel, answers: make(chan claimAnswer, 1),
+		cancel: cancel, turn: turn.Turn{Rank: turn.Claims}, answers: make(chan claimAnswer, 1),
 	}
 	c.last = l
 	c.allowance.spend(sent, c.timing)
 	go func() {
 		defer cancel()
-		state, err := c.lock.Write(writing, l.on, l.entry)
+		state, err := c.lock.Write(turn.With(writing, &l.turn), l.on, l.entry)
 		l.answers <- claimAnswer{state, err}
 	}()
 }
@@ -74,6 +76,11 @@ func (c *candidacy) underway() bool { return c.last != nil && c.last.err == nil 
 func (c *candidacy) answered(got claimAnswer) *acquisition {
 	l := c.last
 	if got.err != nil {
+		if l.turn.Missed() { // nothing is to be found out
+			c.last = nil
+			c.claimFailed(got.err)
+			return nil
+		}
 		l.err = got.err
 		c.logger.V(2).Info("A claim was not confirmed; reading the record", "err", got.err)
 		return nil
@@ -100,6 +107,9 @@ func (c *candidacy) settleClaim(seen observation) {
 		return
 	}
 	c.last = nil
+	if l.turn.Waits() {
+		l.cancel() // it would be refused, and has not been sent
+	}
 	if oneWrite(l.on, seen.snapshot) {
 		c.claimFailed(l.err) // only labels, say, were edited, and nobody was faster
 		return

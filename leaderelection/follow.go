@@ -8,6 +8,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/holdfast-go/holdfast/internal/bounded"
+	"github.com/holdfast-go/holdfast/internal/turn"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -66,7 +67,7 @@ func (w *leaseWatcher) watch(ctx context.Context, from rl.Snapshot) error {
 	defer restart()
 	w.setRestart(restart)
 	defer w.setRestart(nil)
-	return w.lock.Watch(ctx, from, func(state rl.Snapshot) {
+	return w.lock.Watch(turn.With(ctx, &turn.Turn{Rank: turn.Looks}), from, func(state rl.Snapshot) {
 		if ctx.Err() == nil { // else another watch may tell newer things already
 			w.applyEvent(state)
 		}

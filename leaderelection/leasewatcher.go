@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/holdfast-go/holdfast/internal/turn"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -224,6 +225,7 @@ func (w *leaseWatcher) read(ctx context.Context, bound time.Duration) error {
 	if restart != nil {
 		ctx = rl.OnNewConnection(ctx)
 	}
+	ctx = turn.With(ctx, &turn.Turn{Rank: turn.Looks})
 	w.allowance.spend(w.clock.now(), w.timing)
 	state, err := w.lock.Read(ctx)
 	if err != nil {

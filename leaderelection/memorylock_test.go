@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/holdfast-go/holdfast/internal/turn"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -80,6 +81,10 @@ type memoryLock struct {
 	cut bool
 	// loseAnswers commits writes but never answers them.
 	loseAnswers bool
+	// queue is what writes wait for before they are sent, nil for nothing; told says that
+	// they tell so.
+	queue chan struct{}
+	told  bool
 	// late is how long after its write an answer comes.
 	late time.Duration
 	// fail is returned instead of doing anything.
@@ -120,6 +125,28 @@ func (l *memoryLock) meets(ctx context.Context) error {
 	return fail
 }
 
+// waits waits for the turn of a write among those of other leases.
+func (l *memoryLock) waits(ctx context.Context) error {
+	l.faults.Lock()
+	queue, mine := l.queue, turn.Of(ctx)
+	if !l.told {
+		mine = nil
+	}
+	l.faults.Unlock()
+	if queue == nil {
+		return nil
+	}
+	mine.Wait()
+	select {
+	case <-queue:
+		mine.Send()
+		return nil
+	case <-ctx.Done():
+		mine.Miss()
+		return ctx.Err()
+	}
+}
+
 func (l *memoryLock) Read(ctx context.Context) (rl.Snapshot, error) {
 	l.with(func(l *memoryLock) { l.reads++ })
 	if err := l.meets(ctx); err != nil {
@@ -129,6 +156,9 @@ func (l *memoryLock) Read(ctx context.Context) (rl.Snapshot, error) {
 }
 
 func (l *memoryLock) Write(ctx context.Context, base rl.Snapshot, next rl.Entry) (rl.Snapshot, error) {
+	if err := l.waits(ctx); err != nil {
+		return rl.Snapshot{}, err
+	}
 	if err := l.meets(ctx); err != nil {
 		return rl.Snapshot{}, err
 	}

@@ -279,7 +279,7 @@ func TestTheWaitForATurnIsPartOfTheBound(t *testing.T) {
 	all.Wait()
 	turn.limiter.mu.Lock()
 	defer turn.limiter.mu.Unlock()
-	assert.Empty(t, turn.limiter.queued)
+	assert.Zero(t, turn.limiter.waiting())
 	assert.Zero(t, turn.limiter.inFlight)
 }
 

@@ -21,7 +21,7 @@ func newTurns(next http.RoundTripper, budget dialer.Budget) *limitedTransport {
 	if slow <= 0 { // no hedging: then what a hedge would have waited
 		slow = dialer.Budget{Answer: budget.Answer}.WithDefaults().Hedge
 	}
-	return &limitedTransport{next: next, limiter: newLimiter(slow)}
+	return &limitedTransport{next: next, limiter: newLimiter(slow, budget.Connect)}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -29,19 +29,18 @@ func (t *limitedTransport) RoundTrip(request *http.Request) (*http.Response, err
 	if isWatch(request) {
 		return t.next.RoundTrip(request)
 	}
-	if p := t.limiter.tryAcquire(); p != nil {
-		defer p.end()
-		return t.next.RoundTrip(request)
-	}
-	waited, release, err := t.limiter.acquire(request.Context())
+	slot, waited, err := t.limiter.acquire(request.Context())
 	if err != nil {
 		if request.Body != nil {
 			_ = request.Body.Close()
 		}
 		return nil, fmt.Errorf("%s %s: waited %v for its turn among the requests of other leases: %w", request.Method, request.URL.Host, waited, err)
 	}
-	defer release()
-	return t.next.RoundTrip(request)
+	answered := false
+	defer func() { slot.end(answered) }() // also if it panics
+	response, err := t.next.RoundTrip(request)
+	answered = err == nil
+	return response, err
 }
 
 // isWatch reports whether a request is a lock's watch, the only one of its requests whose

@@ -20,13 +20,13 @@ func serve(l *limiter, n int, takes func(i int) time.Duration) []time.Duration {
 	for i := range n {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			_, release, err := l.acquire(context.Background())
+			slot, _, err := l.acquire(context.Background())
 			if err != nil {
 				return
 			}
 			entered[i] = time.Since(start)
 			time.Sleep(takes(i)) // virtual
-			release()
+			slot.end(true)
 		}()
 		synctest.Wait() // one after the other
 	}
@@ -38,7 +38,7 @@ func serve(l *limiter, n int, takes func(i int) time.Duration) []time.Duration {
 
 func TestAGateLetsInSixAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		entered := serve(newLimiter(time.Second), 18, func(int) time.Duration { return 10 * time.Millisecond })
+		entered := serve(newLimiter(time.Second, 2*time.Second), 18, func(int) time.Duration { return 10 * time.Millisecond })
 		for i, at := range entered {
 			assert.Equal(t, time.Duration(i/leastWidth)*10*time.Millisecond, at, "request %d", i)
 		}
@@ -47,7 +47,7 @@ func TestAGateLetsInSixAtOnce(t *testing.T) {
 
 func TestWhatIsSlowStopsCounting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		entered := serve(newLimiter(time.Second), 100, func(i int) time.Duration {
+		entered := serve(newLimiter(time.Second, 2*time.Second), 100, func(i int) time.Duration {
 			if i < leastWidth-1 {
 				return time.Hour // five of the six slots
 			}
@@ -60,15 +60,15 @@ func TestWhatIsSlowStopsCounting(t *testing.T) {
 
 func TestAGateIsNoLimitToASlowAPI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(500 * time.Millisecond)
+		l := newLimiter(500*time.Millisecond, 2*time.Second)
 		entered := serve(l, 1000, func(int) time.Duration { return 300 * time.Millisecond })
-		assert.LessOrEqual(t, entered[999], 5*time.Second)
+		assert.LessOrEqual(t, entered[999], 6*time.Second)
 		assert.Zero(t, l.inFlight)
 		for range 20 { // rest
 			time.Sleep(time.Second)
-			_, release, err := l.acquire(t.Context())
+			slot, _, err := l.acquire(t.Context())
 			require.NoError(t, err)
-			release()
+			slot.end(true)
 		}
 		assert.Equal(t, leastWidth, l.width, "it narrows again")
 	})
@@ -76,21 +76,21 @@ func TestAGateIsNoLimitToASlowAPI(t *testing.T) {
 
 func TestWideningThatDoesNotHelpIsTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(500 * time.Millisecond)
+		l := newLimiter(500*time.Millisecond, 2*time.Second)
 		widest, processor := 0, make(chan struct{}, 1)
 		start := time.Now()
 		done := make(chan struct{})
 		for range 300 {
 			go func() {
 				defer func() { done <- struct{}{} }()
-				_, release, _ := l.acquire(context.Background())
+				slot, _, _ := l.acquire(context.Background())
 				l.mu.Lock()
 				widest = max(widest, l.width)
 				l.mu.Unlock()
 				processor <- struct{}{} // one at a time, 20ms each, however many are in flight
 				time.Sleep(20 * time.Millisecond)
 				<-processor
-				release()
+				slot.end(true)
 			}()
 		}
 		for range 300 {
@@ -103,12 +103,12 @@ func TestWideningThatDoesNotHelpIsTakenBack(t *testing.T) {
 
 func TestAWaitEndsWithItsContextAndLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(time.Second)
-		var leaves []func()
+		l := newLimiter(time.Second, 2*time.Second)
+		var slots []*slot
 		for range leastWidth {
-			_, release, err := l.acquire(t.Context())
+			slot, _, err := l.acquire(t.Context())
 			require.NoError(t, err)
-			leaves = append(leaves, release)
+			slots = append(slots, slot)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -120,10 +120,9 @@ func TestAWaitEndsWithItsContextAndLeavesNothingBehind(t *testing.T) {
 		_, _, err = l.acquire(stopped)
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.ErrorIs(t, err, why)
-		assert.Empty(t, l.queued)
-		for _, release := range leaves {
-			release()
-			release()
+		assert.Zero(t, l.waiting())
+		for _, slot := range slots {
+			slot.end(true)
 		}
 		assert.Zero(t, l.inFlight)
 	})
