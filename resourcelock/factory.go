@@ -22,9 +22,11 @@ import (
 // What its locks share:
 //
 //   - The transport. Requests take turns: six are under way at once while all are
-//     answered soon. A request that is slow stops counting after the time in which
-//     it would be hedged, so a slow lease does not delay the others. The bound of a
-//     call includes the wait for its turn.
+//     answered soon. A request that is slow, and that later ones have overtaken, stops counting
+//     after the time in which it would be hedged, so a slow lease does not delay the
+//     others. Where none is answered, all stop counting after Budget.Connect. The bound of
+//     a call includes the wait for its turn. Of an elector's calls that wait, renewals
+//     go first, then claims, then the reads of candidates.
 //   - The watch. One watch on all Leases of a namespace serves all locks on them, if
 //     RBAC grants list and watch on them. Otherwise each lock watches its own Lease
 //     by name, on a connection of its own.
