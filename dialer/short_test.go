@@ -3,6 +3,7 @@ package dialer
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,9 +86,9 @@ func TestSiblingsStandBackWhereThisProcessIsLate(t *testing.T) {
 	for by, siblings := range map[time.Duration]int{0: 2, 90 * ms: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			late(t, by)
-			dials := 0
+			var dials atomic.Int64
 			d := &Dialer{Connect: time.Second, Hedge: 50 * ms, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				dials++
+				dials.Add(1)
 				select {
 				case <-time.After(120 * ms):
 					near, far := net.Pipe()
@@ -100,7 +101,7 @@ func TestSiblingsStandBackWhereThisProcessIsLate(t *testing.T) {
 			conn, err := d.DialContext(t.Context(), "tcp", "192.0.2.1:443")
 			require.NoError(t, err)
 			_ = conn.Close()
-			assert.Equal(t, 1+siblings, dials, "late by %v", by)
+			assert.EqualValues(t, 1+siblings, dials.Load(), "late by %v", by)
 		})
 	}
 }
