@@ -100,7 +100,6 @@ func (a *attempt) begin(caller context.Context, c *call) context.Context {
 	a.cancel = cancel
 	a.start = time.Now()
 	of := c.transport
-	a.place = of.order.sent()
 	a.trace = of.meter().follow(ctx)
 	a.trace.alone, a.trace.making, a.trace.traces = true, &of.making, &of.traces
 	a.trace.repeats, a.trace.company, a.trace.base = &c.repeats, &c.company, c.base

@@ -29,6 +29,7 @@ func (c *call) launch(caller context.Context, why beside) {
 		c.transport.closeIdleOnce(c.budget)
 	}
 	a.state.Store(isRunning)
+	a.place = c.transport.order.sent()
 	go func() {
 		o, done := outcome{attempt: a}, false
 		defer func() {

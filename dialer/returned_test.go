@@ -59,6 +59,7 @@ func TestAHedgeWhoseHookPanicsIsNoAttemptThatGoesOn(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		assert.Zero(t, rt.deaf.Load())
+		assert.Zero(t, rt.order.underway.Load())
 		well.Store(true)
 		response, err := rt.RoundTrip(request)
 		require.NoError(t, err)
