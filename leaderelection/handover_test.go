@@ -335,7 +335,7 @@ func TestHandoverAfterIsNoShorterThanTheLease(t *testing.T) {
 
 func TestAWishThatFailsIsTriedAgainMoreAndMoreSeldom(t *testing.T) {
 	of := timing{15 * s, 10 * s, 2 * s}
-	for failures, want := range map[int]time.Duration{1: 2 * s, 2: 4 * s, 3: 8 * s, 5: 32 * s, 6: time.Minute, 1000: time.Minute} {
+	for failures, want := range map[int]time.Duration{1: s, 2: 2 * s, 3: 4 * s, 6: 32 * s, 7: time.Minute, 1000: time.Minute} {
 		assert.Equal(t, want, of.wishBackoff(failures, 0, time.Minute))
 	}
 	assert.Equal(t, 7*s, of.wishBackoff(1, 7*s, time.Minute))

@@ -115,10 +115,11 @@ func (c *candidacy) wished(got wished) {
 }
 
 // wishBackoff returns when to try again to leave a wish: after so many failures in a row,
-// where the server asks to wait, and at the latest after most. The leader may only have
-// renewed in that moment, or all wishes may be refused.
+// where the server asks to wait, and at the latest after most. Mostly the leader has just
+// renewed. It does so again a retry period later, so the first pause is half of that: else
+// the two would meet each time. Or all wishes may be refused.
 func (t timing) wishBackoff(failures int, asked, most time.Duration) time.Duration {
-	return min(most, max(asked, doubled(t.retry, failures-1)))
+	return min(most, max(asked, doubled(t.retry/2, failures-1)))
 }
 
 // priority returns how much this contender is preferred, from 0 to MaxPriority.

@@ -177,8 +177,8 @@ func TestAfterAWishACandidateAsksWhenItIsPreferredMore(t *testing.T) {
 			{wished{}, 0, time.Minute, 0, ""},
 			{wished{priority: 7, left: true}, 7, time.Minute, 0, "Asked the leader"},
 			{wished{}, 7, time.Minute, 0, ""},
-			{wished{priority: 7, err: errors.New("no")}, 7, 2 * s, 1, "Could not ask"},
-			{wished{priority: 9, err: errors.New("no")}, 7, 4 * s, 2, "Could not ask"},
+			{wished{priority: 7, err: errors.New("no")}, 7, s, 1, "Could not ask"},
+			{wished{priority: 9, err: errors.New("no")}, 7, 2 * s, 2, "Could not ask"},
 			{wished{priority: 9}, 9, time.Minute, 0, ""},
 		} {
 			sleep(s)
