@@ -187,8 +187,8 @@ type freshKey struct{}
 //
 // Such a request may still take a kept connection that has just carried an answer: one
 // that became idle at that very moment, or since the idle ones were closed for another
-// request less than half of Hedge ago. While four or more TLS handshakes are under
-// way, or the process is short of CPU, or answers take longer than Hedge, the idle
+// request less than half of Hedge ago. While half as many connections are
+// being made as may be at once, or more, or the process is short of CPU, or answers take longer than Hedge, the idle
 // connections are closed only once in Budget.Answer; in the last two cases not at all
 // while another request was answered less than Connect ago.
 func FreshConnection(ctx context.Context) context.Context {

@@ -50,7 +50,7 @@
 // that takes longer than Connect gets another attempt beside it, even if the hedging
 // budget is used up. But the slow one is not abandoned before Answer: if all clients
 // abandoned their handshakes and came again, none would ever be served. At most eight
-// connections of a Transport are being made at once, three where the process is short of CPU. While four or more are, a
+// connections of a Transport are being made at once, three where the process is short of CPU. While half of that are, or more, a
 // request that is abandoned leaves the connection that is being made for it alone.
 //
 // The socket options differ by operating system:

@@ -13,9 +13,6 @@ const (
 	mostShaking = 8
 	// mostShort is as many where this process is short of CPU.
 	mostShort = 3
-	// mostOvertaken is how many connections that were begun later may be ready before
-	// one is taken for dead.
-	mostOvertaken = 8
 )
 
 // handshakes lets the dials of a Transport begin, so that no more than mostShaking
@@ -25,7 +22,8 @@ const (
 // Who waits gets a connection that becomes
 // idle meanwhile. One that was outrun counts for as long as it goes on: it is as much
 // work for the server. One that is taken for dead counts no more: that has been under
-// way for long (longer where those that got ready took long), or was overtaken by many.
+// way for long (longer where those that got ready took long), or was overtaken by as many
+// as may be made at once: else one dead server of three would soon take all the room.
 // The zero value is ready for use; it is safe for concurrent use.
 type handshakes struct {
 	mu       sync.Mutex
@@ -122,7 +120,7 @@ func (h *handshakes) overtakes(made *shake) {
 		if older.address != made.address {
 			continue
 		}
-		if older.overtaken++; older.overtaken >= mostOvertaken {
+		if older.overtaken++; older.overtaken >= h.most() {
 			h.end(older)
 		}
 	}
@@ -185,12 +183,12 @@ func (h *handshakes) count(address string) (n int) {
 	return n
 }
 
-// crowded reports whether so many are under way that there is not much room left.
+// crowded reports whether half as many are under way as may be, or more.
 func (h *handshakes) crowded() bool {
 	if h == nil {
 		return false
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.underway) >= mostShaking/2
+	return 2*len(h.underway) >= h.most()
 }

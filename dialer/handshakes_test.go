@@ -180,7 +180,7 @@ func TestWhatIsTakenForDeadCountsNoMore(t *testing.T) {
 			return len(h.underway)
 		}
 		dead := begin()
-		for n := range mostOvertaken {
+		for n := range mostShaking {
 			require.Equal(t, 1, count(), n)
 			begin()(true)
 		}

@@ -41,6 +41,7 @@ func TestAProcessThatIsShortOfCPUMakesFewerConnectionsAtOnce(t *testing.T) {
 			}
 			synctest.Wait()
 			assert.Len(t, h.underway, most, "late by %v", by)
+			assert.True(t, h.crowded(), "late by %v", by)
 			for n := 0; n < len(done); n++ { // each that is ready makes room for one
 				done[n](true)
 				if len(done) < 2*mostShaking {
@@ -131,4 +132,40 @@ func TestIdleConnectionsStayWhereThisProcessIsLateAndOthersAreAnswered(t *testin
 		late(t, 90*ms)
 		assert.False(t, closed(), "once in Answer")
 	})
+}
+
+// One server of three that is dead keeps the connections to the others from being made no
+// longer where only three are made at once.
+func TestDeadHandshakesDoNotTakeTheLittleRoomOfAProcessThatIsShort(t *testing.T) {
+	for _, by := range []time.Duration{0, 900 * ms} {
+		synctest.Test(t, func(t *testing.T) {
+			late(t, by)
+			var h handshakes
+			var m Meter
+			const long = 5 * time.Second
+			start, ready := time.Now(), make(chan time.Duration)
+			for n := range 30 {
+				go func() {
+					d, err := h.begin(t.Context(), m.follow(t.Context()), "server", long)
+					if !assert.NoError(t, err) {
+						return
+					}
+					if n%3 == 0 { // the dead one
+						time.Sleep(2 * long)
+						d(false)
+						return
+					}
+					time.Sleep(50 * ms)
+					d(true)
+					ready <- time.Since(start)
+				}()
+				synctest.Wait()
+			}
+			for range 20 {
+				assert.Less(t, <-ready, 2*time.Second, "late by %v", by)
+			}
+			time.Sleep(10 * long)
+			assert.Empty(t, h.underway)
+		})
+	}
 }

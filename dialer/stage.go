@@ -1,7 +1,5 @@
 package dialer
 
-import "fmt"
-
 // stage is how far a request has come that has no answer, as far as the base tells.
 type stage int
 
@@ -38,7 +36,7 @@ func (s stage) words() string {
 	case stageDialled:
 		return "its connection was not ready"
 	case stageQueued:
-		return fmt.Sprintf("it had no connection, while %d other connections are being made and none of them is ready", mostShaking)
+		return "it had no connection, while as many others are being made as may be at once and none of them is ready"
 	}
 	return ""
 }

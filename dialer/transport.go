@@ -65,7 +65,7 @@ const defaultIdle = 90 * time.Second
 // A Transport that makes its own sockets (without a Base, or with Harden's) makes at most
 // eight connections to an address at once (three where this process is short of CPU),
 // from the dial to the end of the TLS handshake, also where nobody waits for them any more. One does not count that takes longer than twice
-// Budget.Connect and twice what others take, or that eight later ones have overtaken. A
+// Budget.Connect and twice what others take, or that as many later ones have overtaken as may be made at once. A
 // request that waits for a connection takes one that becomes idle. It is not hedged while
 // it waits for one to be made, and requests with no other attempt under way go first.
 //
