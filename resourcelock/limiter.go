@@ -190,18 +190,21 @@ func (s *slot) end(answered bool) {
 }
 
 // tooSlow stops counting the request if the others do not wait like it, unless so many
-// are slow that it is no longer a matter of single leases.
+// are slow that it is no longer a matter of single leases. Where this process is late, it
+// waits for as long as stuck: another's answer may have been seen before its own.
 func (s *slot) tooSlow() {
 	l := s.limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	switch {
-	case s.over:
+	if s.over {
 		return
-	case now.Sub(s.due) >= l.slow/10: // it is this process that is late
-	case l.uncounted >= mostUncounted:
-	case now.Sub(s.began) >= l.stuck && now.Sub(l.last) >= l.stuck, l.answered-s.answered-s.ahead >= leastWidth:
+	}
+	late := now.Sub(s.due) // that is this process, and says nothing of the request
+	overtaken := l.answered-s.answered-s.ahead >= leastWidth
+	silent := now.Sub(l.last)-late >= l.stuck
+	hangs := now.Sub(s.began)-late >= l.stuck && (overtaken || silent)
+	if l.uncounted < mostUncounted && (hangs || overtaken && late < l.slow/10) {
 		s.uncounted = true
 		l.uncounted++
 		l.out()

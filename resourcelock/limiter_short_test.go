@@ -156,3 +156,32 @@ func TestAWidthThatIsOfNoUseIsTriedEverMoreRarely(t *testing.T) {
 		assert.Positive(t, widened)
 	})
 }
+
+// A request on a dead connection keeps its place no longer than that of Connect, also in a
+// process whose timers are late.
+func TestWhatHangsStopsCountingInAProcessThatIsLate(t *testing.T) {
+	for name, answers := range map[string]bool{"nothing is answered": false, "others are": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLimiter(100*time.Millisecond, time.Second)
+				hangs, _, err := l.acquire(t.Context())
+				require.NoError(t, err)
+				start := time.Now()
+				for !hangs.uncounted && time.Since(start) < 10*time.Second {
+					hangs.timer.Stop()
+					time.Sleep(time.Until(hangs.due) + 20*time.Millisecond)
+					if answers {
+						other, _, err := l.acquire(t.Context())
+						require.NoError(t, err)
+						other.end(true)
+					}
+					hangs.tooSlow()
+				}
+				assert.True(t, hangs.uncounted)
+				assert.LessOrEqual(t, time.Since(start), l.stuck+2*l.slow)
+				hangs.end(false)
+				assert.Zero(t, l.uncounted)
+			})
+		})
+	}
+}
