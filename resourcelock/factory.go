@@ -26,7 +26,8 @@ import (
 //     after the time in which it would be hedged, so a slow lease does not delay the
 //     others. Where none is answered, all stop counting after Budget.Connect. The bound of
 //     a call includes the wait for its turn. Of an elector's calls that wait, renewals
-//     go first, then claims, then the reads of candidates.
+//     go first, then claims, then the reads of candidates; but each eighth turn is that of
+//     whichever has waited longest.
 //   - The watch. One watch on all Leases of a namespace serves all locks on them, if
 //     RBAC grants list and watch on them. Otherwise each lock watches its own Lease
 //     by name, on a connection of its own.

@@ -31,7 +31,9 @@ const leastWidth = 6
 //     would only slow down further: the width goes back and stays for a while, each
 //     time for longer. It also halves when little of it is in use.
 //
-// Of those that wait the one of the lowest rank (package turn) is let in first.
+// Of those that wait the one of the lowest rank (package turn) is let in first. But each
+// eighth turn is that of who has waited longest, whatever its rank: renewals that take all there
+// is, and still come in time, would keep everyone else from learning anything for ever.
 //
 // A wait ends with its context, unanswered: where there is more to do than
 // API and processors can bear, letting everyone in would only make it more.
@@ -46,6 +48,7 @@ type limiter struct {
 	inFlight  int
 	uncounted int                 // are in flight, slow, and do not count
 	queued    [turn.Ranks]waiters // who waits, by rank
+	came, let int                 // how many have waited, ever, and how many of them had their turn
 	tick      *time.Timer         // looks whether the first of them waits for long
 	answered  int                 // how many were answered, ever
 	last      time.Time           // when the last of them was
@@ -58,8 +61,14 @@ type limiter struct {
 	spare     []*slot             // are over, for the next requests
 }
 
-// waiters are requests that wait, each for a channel to be closed.
-type waiters []chan struct{}
+// waiters are requests that wait, the first to come first.
+type waiters []waiter
+
+// waiter is a request that waits for a channel to be closed.
+type waiter struct {
+	number int // in the order in which they came
+	comes  chan struct{}
+}
 
 const (
 	// worthwhile is by how much a doubled width must raise the throughput.
@@ -72,6 +81,8 @@ const (
 	// the API or this process is slow for all of them, and still more requests
 	// under way would make it slower: then only widening lets in more.
 	mostUncounted = 4 * leastWidth
+	// share is of how many turns one goes to who has waited longest.
+	share = 8
 )
 
 func newLimiter(slow, stuck time.Duration) *limiter {
@@ -134,7 +145,8 @@ func (l *limiter) enter(rank turn.Rank) (*slot, chan struct{}) {
 		l.look(l.slow)
 	}
 	comes := make(chan struct{})
-	l.queued[rank] = append(l.queued[rank], comes)
+	l.came++
+	l.queued[rank] = append(l.queued[rank], waiter{l.came, comes})
 	return nil, comes
 }
 
@@ -279,13 +291,14 @@ func (l *limiter) giveUp(comes chan struct{}) {
 			return
 		}
 	}
-	l.inFlight-- // it had just been let in
+	l.inFlight-- // it had just been let in, and the turn is that of the next like it
+	l.let--
 	l.admit()
 }
 
 // remove takes one off the list, and reports whether it was on it.
 func (w *waiters) remove(comes chan struct{}) bool {
-	i := slices.Index(*w, comes)
+	i := slices.IndexFunc(*w, func(one waiter) bool { return one.comes == comes })
 	if i >= 0 {
 		*w = slices.Delete(*w, i, i+1)
 	}
@@ -301,18 +314,30 @@ func (l *limiter) out() {
 	l.admit()
 }
 
-// admit lets in whom there is room for, in the order of the ranks.
+// admit lets in whom there is room for.
 func (l *limiter) admit() {
+	for l.inFlight < l.width {
+		list := l.next()
+		if list == nil {
+			return
+		}
+		close((*list)[0].comes)
+		*list = slices.Delete(*list, 0, 1)
+		l.inFlight++
+		l.let++
+	}
+}
+
+// next returns the list whose first is next, nil if nobody waits: that of the lowest rank, and
+// now and then that of who has waited longest.
+func (l *limiter) next() (next *waiters) {
 	for rank := range l.queued {
 		list := &l.queued[rank]
-		n := min(l.width-l.inFlight, len(*list))
-		if n <= 0 {
-			continue
+		switch {
+		case len(*list) == 0:
+		case next == nil, l.let%share == share-1 && (*list)[0].number < (*next)[0].number:
+			next = list
 		}
-		for _, comes := range (*list)[:n] {
-			close(comes)
-		}
-		*list = slices.Delete(*list, 0, n)
-		l.inFlight += n
 	}
+	return next
 }
