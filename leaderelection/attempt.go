@@ -150,8 +150,8 @@ func (a *attempt) run(ctx context.Context) (o outcome) {
 			a.do(ctx, send)
 		case <-a.timer.C():
 			a.late.fired(a.clock.now().monoSince(a.due), a.timing)
-			if a.hasWaited() {
-				a.set(a.patience)
+			if left := a.queues(); left > 0 {
+				a.set(left)
 				continue
 			}
 			a.do(ctx, a.next)
@@ -250,9 +250,9 @@ func (a *attempt) do(ctx context.Context, what action) {
 	if a.stale {
 		what = look // a write on a state that is gone is refused
 	}
-	c := &call{answers: a.answers, over: a.over}
+	c := &call{answers: a.answers, over: a.over, begun: a.clock.now()}
 	if what == send {
-		c.write, c.base, c.sent = true, a.state, a.clock.now()
+		c.write, c.base, c.sent = true, a.state, c.begun
 		c.entry = a.goal.entry(c.base, c.sent)
 		c.fresh = a.hurried || len(a.underway) > 0
 	}
@@ -270,21 +270,32 @@ func (a *attempt) do(ctx context.Context, what action) {
 	}
 	go c.run(ctx, a.lock)
 	a.next = look
+	a.set(a.wait())
+}
+
+// wait returns how long an answer is waited for.
+func (a *attempt) wait() time.Duration {
 	wait := a.patience
 	if a.looked {
 		wait = max(wait, min(a.timing.term()/4, slowPatience))
 	}
-	a.set(max(wait, min(wait+a.late.patience(a.timing), a.timing.term()/2)))
+	return max(wait, min(wait+a.late.patience(a.timing), a.timing.term()/2))
 }
 
-// hasWaited reports whether a call of this attempt has not been sent, or has just been,
-// since calls for other leases were. One more would wait behind it, and keep others
-// waiting.
-func (a *attempt) hasWaited() (waited bool) {
+// queues returns how much longer an answer is waited for, since a call has not been sent
+// before those for other leases were: for as long as for any other once it is. One
+// more would wait behind it, and keep others waiting.
+func (a *attempt) queues() (left time.Duration) {
+	now := a.clock.now()
 	for _, c := range a.underway {
-		waited = c.turn.Waited() || waited // each is to be asked
+		switch delay := c.turn.Delay(); {
+		case c.turn.Waits():
+			left = max(left, a.wait())
+		case delay > 0:
+			left = max(left, delay+a.wait()-now.monoSince(c.begun))
+		}
 	}
-	return waited
+	return left
 }
 
 // set sets the timer.

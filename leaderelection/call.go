@@ -28,6 +28,7 @@ type call struct {
 	answers chan<- answer
 	over    <-chan struct{}
 
+	begun instant
 	write bool
 	base  rl.Snapshot
 	entry rl.Entry

@@ -137,9 +137,10 @@ func (l *memoryLock) waits(ctx context.Context) error {
 		return nil
 	}
 	mine.Wait()
+	start := time.Now()
 	select {
 	case <-queue:
-		mine.Send()
+		mine.Send(time.Since(start))
 		return nil
 	case <-ctx.Done():
 		mine.Miss()

@@ -78,3 +78,22 @@ func TestAClaimThatWaitsIsWithdrawnWhenAnotherLeads(t *testing.T) {
 		}
 	})
 }
+
+// What a renewal waits for after it was sent is no longer because it had to wait a moment
+// before.
+func TestARenewalThatWaitedForAMomentIsLookedIntoInTime(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := newMemory().lock("a")
+		a := contend(t, lock)
+		sleep(10 * s)
+		require.True(t, a.IsLeader())
+		queue := make(chan struct{})
+		before := lock.readCount()
+		lock.with(func(l *memoryLock) { l.queue, l.told, l.cut = queue, true, true })
+		sleep(2200 * ms) // the next renewal waits
+		queue <- struct{}{}
+		lock.with(func(l *memoryLock) { l.queue = nil })
+		sleep(2100 * ms)
+		assert.Positive(t, lock.readCount()-before)
+	})
+}

@@ -95,7 +95,7 @@ func (l *limiter) acquire(ctx context.Context) (s *slot, waited time.Duration, e
 	t := turn.Of(ctx)
 	s, comes := l.enter(t.Ranked())
 	if s != nil { // as most
-		t.Send()
+		t.Send(0)
 		return s, 0, nil
 	}
 	since := time.Now()
@@ -108,15 +108,16 @@ func (l *limiter) acquire(ctx context.Context) (s *slot, waited time.Duration, e
 	case <-ctx.Done():
 		err = bounded.Ended(ctx)
 	}
+	waited = time.Since(since)
 	if err != nil {
 		t.Miss()
 		l.giveUp(comes)
-		return nil, time.Since(since), err
+		return nil, waited, err
 	}
-	t.Send()
+	t.Send(waited)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.newSlot(), time.Since(since), nil
+	return l.newSlot(), waited, nil
 }
 
 // errTooLate is the error of a request whose turn has come too late.

@@ -5,6 +5,7 @@ package turn
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // Rank says which of the calls that wait goes first: those of the lowest rank.
@@ -24,7 +25,8 @@ const (
 type Turn struct {
 	Rank Rank
 
-	waits, waited, missed, sent atomic.Bool
+	waits, missed, sent atomic.Bool
+	delay               atomic.Int64 // see Delay
 }
 
 type key struct{}
@@ -50,9 +52,8 @@ func (t *Turn) Ranked() Rank {
 // further call of the same client would wait behind it.
 func (t *Turn) Waits() bool { return t.waits.Load() }
 
-// Waited reports whether the call waits for its turn, or has waited since it was asked
-// this before: it has just been sent then.
-func (t *Turn) Waited() bool { return t.waits.Load() || t.waited.Swap(false) }
+// Delay returns how long the call has waited for its turn before it was sent.
+func (t *Turn) Delay() time.Duration { return time.Duration(t.delay.Load()) }
 
 // Missed reports whether the call has given up its wait, and nothing of it was sent.
 func (t *Turn) Missed() bool { return t.missed.Load() && !t.sent.Load() }
@@ -60,7 +61,6 @@ func (t *Turn) Missed() bool { return t.missed.Load() && !t.sent.Load() }
 // Wait notes that a request of the call waits for its turn.
 func (t *Turn) Wait() {
 	if t != nil {
-		t.waited.Store(true)
 		t.waits.Store(true)
 	}
 }
@@ -73,9 +73,10 @@ func (t *Turn) Miss() {
 	}
 }
 
-// Send notes that a request of the call is sent.
-func (t *Turn) Send() {
+// Send notes that a request of the call is sent, and how long it has waited.
+func (t *Turn) Send(waited time.Duration) {
 	if t != nil {
+		t.delay.Add(int64(waited))
 		t.sent.Store(true)
 		t.waits.Store(false)
 	}

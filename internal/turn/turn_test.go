@@ -2,26 +2,26 @@ package turn
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
 
 func TestATurnTellsWhatBecameOfTheCall(t *testing.T) {
 	var turn Turn
-	assert.False(t, turn.Waits() || turn.Waited() || turn.Missed(), "nothing is known")
+	assert.False(t, turn.Waits() || turn.Missed(), "nothing is known")
+	assert.Zero(t, turn.Delay())
 
 	turn.Wait()
 	assert.True(t, turn.Waits())
-	assert.True(t, turn.Waited())
-	assert.True(t, turn.Waited(), "it still does")
-	turn.Send()
+	assert.Zero(t, turn.Delay(), "it still does")
+	turn.Send(time.Second)
 	assert.False(t, turn.Waits())
 	assert.False(t, turn.Missed())
 
 	turn.Wait()
-	turn.Send()
-	assert.True(t, turn.Waited(), "it has just been sent")
-	assert.False(t, turn.Waited(), "that was a while ago")
+	turn.Send(time.Second)
+	assert.Equal(t, 2*time.Second, turn.Delay(), "of both requests")
 
 	turn.Wait()
 	turn.Miss()
@@ -39,7 +39,7 @@ func TestACallMaySayNothing(t *testing.T) {
 	assert.Nil(t, none)
 	assert.Equal(t, Renews, none.Ranked())
 	none.Wait()
-	none.Send()
+	none.Send(0)
 	none.Miss()
 
 	turn := &Turn{Rank: Looks}
