@@ -175,7 +175,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 	claimIn, due := never, c.readDue(now)+c.late.patience(c.timing)
 	switch {
 	case !seen.known:
-	case c.underway() && c.last.turn.Waits():
+	case c.underway() && (c.last.turn.Waits() || c.last.turn.Missed()):
 		due = c.timing.retry // a read would wait behind it
 	case c.underway():
 		if c.silentSince(c.last.sent) && !c.le.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read

@@ -102,7 +102,10 @@ func (l *limiter) acquire(ctx context.Context) (s *slot, waited time.Duration, e
 	t.Wait()
 	select {
 	case <-comes:
-		if !l.inTime(ctx) {
+		switch {
+		case ctx.Err() != nil: // whoever made the call takes it for one that was not sent
+			err = bounded.Ended(ctx)
+		case !l.inTime(ctx):
 			err = errTooLate
 		}
 	case <-ctx.Done():

@@ -55,8 +55,9 @@ func (t *Turn) Waits() bool { return t.waits.Load() }
 // Delay returns how long the call has waited for its turn before it was sent.
 func (t *Turn) Delay() time.Duration { return time.Duration(t.delay.Load()) }
 
-// Missed reports whether the call has given up its wait, and nothing of it was sent.
-func (t *Turn) Missed() bool { return t.missed.Load() && !t.sent.Load() }
+// Missed reports whether nothing of the call was sent: it has given up its wait, or waits
+// yet although whoever made it no longer does.
+func (t *Turn) Missed() bool { return (t.missed.Load() || t.waits.Load()) && !t.sent.Load() }
 
 // Wait notes that a request of the call waits for its turn.
 func (t *Turn) Wait() {

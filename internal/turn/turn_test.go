@@ -30,6 +30,7 @@ func TestATurnTellsWhatBecameOfTheCall(t *testing.T) {
 
 	var other Turn
 	other.Wait()
+	assert.True(t, other.Missed(), "for who has gone before the call has come back")
 	other.Miss()
 	assert.True(t, other.Missed())
 }
