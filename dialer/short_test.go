@@ -17,7 +17,11 @@ func late(t *testing.T, by time.Duration) {
 	t.Helper()
 	now := time.Now()
 	process.fired(now.Add(-by), now)
-	t.Cleanup(func() { process = lateness{} })
+	t.Cleanup(func() {
+		process.mu.Lock()
+		defer process.mu.Unlock()
+		process.by, process.at = 0, time.Time{}
+	})
 }
 
 func TestAProcessThatIsShortOfCPUMakesFewerConnectionsAtOnce(t *testing.T) {
