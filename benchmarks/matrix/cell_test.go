@@ -51,7 +51,7 @@ func TestTheTableShowsFigureBoundAndVerdict(t *testing.T) {
 	}}
 	var out bytes.Buffer
 	require.NoError(t, Table(&out, results))
-	assert.Contains(t, out.String(), "| fault | leader/new-connections | candidate/new-connections | writer/http2 |\n|---|---|---|---|\n"+
+	assert.Contains(t, out.String(), "| fault | leader/new-connections | candidate/new-connections | writer/http2 |\n| --- | --- | --- | --- |\n"+
 		"| `frozen` | 110ms ≤ 2s | **OVER** never > 1s | **untested** 2ms ≤ 1s |\n")
 	assert.Contains(t, out.String(), "- `frozen`: it stands still.")
 	assert.Contains(t, out.String(), "1 of 3 cells held, in 8s.")
