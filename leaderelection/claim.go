@@ -129,4 +129,5 @@ func (c *candidacy) forgetSuperseded(seen observation) {
 	if verdict, _ := c.writes.judge(seen.snapshot); verdict == others || verdict == imposters {
 		c.writes.supersede()
 	}
+	c.writes.saw(seen.snapshot)
 }

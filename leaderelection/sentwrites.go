@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"crypto/rand"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -150,8 +151,29 @@ func (w *sentWrites) settle(state rl.Snapshot) {
 }
 
 func (w *sentWrites) keep(write sentWrite, state rl.Snapshot) {
-	write.record, write.version, write.known = state.Record, state.ResourceVersion, true
-	w.writes = append(w.writes[:0], write)
+	w.writes = append(w.writes[:0], write.storedAs(state))
+}
+
+// saw notes that state was seen, where a write of ours has left it behind: those before
+// it are overtaken, and what shows one of them from now on is a backup. So it is with
+// the version that this one was known at, once another is seen. Those after it may be
+// under way.
+func (w *sentWrites) saw(state rl.Snapshot) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	verdict, write := w.writer.judge(state, w.writes)
+	if verdict != ours {
+		return
+	}
+	i := slices.IndexFunc(w.writes, func(other sentWrite) bool { return other.mark == write.mark })
+	switch {
+	case !write.known:
+		write = write.storedAs(state)
+	case write.version != state.ResourceVersion:
+		write.version = ""
+	}
+	w.writes[i] = write
+	w.writes = slices.Delete(w.writes, 0, i)
 }
 
 // endTerm notes that a term has ended, of which nothing is to be resumed.

@@ -38,7 +38,7 @@ type sentWrite struct {
 	// succeeded, as it was stored, which admission may have changed.
 	record rl.LeaderElectionRecord
 	known  bool
-	// version is the one that it was known at first.
+	// version is the one that it was known at first; empty once it was seen at another.
 	version string
 	// term counts the campaigns of the elector: the one that this is a write of.
 	term uint64
@@ -94,6 +94,12 @@ func (w writer) named(state rl.Snapshot, writes []sentWrite) bool {
 	return holder == w.identity || slices.ContainsFunc(writes, func(write sentWrite) bool {
 		return write.known && holder == write.record.HolderIdentity
 	})
+}
+
+// storedAs is the write, known to have succeeded and to have left state behind.
+func (s sentWrite) storedAs(state rl.Snapshot) sentWrite {
+	s.record, s.version, s.known = state.Record, state.ResourceVersion, true
+	return s
 }
 
 // stands reports whether the state that bears the mark of a write is what that

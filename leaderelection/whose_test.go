@@ -239,3 +239,41 @@ func TestMoreTransitionsThanALeaseCanCountDoNotKeepAnyoneFromLeading(t *testing.
 	base := edited(held("other", "10", 0, 15*s), transitions(1<<31-1))
 	assert.Equal(t, 1<<31-1, claim("me", base, 15*s, epoch, 0).LeaderTransitions)
 }
+
+// What has been seen after a write of ours is the end of what was before: a backup that
+// brings it back may be of long ago.
+func TestAnOwnWriteThatWasOvertakenStandsNoLonger(t *testing.T) {
+	const lease = 15 * s
+	at := func(version string, entry rl.Entry) rl.Snapshot {
+		state := stateOf(entry)
+		state.ResourceVersion = version
+		return state
+	}
+	sent := func(writes *sentWrites, d time.Duration) rl.Entry {
+		return writes.add(claim("me", rl.Snapshot{}, lease, after(d).wall, 0), lease, after(d))
+	}
+
+	writes := newSentWrites("me")
+	first := sent(writes, 0)
+	writes.confirm(at("7", first), first.Mark)
+	second := sent(writes, 5*s) // its answer is lost
+	writes.saw(at("7", first))
+	assert.True(t, writes.stands(at("7", first), after(30*s), lease), "nobody has written over it")
+	third := sent(writes, 20*s)
+	writes.saw(at("9", second))
+	assert.False(t, writes.stands(at("7", first), after(21*s), lease))
+	assert.True(t, writes.stands(at("9", second), after(60*s), lease))
+	assert.True(t, writes.wrote(at("11", third)), "it may be under way")
+
+	relabelled := at("10", second)
+	writes.saw(relabelled)
+	assert.True(t, writes.stands(relabelled, after(19*s), lease))
+	assert.True(t, writes.stands(at("9", second), after(19*s), lease), "within a lease of its sending nobody else can have led")
+	assert.False(t, writes.stands(at("9", second), after(21*s), lease))
+	writes.saw(at("9", second))
+	assert.False(t, writes.stands(at("9", second), after(21*s), lease))
+
+	other := newSentWrites("other")
+	writes.saw(at("12", sent(other, 40*s)))
+	assert.True(t, writes.wrote(at("9", second)), "that of others is for supersede")
+}

@@ -121,7 +121,7 @@ func (p *Process) unhindered(s state) bool {
 func (p *Process) claims(base string) {
 	w := p.world
 	s, again := p.sight.state, p.sight.claimed >= p.sight.claimableAt
-	p.sight.claimed, p.sight.misled = w.now(), p.sight.alike
+	p.sight.claimed, p.sight.misled = w.now(), p.sight.alike || p.oldAppointment(s)
 	if w.options.Reference || p.Coordinated || base == "" || base != s.ResourceVersion || s.author == p {
 		return
 	}
@@ -141,6 +141,13 @@ func (p *Process) claims(base string) {
 		}
 		w.result.Worst = max(w.result.Worst, late)
 	}
+}
+
+// oldAppointment reports whether a claim on s goes by an appointment that a backup has
+// brought back before the process began, which cannot know that it is of long ago.
+func (p *Process) oldAppointment(s state) bool {
+	store := p.world.store
+	return p.Coordinated && store.epoch > 0 && p.joined > p.world.lastRestore && s.record == store.history[store.restored].record
 }
 
 // provenDead reports whether a claim on s may rest on a proof that whoever wrote it is
