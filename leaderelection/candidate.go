@@ -210,11 +210,22 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 	case claimIn <= 0:
 		return write, 0
 	case c.reading:
-		return wait, claimIn
+		return wait, approach(claimIn)
 	case due <= 0:
 		return read, 0
 	}
-	return wait, min(claimIn, due)
+	return wait, min(approach(claimIn), due)
+}
+
+// approach returns for how long to wait at first for what is d away. The kernel lets a
+// timer be late in proportion, by a thousandth of its time, and five times as much in a
+// process of a lower priority (fs/select.c, select_estimate_accuracy): the last step is to
+// be a short one.
+func approach(d time.Duration) time.Duration {
+	if d <= 10*time.Millisecond {
+		return d
+	}
+	return d - d/50
 }
 
 // never is later than anything that is waited for.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/utils/clock"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
@@ -149,5 +150,32 @@ func TestThoseWhoLostAClaimSpread(t *testing.T) {
 		require.True(t, all[0].IsLeader())
 		assert.Equal(t, steps(3, 2500*time.Microsecond), takeover(locks[0].memoryLock), "the fourth hears of the first in time")
 		require.True(t, all[1].IsLeader())
+	})
+}
+
+// tardyClock has timers that are late by a two-hundredth of their time.
+type tardyClock struct{ clock.WithDelayedExecution }
+
+func (c tardyClock) NewTimer(d time.Duration) clock.Timer {
+	return c.WithDelayedExecution.NewTimer(d + d/200)
+}
+
+func TestAClaimIsOnTimeThoughTimersAreLateInProportion(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		lock := m.lock("a")
+		contend(t, lock)
+		sleep(s)
+		standby := &far{memoryLock: m.lock("b")}
+		contend(t, standby, func(c *LeaderElectionConfig) { c.Clock = tardyClock{clock.RealClock{}} })
+		sleep(10 * s)
+		lock.with(func(l *memoryLock) { l.cut = true })
+		ends := m.now().Record.RenewTime.Add(15 * s)
+		sleep(30 * s)
+		claims := standby.claims(time.Time{})
+		require.Len(t, claims, 1)
+		late := claims[0].Sub(ends)
+		assert.GreaterOrEqual(t, late, time.Duration(0))
+		assert.LessOrEqual(t, late, ms)
 	})
 }
