@@ -123,7 +123,7 @@ var faults = []fault{
 			return s
 		})},
 	}, {
-		name: "a duration edited by hand is believed", needs: simulation.FieldEdits, laws: []string{"patience", "overlap"},
+		name: "a duration edited by hand is believed", needs: simulation.FieldEdits, first: 400, laws: []string{"patience", "overlap"},
 		rig: rig{lock: seeing(func(s rl.Snapshot) rl.Snapshot {
 			if s.Record.HolderIdentity != "" && s.Duration > 0 {
 				s.Duration = time.Duration(s.Record.LeaseDurationSeconds) * time.Second
