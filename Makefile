@@ -162,6 +162,6 @@ starved:
 	cd benchmarks && go run ./cmd/starved -o ../starved.md
 
 # results: this library and its peers, side by side, and the report of it. It takes
-# some three hours; benchmarks/measure says how to limit it.
+# a night, can be stopped and gone on with; benchmarks/measure says how to limit it.
 results:
 	benchmarks/measure
