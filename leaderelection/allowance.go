@@ -10,7 +10,7 @@ import (
 // allowance bounds how many calls to the lock an elector makes where calls fail
 // now and then: a bucket of calls that time refills, so that a failure is followed
 // up at once, and many of them at a pace that the API server does not notice. A
-// failure that lasts is slowed down further by the pauses of its own (timing.pause).
+// failure that lasts is slowed down further by the pauses of its own (timing.backoff).
 // The zero value is full, and a nil one allows everything. It is safe for
 // concurrent use.
 type allowance struct {

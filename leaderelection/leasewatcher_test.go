@@ -14,7 +14,7 @@ import (
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// watcherOn returns a lookout on a lock that nobody drives, and what it tells.
+// watcherOn returns a watcher on a lock that nobody drives, and what it tells.
 func watcherOn(t *testing.T, lock rl.Interface) (w *leaseWatcher, told *[]rl.Snapshot) {
 	t.Helper()
 	c, _ := candidacyOf(t, lock)

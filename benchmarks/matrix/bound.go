@@ -12,7 +12,7 @@ import (
 )
 
 // This file derives every bound from the timing of the election and from the
-// weather. It has no clock and no laboratory. L, D and R are LeaseDuration,
+// network. It has no clock and no laboratory. L, D and R are LeaseDuration,
 // RenewDeadline and RetryPeriod.
 
 const (
@@ -63,9 +63,9 @@ type Bounds struct {
 	Late, Kept, Told time.Duration
 }
 
-// BoundsOf returns the bounds of a column in the weather. A timing that no lock
+// BoundsOf returns the bounds of a column on a network. A timing that no lock
 // can be made with is an error.
-func BoundsOf(c Column, w Weather, t scenario.Timing) (Bounds, error) {
+func BoundsOf(c Column, w NetworkCondition, t scenario.Timing) (Bounds, error) {
 	budget, err := resourcelock.Options{
 		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod, Mode: c.mode(),
 	}.Budget()
@@ -73,7 +73,7 @@ func BoundsOf(c Column, w Weather, t scenario.Timing) (Bounds, error) {
 		return Bounds{}, fmt.Errorf("bounds of %s at %v: %w", c, t, err)
 	}
 	if w.HTTP2 && c.Mode != traffic {
-		w = Weather{}
+		w = NetworkCondition{}
 	}
 	if w.Deposed && c.Role.leads() {
 		return deposedBounds(c, t, budget), nil
@@ -107,7 +107,7 @@ func BoundsOf(c Column, w Weather, t scenario.Timing) (Bounds, error) {
 // tells the leader: it is due within R, its conflict has the record read, and this
 // library's elector believes that at once, while client-go's tries for D.
 func deposedBounds(c Column, t scenario.Timing, b dialer.Budget) Bounds {
-	told := t.RetryPeriod + 2*answerBound(Weather{}, b) + timer + machine
+	told := t.RetryPeriod + 2*answerBound(NetworkCondition{}, b) + timer + machine
 	if c.Role == ClientGoLeader {
 		told = t.RetryPeriod + t.RenewDeadline + timer + machine
 	}
@@ -121,7 +121,7 @@ func term(t scenario.Timing) time.Duration {
 	return max(t.RenewDeadline, min(t.RenewDeadline+t.RetryPeriod, t.LeaseDuration-t.RetryPeriod))
 }
 
-// heartbeat is how long a lookout that hears nothing of its watch waits before
+// heartbeat is how long a lease watcher that hears nothing of its watch waits before
 // it asks for itself: a quarter of R longer than renewals should take.
 func heartbeat(t scenario.Timing) time.Duration { return t.RetryPeriod + t.RetryPeriod/4 }
 
@@ -140,7 +140,7 @@ func tries(share float64) int {
 // siblings of a dial or as dials of a further hedge, where the SYN or its
 // answer is lost or refused. Where TCP connects and nothing follows, only the
 // hedge starts another.
-func answerBound(w Weather, b dialer.Budget) time.Duration {
+func answerBound(w NetworkCondition, b dialer.Budget) time.Duration {
 	if w.Answered {
 		return b.Hedge // by a refusal, which refusedBound counts
 	}
@@ -151,11 +151,11 @@ func answerBound(w Weather, b dialer.Budget) time.Duration {
 	return b.Hedge + time.Duration(w.tries())*pace
 }
 
-// refusedBound is for how long requests may be refused: as long as the trouble
+// refusedBound is for how long requests may be refused: as long as the fault
 // lasts, and then the pause that was begun in it. That is at most R by the
-// lookout's own rule (timing.pause), or what the answer asks for, which
+// lease watcher's own rule (timing.backoff), or what the answer asks for, which
 // client-go obeys within a call.
-func refusedBound(w Weather, t scenario.Timing) time.Duration {
+func refusedBound(w NetworkCondition, t scenario.Timing) time.Duration {
 	switch {
 	case !w.Answered:
 		return 0
@@ -167,7 +167,7 @@ func refusedBound(w Weather, t scenario.Timing) time.Duration {
 
 // watchBound: the heartbeat's read brings what the watch did not. A watch that
 // is begun anew after it brings the next change at once, in no more time.
-func watchBound(w Weather, t scenario.Timing, b dialer.Budget) time.Duration {
+func watchBound(w NetworkCondition, t scenario.Timing, b dialer.Budget) time.Duration {
 	return heartbeat(t) + refusedBound(w, t) + answerBound(w, b) + machine
 }
 
@@ -176,7 +176,7 @@ func watchBound(w Weather, t scenario.Timing, b dialer.Budget) time.Duration {
 // quarter of R and one answer after the commit. The claim takes another answer,
 // after a spread of R/50, at most 20 ms. Where everyone refuses, the read may
 // come only when that is over, and the lease counts from then.
-func takeoverBound(w Weather, t scenario.Timing, b dialer.Budget) time.Duration {
+func takeoverBound(w NetworkCondition, t scenario.Timing, b dialer.Budget) time.Duration {
 	unseen := heartbeat(t) - t.RetryPeriod + refusedBound(w, t) + answerBound(w, b)
 	if w.Answered && w.Everyone {
 		unseen += t.LeaseDuration

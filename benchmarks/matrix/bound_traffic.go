@@ -18,7 +18,7 @@ const (
 
 // reconnectBound is how long it takes to be connected anew, and after how many
 // failures in between, each of which a reflector follows with a pause.
-func reconnectBound(w Weather, within time.Duration) (took time.Duration, failures int) {
+func reconnectBound(w NetworkCondition, within time.Duration) (took time.Duration, failures int) {
 	n := w.tries()
 	pace := min(trafficDialHedge, within/4)
 	switch {
@@ -48,7 +48,7 @@ func reconnectBound(w Weather, within time.Duration) (took time.Duration, failur
 // informerBound: silence on the watch's connection is found by a ping. Then the
 // reflector pauses, connects, and lists from where it was; each failure on the
 // way is followed by a pause twice as long.
-func informerBound(w Weather, within time.Duration) time.Duration {
+func informerBound(w NetworkCondition, within time.Duration) time.Duration {
 	took, failures := reconnectBound(w, within)
 	bound := took + machine
 	if w.Silent {
@@ -72,10 +72,10 @@ func informerBound(w Weather, within time.Duration) time.Duration {
 // longestPauseAfter is the longest pause that a reflector can have begun when
 // nothing has worked for that time: the pauses before it were at their
 // shortest, which is half of their bound.
-func longestPauseAfter(trouble time.Duration) time.Duration {
+func longestPauseAfter(fault time.Duration) time.Duration {
 	for n, begun := 0, time.Duration(0); ; n++ {
 		shortest := reflectorPause(n) / 2
-		if begun+shortest > trouble {
+		if begun+shortest > fault {
 			return reflectorPause(n)
 		}
 		begun += shortest
@@ -88,10 +88,10 @@ func longestPauseAfter(trouble time.Duration) time.Duration {
 // After it a read and the next update need a connection, and a writer pauses
 // before each: once where dials are hedged, more often where they are refused
 // or handshakes hang, until the virtual IP stops naming the victim.
-func writerBounds(w Weather, within time.Duration) (write, again time.Duration) {
+func writerBounds(w NetworkCondition, within time.Duration) (write, again time.Duration) {
 	switch {
 	case w.Late > 0 && w.Lasts > 0:
-		// All that is late is answered when the trouble ends.
+		// All that is late is answered when the fault ends.
 		return w.Lasts + machine, w.Lasts + 2*writePause + machine
 	case w.Late > 0:
 		return w.Late + machine, 2*w.Late + writePause + machine // the read after an error may be late too

@@ -108,7 +108,7 @@ func TestFaultsAreToldApart(t *testing.T) {
 		assert.NotEmpty(t, f.Text, f.Name)
 		assert.NotEqual(t, f.inflict == nil, f.toEach == nil, "%s is done to all at once or to each", f.Name)
 		for _, c := range Columns() {
-			b, err := BoundsOf(c, f.Weather, scenario.Short)
+			b, err := BoundsOf(c, f.Network, scenario.Short)
 			require.NoError(t, err)
 			assert.NotEqual(t, Bounds{}, b, "%s in %s has a bound", f.Name, c)
 		}

@@ -14,7 +14,7 @@
 // answer, is done by a load balancer (package front) before one.
 //
 // A bound is a pure function of the election's timing and of what the fault
-// leaves of the network ([Weather]), with its derivation beside it. Where the
+// leaves of the network ([NetworkCondition]), with its derivation beside it. Where the
 // draws of the virtual IP decide, a bound is missed once in two thousand times.
 //
 // # Verdict

@@ -13,8 +13,8 @@ type Fault struct {
 	Name string
 	// Text says what happens, in one sentence.
 	Text string
-	// Weather is what it leaves of the network.
-	Weather Weather
+	// Network is what it leaves of the network.
+	Network NetworkCondition
 
 	// by is how the columns reach the API.
 	by road

@@ -11,7 +11,7 @@ func accesses() []Fault {
 	return []Fault{
 		{
 			Name: "unauthorized", Text: "all connections end, and every server answers 401 to the old token; the token file has a new one", by: withTokens,
-			Weather: Weather{Answered: true, Everyone: true},
+			Network: NetworkCondition{Answered: true, Everyone: true},
 			inflict: func(p *play) error {
 				if err := p.stage.setToken(newToken); err != nil {
 					return err
@@ -25,7 +25,7 @@ func accesses() []Fault {
 		},
 		{
 			Name: "dns", Text: "the server goes silent, and its name in DNS now leads to the others", by: byNames,
-			Weather: Weather{Silent: true},
+			Network: NetworkCondition{Silent: true},
 			inflict: func(p *play) error {
 				if err := p.lose(p.both(0)...); err != nil {
 					return err
@@ -43,7 +43,7 @@ func accesses() []Fault {
 func oneDeadAddress(name, text string, by road) Fault {
 	return Fault{
 		Name: name, Text: text, by: by,
-		Weather: Weather{Victims: 1, Turns: true, New: NoSYN, Silent: true},
+		Network: NetworkCondition{Victims: 1, Turns: true, New: NoSYN, Silent: true},
 		inflict: func(p *play) error {
 			if err := p.lose(p.both(0)...); err != nil {
 				return err

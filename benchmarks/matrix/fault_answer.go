@@ -25,40 +25,40 @@ const (
 // answers are what a server, or a load balancer before it, does to its answers.
 // One that is new is an Answer in a file of package front, and a line here.
 func answers() []Fault {
-	refuses := Weather{Victims: 1, Answered: true, Lasts: refusing}
+	refuses := NetworkCondition{Victims: 1, Answered: true, Lasts: refusing}
 	asks := refuses
 	asks.RetryAfter = retryAfter
-	hangs := Weather{Victims: 1, Late: unfinished, Lasts: unfinished}
+	hangs := NetworkCondition{Victims: 1, Late: unfinished, Lasts: unfinished}
 	return []Fault{
 		{
 			Name: "overloaded", Text: fmt.Sprintf("the server is overloaded: every answer is %v late", late), by: toFronts,
-			Weather: Weather{Victims: 1, Late: late},
+			Network: NetworkCondition{Victims: 1, Late: late},
 			inflict: func(p *play) error {
-				p.stage.fronts[0].Set(front.Trouble{Late: late})
+				p.stage.fronts[0].Set(front.Fault{Late: late})
 				return nil
 			},
 		},
-		answering("too-many-requests", "it answers every request with 429 and Retry-After: 1", asks, front.Trouble{Answer: front.Refuse(http.StatusTooManyRequests, retryAfter)}),
-		answering("unavailable", "it answers every request with 503", refuses, front.Trouble{Answer: front.Refuse(http.StatusServiceUnavailable, 0)}),
-		answering("refusal-endless", "it answers every request with 500, Retry-After: 1 and a body that does not end", asks, front.Trouble{Answer: front.RefuseWithoutEnd(http.StatusInternalServerError, retryAfter)}),
-		answering("redirect-loop", "it redirects every request to where it was sent", refuses, front.Trouble{Answer: front.Redirect}),
-		answering("reset-storm", "it resets every request's stream over HTTP/2, its connection over HTTP/1.1", refuses, front.Trouble{Answer: front.Reset}),
+		answering("too-many-requests", "it answers every request with 429 and Retry-After: 1", asks, front.Fault{Answer: front.Refuse(http.StatusTooManyRequests, retryAfter)}),
+		answering("unavailable", "it answers every request with 503", refuses, front.Fault{Answer: front.Refuse(http.StatusServiceUnavailable, 0)}),
+		answering("refusal-endless", "it answers every request with 500, Retry-After: 1 and a body that does not end", asks, front.Fault{Answer: front.RefuseWithoutEnd(http.StatusInternalServerError, retryAfter)}),
+		answering("redirect-loop", "it redirects every request to where it was sent", refuses, front.Fault{Answer: front.Redirect}),
+		answering("reset-storm", "it resets every request's stream over HTTP/2, its connection over HTTP/1.1", refuses, front.Fault{Answer: front.Reset}),
 		answering("goaway-storm", "every load balancer answers every HTTP/2 request with GOAWAY, and ends its connection",
-			Weather{Everyone: true, Answered: true, Lasts: refusing, HTTP2: true}, front.Trouble{Answer: front.GoAway(goAwayPace)}),
-		answering("body-known", "its answers go silent after the headers and half of a body of known length", hangs, front.Trouble{Answer: front.SilentBody(front.Known)}),
-		answering("body-unknown", "its answers go silent after the headers and half of a body of unknown length", hangs, front.Trouble{Answer: front.SilentBody(front.Unknown)}),
-		answering("body-compressed", "its answers go silent after the headers and half of a compressed body", hangs, front.Trouble{Answer: front.SilentBody(front.Compressed)}),
-		answering("trickle", fmt.Sprintf("the bodies of its answers come a byte every %v", tricklePace), hangs, front.Trouble{Answer: front.Trickle(tricklePace)}),
-		answering("informational", fmt.Sprintf("its answers are 103 Early Hints every %v, and no final one", informPace), hangs, front.Trouble{Answer: front.Inform(informPace)}),
-		answering("window-stalled", "it reads no request's body, and the flow-control window of HTTP/2 stays shut", hangs, front.Trouble{Answer: front.Unread, NoWindow: true}),
+			NetworkCondition{Everyone: true, Answered: true, Lasts: refusing, HTTP2: true}, front.Fault{Answer: front.GoAway(goAwayPace)}),
+		answering("body-known", "its answers go silent after the headers and half of a body of known length", hangs, front.Fault{Answer: front.SilentBody(front.Known)}),
+		answering("body-unknown", "its answers go silent after the headers and half of a body of unknown length", hangs, front.Fault{Answer: front.SilentBody(front.Unknown)}),
+		answering("body-compressed", "its answers go silent after the headers and half of a compressed body", hangs, front.Fault{Answer: front.SilentBody(front.Compressed)}),
+		answering("trickle", fmt.Sprintf("the bodies of its answers come a byte every %v", tricklePace), hangs, front.Fault{Answer: front.Trickle(tricklePace)}),
+		answering("informational", fmt.Sprintf("its answers are 103 Early Hints every %v, and no final one", informPace), hangs, front.Fault{Answer: front.Inform(informPace)}),
+		answering("window-stalled", "it reads no request's body, and the flow-control window of HTTP/2 stays shut", hangs, front.Fault{Answer: front.Unread, NoWindow: true}),
 	}
 }
 
-// answering is trouble of the first load balancer's answers, or of all, for as
-// long as the weather lasts.
-func answering(name, text string, w Weather, t front.Trouble) Fault {
+// answering is fault of the first load balancer's answers, or of all, for as
+// long as that lasts.
+func answering(name, text string, w NetworkCondition, t front.Fault) Fault {
 	return Fault{
-		Name: name, Text: fmt.Sprintf("the load balancer's connections end, and for %v %s", w.Lasts, text), by: toFronts, Weather: w,
+		Name: name, Text: fmt.Sprintf("the load balancer's connections end, and for %v %s", w.Lasts, text), by: toFronts, Network: w,
 		inflict: func(p *play) error { return p.answer(t) },
 	}
 }

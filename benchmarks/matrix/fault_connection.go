@@ -11,7 +11,7 @@ func connections() []Fault {
 	return []Fault{
 		{
 			Name: "syn-refused", Text: "the server's connections end, and new ones are refused", by: toFronts,
-			Weather: Weather{Victims: 1, New: Refusal},
+			Network: NetworkCondition{Victims: 1, New: Refusal},
 			inflict: func(p *play) error {
 				err := p.stage.fronts[0].Refuse()
 				p.stage.fronts[0].HangUp(false)
@@ -20,9 +20,9 @@ func connections() []Fault {
 		},
 		{
 			Name: "tls-unanswered", Text: fmt.Sprintf("the server's connections end, and new ones are accepted without an answer to their TLS handshake; the virtual IP drops it after %v", unready), by: toFronts,
-			Weather: Weather{Victims: 1, New: NoHandshake, Named: unready},
+			Network: NetworkCondition{Victims: 1, New: NoHandshake, Named: unready},
 			inflict: func(p *play) error {
-				p.stage.fronts[0].Set(front.Trouble{NoHandshake: true})
+				p.stage.fronts[0].Set(front.Fault{NoHandshake: true})
 				p.stage.fronts[0].HangUp(false)
 				p.dropLater(unready, p.stage.frontAddrs)
 				return nil
@@ -37,7 +37,7 @@ func connections() []Fault {
 		},
 		{
 			Name: "conntrack", Text: "connection tracking is flushed on the clients' hosts, and the virtual IP no longer names the server: packets of its connections go to servers that do not know them", by: toServers,
-			Weather: Weather{Silent: true},
+			Network: NetworkCondition{Silent: true},
 			inflict: func(p *play) error {
 				if err := p.name(others(p.stage.servers, 1)...); err != nil {
 					return err
@@ -59,7 +59,7 @@ func connections() []Fault {
 func throughSilentProxy(name, kind string, by road) Fault {
 	return Fault{
 		Name: name, Text: fmt.Sprintf("the connections through one of three %s proxies end, and it accepts new ones and answers nothing; the virtual IP drops it after %v", kind, unready), by: by,
-		Weather: Weather{Victims: 1, New: NoHandshake, Named: unready},
+		Network: NetworkCondition{Victims: 1, New: NoHandshake, Named: unready},
 		inflict: func(p *play) error {
 			p.stage.proxies[0].Silence()
 			p.dropLater(unready, p.stage.proxyAddrs)

@@ -26,7 +26,7 @@ import (
 func deposals() []Fault {
 	return []Fault{{
 		Name: "deposed", Text: "another takes the lease of a leader that is well, whose work writes on through every server past all guards; a fence guards what it writes", by: toServers,
-		Weather: Weather{Deposed: true},
+		Network: NetworkCondition{Deposed: true},
 		only:    Role.leads,
 		ready:   (*play).fenceOff,
 		toEach:  (*play).depose,

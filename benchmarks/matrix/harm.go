@@ -49,12 +49,12 @@ func (p *play) dropLater(d time.Duration, from []netip.AddrPort) {
 
 // answer makes the first front, or all of them, hang up, and answer like this for
 // as long as the fault lasts.
-func (p *play) answer(t front.Trouble) error {
+func (p *play) answer(t front.Fault) error {
 	victims := p.stage.fronts[:1]
-	if p.fault.Weather.Everyone {
+	if p.fault.Network.Everyone {
 		victims = p.stage.fronts
 	}
-	set := func(t front.Trouble) {
+	set := func(t front.Fault) {
 		for _, f := range victims {
 			f.Set(t)
 		}
@@ -63,8 +63,8 @@ func (p *play) answer(t front.Trouble) error {
 	for _, f := range victims {
 		f.HangUp(false)
 	}
-	p.Later(p.ctx, p.fault.Weather.Lasts, func() error {
-		set(front.Trouble{})
+	p.Later(p.ctx, p.fault.Network.Lasts, func() error {
+		set(front.Fault{})
 		return nil
 	})
 	return nil

@@ -131,7 +131,7 @@ func (s *Stage) playOnce(ctx context.Context, f Fault, columns []Column, o Optio
 		if o.Peer != ours && (c.Mode == fresh || c.Role == Watch || c.Role == ClientGoLeader) {
 			return Result{Fault: f}, fmt.Errorf("column %s: peer %s has none", c, o.Peer)
 		}
-		bounds, err := BoundsOf(c, f.Weather, o.Timing)
+		bounds, err := BoundsOf(c, f.Network, o.Timing)
 		if err != nil {
 			return Result{Fault: f}, err
 		}
@@ -195,7 +195,7 @@ func (p *play) run() error {
 // in which a lost lease would show.
 func (p *play) await() error {
 	t := p.timing
-	least, late := shows(p.fault.Weather, t)
+	least, late := shows(p.fault.Network, t)
 	longest := least
 	for _, c := range p.contestants {
 		b := c.bounds
@@ -216,7 +216,7 @@ func (p *play) await() error {
 
 // shows returns how long after the fault a lease that was lost has shown, and by
 // how much answers are still late then.
-func shows(w Weather, t scenario.Timing) (least, late time.Duration) {
+func shows(w NetworkCondition, t scenario.Timing) (least, late time.Duration) {
 	least = max(t.LeaseDuration+t.RenewDeadline, w.Named+t.RenewDeadline)
 	switch {
 	case w.Lasts == 0:

@@ -16,8 +16,8 @@ import (
 	"github.com/holdfast-go/holdfast/benchmarks/stage"
 )
 
-// troubles are what may go on around a crash; each returns what ends it.
-var troubles = map[string]func(s *Stage, n *node.Node) (end func() error, err error){
+// faults are what may go on around a crash; each returns what ends it.
+var faults = map[string]func(s *Stage, n *node.Node) (end func() error, err error){
 	"nothing": func(*Stage, *node.Node) (func() error, error) { return func() error { return nil }, nil },
 	"a frozen kubelet": func(_ *Stage, n *node.Node) (func() error, error) {
 		return func() error { return n.Resume(node.Kubelet) }, n.Freeze(node.Kubelet)
@@ -37,12 +37,12 @@ var troubles = map[string]func(s *Stage, n *node.Node) (end func() error, err er
 	},
 }
 
-// troubleNames are the keys of troubles, in an order that a seed can choose from.
-var troubleNames = []string{"nothing", "a frozen kubelet", "a killed kubelet", "a killed containerd", "a node that is cut off", "a silent API server"}
+// faultNames are the keys of faults, in an order that a seed can choose from.
+var faultNames = []string{"nothing", "a frozen kubelet", "a killed kubelet", "a killed containerd", "a node that is cut off", "a silent API server"}
 
 // Storm crashes the leader of two replicas n times at random moments, with random
-// trouble on its node, and returns an error if two have ever worked at once. Others are
-// the peers of further replicas, and may be none. The seed draws the troubles and the
+// fault on its node, and returns an error if two have ever worked at once. Others are
+// the peers of further replicas, and may be none. The seed draws the faults and the
 // moments; what comes of them is up to the machine.
 func Storm(ctx context.Context, s *Stage, n int, seed uint64, progress io.Writer, others ...string) error {
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -66,24 +66,24 @@ func Storm(ctx context.Context, s *Stage, n int, seed uint64, progress io.Writer
 			return errors.Join(err, p.Verdict())
 		}
 		pod := pods[leader.Pod()]
-		trouble := troubleNames[random.IntN(len(troubleNames))]
-		fmt.Fprintf(progress, "nodes: crash %d of %d: %s, with %s\n", i+1, n, leader.Who, trouble)
-		if err := s.crash(ctx, pod, trouble, random); err != nil {
-			return fmt.Errorf("crash %d, with %s: %w", i+1, trouble, err)
+		fault := faultNames[random.IntN(len(faultNames))]
+		fmt.Fprintf(progress, "nodes: crash %d of %d: %s, with %s\n", i+1, n, leader.Who, fault)
+		if err := s.crash(ctx, pod, fault, random); err != nil {
+			return fmt.Errorf("crash %d, with %s: %w", i+1, fault, err)
 		}
 	}
 	return errors.Join(p.Verdict(), p.End(ctx))
 }
 
-// crash kills what runs in the Pod amid the trouble.
-func (s *Stage) crash(ctx context.Context, pod *corev1.Pod, trouble string, random *rand.Rand) (err error) {
+// crash kills what runs in the Pod amid the fault.
+func (s *Stage) crash(ctx context.Context, pod *corev1.Pod, fault string, random *rand.Rand) (err error) {
 	upTo := func(most time.Duration) { _ = stage.Pause(ctx, time.Duration(random.Int64N(int64(most)))) }
 	upTo(3 * time.Second)
 	n, err := s.nodeOf(pod)
 	if err != nil {
 		return err
 	}
-	end, err := troubles[trouble](s, n)
+	end, err := faults[fault](s, n)
 	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
 		return err

@@ -17,9 +17,9 @@ func TestNoTwoWorkAtOnceHoweverTheyCrash(t *testing.T) {
 	require.NoError(t, Storm(bounded(t), s, 4, seed, os.Stderr, "client-go"))
 }
 
-func TestEveryTroubleIsChosenFrom(t *testing.T) {
-	require.Len(t, troubleNames, len(troubles))
-	for _, name := range troubleNames {
-		require.Contains(t, troubles, name)
+func TestEveryFaultIsChosenFrom(t *testing.T) {
+	require.Len(t, faultNames, len(faults))
+	for _, name := range faultNames {
+		require.Contains(t, faults, name)
 	}
 }

@@ -3,7 +3,7 @@
 //
 //	go run ./cmd/nodes -n 20
 //	go run ./cmd/nodes -cases killed,oom -peers here,none -n 5
-//	go run ./cmd/nodes -storm 100 // crashes at random moments, amid random trouble, and no table
+//	go run ./cmd/nodes -storm 100 // crashes at random moments, amid random faults, and no table
 //	go run ./cmd/nodes -rollouts 10 // rolling updates of 2, 3 and 5 replicas, in a table of their own
 //
 // It needs root, and what package lab/node says. It prints a table on standard output,

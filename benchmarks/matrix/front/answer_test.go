@@ -39,9 +39,9 @@ func firstOf(t *testing.T, body io.Reader, n int) string {
 	return string(b)
 }
 
-// endsWithTheTrouble claims that the body does not end before the trouble, and
+// endsWithTheFault claims that the body does not end before the fault, and
 // returns what comes with its end.
-func (r *rig) endsWithTheTrouble(t *testing.T, body io.Reader) string {
+func (r *rig) endsWithTheFault(t *testing.T, body io.Reader) string {
 	t.Helper()
 	type read struct {
 		text string
@@ -54,21 +54,21 @@ func (r *rig) endsWithTheTrouble(t *testing.T, body io.Reader) string {
 	}()
 	select {
 	case got := <-rest:
-		require.Failf(t, "the body ended before the trouble", "%q, %v", got.text, got.err)
+		require.Failf(t, "the body ended before the fault", "%q, %v", got.text, got.err)
 	case <-time.After(100 * time.Millisecond):
 	}
-	r.front.Set(Trouble{})
+	r.front.Set(Fault{})
 	select {
 	case got := <-rest:
 		require.NoError(t, got.err)
 		return got.text
 	case <-time.After(soon):
-		require.Fail(t, "the body did not end with the trouble")
+		require.Fail(t, "the body did not end with the fault")
 	}
 	return ""
 }
 
-func TestABodyGoesSilentAfterTheHeadersUntilTheTroubleIsOver(t *testing.T) {
+func TestABodyGoesSilentAfterTheHeadersUntilTheFaultIsOver(t *testing.T) {
 	const text = "0123456789"
 	for name, c := range map[string]struct {
 		body       Body
@@ -82,13 +82,13 @@ func TestABodyGoesSilentAfterTheHeadersUntilTheTroubleIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bothProtocols(t, func(t *testing.T, http2 bool) {
 				r := newRig(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
-				r.front.Set(Trouble{Answer: SilentBody(c.body)})
+				r.front.Set(Fault{Answer: SilentBody(c.body)})
 				answer, err := r.ask(t, r.client(t, http2, true), "body")
 				require.NoError(t, err)
 				assert.Equal(t, c.known, answer.ContentLength == int64(len(text)))
 				assert.Equal(t, c.compressed, answer.Uncompressed)
 				assert.Equal(t, text[:5], firstOf(t, answer.Body, 5))
-				assert.Equal(t, text[5:], r.endsWithTheTrouble(t, answer.Body))
+				assert.Equal(t, text[5:], r.endsWithTheFault(t, answer.Body))
 			})
 		})
 	}
@@ -96,61 +96,61 @@ func TestABodyGoesSilentAfterTheHeadersUntilTheTroubleIsOver(t *testing.T) {
 
 func TestASilentBodyIsNotCompressedForWhoDoesNotAskForIt(t *testing.T) {
 	r := newRig(t, tellsWho)
-	r.front.Set(Trouble{Answer: SilentBody(Compressed)})
+	r.front.Set(Fault{Answer: SilentBody(Compressed)})
 	c := r.client(t, true, true)
 	c.Transport.(*http.Transport).DisableCompression = true
 	answer, err := r.ask(t, c, "")
 	require.NoError(t, err)
-	r.front.Set(Trouble{})
+	r.front.Set(Fault{})
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	assert.Equal(t, "alice /", string(body))
 }
 
-func TestABodyTricklesUntilTheTroubleIsOver(t *testing.T) {
+func TestABodyTricklesUntilTheFaultIsOver(t *testing.T) {
 	const text, pace = "0123456789", 50 * time.Millisecond
 	bothProtocols(t, func(t *testing.T, http2 bool) {
 		r := newRig(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
-		r.front.Set(Trouble{Answer: Trickle(pace)})
+		r.front.Set(Fault{Answer: Trickle(pace)})
 		begun := time.Now()
 		answer, err := r.ask(t, r.client(t, http2, true), "")
 		require.NoError(t, err)
 		assert.Equal(t, text[:4], firstOf(t, answer.Body, 4))
 		assert.GreaterOrEqual(t, time.Since(begun), 3*pace)
-		r.front.Set(Trouble{Answer: Trickle(time.Hour)}) // what has begun goes on
+		r.front.Set(Fault{Answer: Trickle(time.Hour)}) // what has begun goes on
 		assert.Equal(t, text[4:], firstOf(t, answer.Body, 6))
 	})
 }
 
-func TestARefusalWithoutEndEndsWithTheTrouble(t *testing.T) {
+func TestARefusalWithoutEndEndsWithTheFault(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, http2 bool) {
 		r := newRig(t, tellsWho)
-		r.front.Set(Trouble{Answer: RefuseWithoutEnd(http.StatusInternalServerError, time.Second)})
+		r.front.Set(Fault{Answer: RefuseWithoutEnd(http.StatusInternalServerError, time.Second)})
 		answer, err := r.ask(t, r.client(t, http2, true), "")
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusInternalServerError, answer.StatusCode)
 		assert.Equal(t, "1", answer.Header.Get("Retry-After"))
 		assert.EqualValues(t, -1, answer.ContentLength)
 		assert.Equal(t, "...", firstOf(t, answer.Body, 3))
-		assert.Regexp(t, `^\.*$`, r.endsWithTheTrouble(t, answer.Body))
+		assert.Regexp(t, `^\.*$`, r.endsWithTheFault(t, answer.Body))
 	})
 }
 
 func TestARedirectLeadsToWhereItCameFrom(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, http2 bool) {
 		r := newRig(t, tellsWho)
-		r.front.Set(Trouble{Answer: Redirect})
+		r.front.Set(Fault{Answer: Redirect})
 		_, err := r.ask(t, r.client(t, http2, true), "body")
 		assert.ErrorContains(t, err, "stopped after 10 redirects")
 	})
 }
 
-func TestInformationGoesOnUntilTheTroubleIsOver(t *testing.T) {
+func TestInformationGoesOnUntilTheFaultIsOver(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, http2 bool) {
 		r := newRig(t, tellsWho)
-		r.front.Set(Trouble{Answer: Inform(5 * time.Millisecond)})
+		r.front.Set(Fault{Answer: Inform(5 * time.Millisecond)})
 		begun := time.Now()
-		time.AfterFunc(200*time.Millisecond, func() { r.front.Set(Trouble{}) })
+		time.AfterFunc(200*time.Millisecond, func() { r.front.Set(Fault{}) })
 		answer, body := r.get(t, r.client(t, http2, true))
 		assert.GreaterOrEqual(t, time.Since(begun), 200*time.Millisecond)
 		assert.Equal(t, http.StatusOK, answer.StatusCode)
@@ -160,7 +160,7 @@ func TestInformationGoesOnUntilTheTroubleIsOver(t *testing.T) {
 
 func TestGoAwayEndsAConnectionWithoutAnAnswer(t *testing.T) {
 	r := newRig(t, tellsWho)
-	r.front.Set(Trouble{Answer: GoAway(time.Millisecond)})
+	r.front.Set(Fault{Answer: GoAway(time.Millisecond)})
 	transport := &http2.Transport{TLSClientConfig: r.client(t, true, true).Transport.(*http.Transport).TLSClientConfig}
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://"+r.at, unrepeatable{strings.NewReader("body")})
@@ -178,23 +178,23 @@ type unrepeatable struct{ io.Reader }
 
 func TestAResetEndsAStreamOrAConnection(t *testing.T) {
 	r := newRig(t, tellsWho)
-	r.front.Set(Trouble{Answer: Reset})
+	r.front.Set(Fault{Answer: Reset})
 	_, err := r.ask(t, r.client(t, true, true), "body")
 	assert.ErrorContains(t, err, "INTERNAL_ERROR")
 	_, err = r.ask(t, r.client(t, false, true), "body")
 	assert.True(t, errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF), "%v", err)
 }
 
-func TestAnUnreadRequestEndsWithTheTrouble(t *testing.T) {
+func TestAnUnreadRequestEndsWithTheFault(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, http2 bool) {
 		r := newRig(t, tellsWho)
-		r.front.Set(Trouble{Answer: Unread, NoWindow: true})
+		r.front.Set(Fault{Answer: Unread, NoWindow: true})
 		c := r.client(t, http2, true)
 		_, text := r.get(t, c)
 		assert.Equal(t, "alice /path?query=1", text, "without a body there is nothing to leave unread")
 		const lasts = 200 * time.Millisecond
 		begun := time.Now()
-		time.AfterFunc(lasts, func() { r.front.Set(Trouble{}) })
+		time.AfterFunc(lasts, func() { r.front.Set(Fault{}) })
 		_, err := r.ask(t, c, "body")
 		assert.Error(t, err)
 		assert.NotErrorIs(t, err, context.DeadlineExceeded)
@@ -206,15 +206,15 @@ func TestAnUnreadRequestEndsWithTheTrouble(t *testing.T) {
 func TestWithoutAWindowABodyIsNotEvenSent(t *testing.T) {
 	const size = 900 << 10 // more than a client buffers, less than the window of HTTP/2 connections otherwise
 	for name, c := range map[string]struct {
-		trouble Trouble
-		all     bool
+		fault Fault
+		all   bool
 	}{
-		"no window":  {Trouble{Answer: Unread, NoWindow: true}, false},
-		"the window": {Trouble{Answer: Unread}, true},
+		"no window":  {Fault{Answer: Unread, NoWindow: true}, false},
+		"the window": {Fault{Answer: Unread}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, tellsWho)
-			r.front.Set(c.trouble)
+			r.front.Set(c.fault)
 			client := r.client(t, true, true)
 			r.get(t, client) // what is sent before the server's SETTINGS have come has a window
 			body := &counting{left: size}
@@ -254,9 +254,9 @@ func (c *counting) read() int {
 	return c.n
 }
 
-func TestWhoClosesAFrontDoesNotWaitForItsTrouble(t *testing.T) {
+func TestWhoClosesAFrontDoesNotWaitForItsFault(t *testing.T) {
 	r := newRig(t, tellsWho)
-	r.front.Set(Trouble{Answer: Unread})
+	r.front.Set(Fault{Answer: Unread})
 	failed := make(chan error, 1)
 	c := r.client(t, false, true)
 	go func() {

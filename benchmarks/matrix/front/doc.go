@@ -10,6 +10,6 @@
 // # Limits
 //
 // A front passes requests and answers on whole; it is no proxy for upgrades
-// (exec, port-forward). Trouble is for all clients of a front, except a Trap,
+// (exec, port-forward). Fault is for all clients of a front, except a Trap,
 // which is for one.
 package front

@@ -32,9 +32,9 @@ type Options struct {
 	Tokens map[string]string
 }
 
-// Trouble is what a front does to all that its clients ask. The zero Trouble is
+// Fault is what a front does to all that its clients ask. The zero Fault is
 // none.
-type Trouble struct {
+type Fault struct {
 	// NoHandshake accepts connections and never answers their TLS handshake.
 	NoHandshake bool
 	// Late is by how much each part of an answer, also of one that has begun, is
@@ -48,7 +48,7 @@ type Trouble struct {
 }
 
 // An Answer answers one request in a way of its own. pass has it answered by the
-// API server; over is closed when the trouble ends, and what is still under way
+// API server; over is closed when the fault ends, and what is still under way
 // then goes on as if there had been none.
 type Answer func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc, over <-chan struct{})
 
@@ -61,8 +61,8 @@ type Front struct {
 
 	mu       sync.Mutex
 	listener net.Listener // nil while connections are refused
-	trouble  Trouble
-	over     chan struct{} // closed when the trouble ends
+	fault    Fault
+	over     chan struct{} // closed when the fault ends
 	tokens   map[string]string
 	traps    map[netip.Addr]*Trap
 	err      error // why serving ended, if not by Refuse or Close
@@ -91,9 +91,9 @@ func New(o Options) (*Front, error) {
 // Set makes the front do this from now on, and nothing that an earlier Set has
 // asked for. Connections whose handshake was left unanswered end when
 // NoHandshake does.
-func (f *Front) Set(t Trouble) {
+func (f *Front) Set(t Fault) {
 	f.mu.Lock()
-	f.trouble = t
+	f.fault = t
 	close(f.over)
 	f.over = make(chan struct{})
 	f.mu.Unlock()
@@ -153,7 +153,7 @@ func (f *Front) Accept() error {
 
 // Mend undoes all that was done to the front, and clears its traps.
 func (f *Front) Mend() error {
-	f.Set(Trouble{})
+	f.Set(Fault{})
 	f.mu.Lock()
 	clear(f.traps)
 	f.mu.Unlock()
@@ -164,7 +164,7 @@ func (f *Front) Mend() error {
 // before, if it had.
 func (f *Front) Close() error {
 	err := f.Refuse()
-	f.Set(Trouble{}) // nobody waits for the end of what there is
+	f.Set(Fault{}) // nobody waits for the end of what there is
 	// The server closes the listener again if it has not noticed yet.
 	if closed := f.server.Close(); !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)
@@ -176,16 +176,16 @@ func (f *Front) Close() error {
 	return errors.Join(err, f.err)
 }
 
-func (f *Front) now() Trouble {
+func (f *Front) now() Fault {
 	t, _ := f.nowUntil()
 	return t
 }
 
-// nowUntil returns the trouble there is, and what is closed when it ends.
-func (f *Front) nowUntil() (Trouble, <-chan struct{}) {
+// nowUntil returns the fault there is, and what is closed when it ends.
+func (f *Front) nowUntil() (Fault, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.trouble, f.over
+	return f.fault, f.over
 }
 
 // sleep waits for d or until ctx ends, and reports whether it waited out.

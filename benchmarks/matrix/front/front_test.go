@@ -155,7 +155,7 @@ func TestALateAnswerIsLateOnce(t *testing.T) {
 		r := newRig(t, tellsWho)
 		c := r.client(t, http2, true)
 		r.get(t, c)
-		r.front.Set(Trouble{Late: late})
+		r.front.Set(Fault{Late: late})
 		begun := time.Now()
 		r.get(t, c)
 		took := time.Since(begun)
@@ -191,7 +191,7 @@ func TestAnAnswerThatHasBegunIsLateFromThenOn(t *testing.T) {
 	_, err = io.ReadFull(answer.Body, b[:])
 	require.NoError(t, err)
 
-	r.front.Set(Trouble{Late: late})
+	r.front.Set(Fault{Late: late})
 	begun := time.Now()
 	next("b")
 	_, err = io.ReadFull(answer.Body, b[:])
@@ -206,12 +206,12 @@ func TestAnAnswerThatHasBegunIsLateFromThenOn(t *testing.T) {
 func TestARefusalNamesItsStatusAndWhenToComeBack(t *testing.T) {
 	r := newRig(t, tellsWho)
 	c := r.client(t, true, true)
-	r.front.Set(Trouble{Answer: Refuse(http.StatusTooManyRequests, 2*time.Second)})
+	r.front.Set(Fault{Answer: Refuse(http.StatusTooManyRequests, 2*time.Second)})
 	answer, body := r.get(t, c)
 	assert.Equal(t, http.StatusTooManyRequests, answer.StatusCode)
 	assert.Equal(t, "2", answer.Header.Get("Retry-After"))
 	assert.Contains(t, body, `"code":429`)
-	r.front.Set(Trouble{Answer: Refuse(http.StatusServiceUnavailable, 0)})
+	r.front.Set(Fault{Answer: Refuse(http.StatusServiceUnavailable, 0)})
 	answer, _ = r.get(t, c)
 	assert.Empty(t, answer.Header.Get("Retry-After"))
 	require.NoError(t, r.front.Mend())
@@ -225,9 +225,9 @@ func TestAServerThatCannotBeReachedIsABadGateway(t *testing.T) {
 	assert.Equal(t, http.StatusBadGateway, answer.StatusCode)
 }
 
-func TestAHandshakeIsLeftUnansweredUntilTheTroubleEnds(t *testing.T) {
+func TestAHandshakeIsLeftUnansweredUntilTheFaultEnds(t *testing.T) {
 	r := newRig(t, tellsWho)
-	r.front.Set(Trouble{NoHandshake: true})
+	r.front.Set(Fault{NoHandshake: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	raw, err := net.Dial("tcp", r.at)
@@ -245,7 +245,7 @@ func TestAHandshakeIsLeftUnansweredUntilTheTroubleEnds(t *testing.T) {
 		defer r.front.conns.mu.Unlock()
 		return len(r.front.conns.open) == 2
 	}, soon, time.Millisecond)
-	r.front.Set(Trouble{})
+	r.front.Set(Fault{})
 	_, err = held.Read(make([]byte, 1))
 	assert.Error(t, err)
 	assert.NotErrorIs(t, err, os.ErrDeadlineExceeded)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// speakHTTP2 serves HTTP/2, with the window that the trouble at the time of the
+// speakHTTP2 serves HTTP/2, with the window that the fault at the time of the
 // connection leaves to requests.
 func (f *Front) speakHTTP2() error {
 	if err := http2.ConfigureServer(f.server, nil); err != nil {
@@ -61,7 +61,7 @@ func Reset(_ http.ResponseWriter, r *http.Request, _ http.HandlerFunc, _ <-chan 
 	panic(http.ErrAbortHandler)
 }
 
-// Unread leaves requests that have a body unread and unanswered until the trouble
+// Unread leaves requests that have a body unread and unanswered until the fault
 // is over, and then ends their connections. With NoWindow the bodies cannot even
 // be sent.
 func Unread(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc, over <-chan struct{}) {

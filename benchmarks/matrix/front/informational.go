@@ -6,7 +6,7 @@ import (
 )
 
 // Inform says again and again that there will be an answer (103 Early Hints),
-// and gives it when the trouble is over.
+// and gives it when the fault is over.
 func Inform(pace time.Duration) Answer {
 	return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc, over <-chan struct{}) {
 		for {

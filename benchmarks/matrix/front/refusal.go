@@ -44,7 +44,7 @@ func askToWait(w http.ResponseWriter, d time.Duration) {
 // endlessPace is how often another byte of an endless body comes.
 const endlessPace = 20 * time.Millisecond
 
-// RefuseWithoutEnd is Refuse with a body that goes on until the trouble is over,
+// RefuseWithoutEnd is Refuse with a body that goes on until the fault is over,
 // a byte at a time.
 func RefuseWithoutEnd(status int, retryAfter time.Duration) Answer {
 	return func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc, over <-chan struct{}) {

@@ -21,7 +21,7 @@ const (
 )
 
 // SilentBody sends the headers of the API server's answer and half of what comes
-// first of its body, and nothing more until the trouble is over.
+// first of its body, and nothing more until the fault is over.
 func SilentBody(b Body) Answer {
 	return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc, over <-chan struct{}) {
 		s := &silentBody{ResponseWriter: w, body: b, outlast: func() bool { return outlast(r, over) }}

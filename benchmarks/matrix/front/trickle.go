@@ -6,7 +6,7 @@ import (
 )
 
 // Trickle sends the body of the API server's answer a byte at a time, until the
-// trouble is over.
+// fault is over.
 func Trickle(pace time.Duration) Answer {
 	return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc, over <-chan struct{}) {
 		pass(&trickle{ResponseWriter: w, next: func() ending { return wait(r, pace, over) }}, r)

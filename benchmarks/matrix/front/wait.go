@@ -10,11 +10,11 @@ type ending int
 
 const (
 	waited  ending = iota // its time
-	ended                 // the trouble
+	ended                 // the fault
 	givenUp               // the client
 )
 
-// wait waits for d, at most until the trouble or the request ends.
+// wait waits for d, at most until the fault or the request ends.
 func wait(r *http.Request, d time.Duration, over <-chan struct{}) ending {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -28,7 +28,7 @@ func wait(r *http.Request, d time.Duration, over <-chan struct{}) ending {
 	}
 }
 
-// outlast waits until the trouble ends, and reports whether the client did too.
+// outlast waits until the fault ends, and reports whether the client did too.
 func outlast(r *http.Request, over <-chan struct{}) bool {
 	select {
 	case <-over:

@@ -18,9 +18,9 @@ const (
 	NoHandshake
 )
 
-// Weather is what a fault leaves of the network for the columns, as far as the
-// bounds need it. The zero Weather is none at all.
-type Weather struct {
+// NetworkCondition is what a fault leaves of the network for the columns, as far as the
+// bounds need it. The zero NetworkCondition is none at all.
+type NetworkCondition struct {
 	// Victims is how many of the three backends, which the virtual IP goes on
 	// naming, are victims; zero where it stops naming the victim at once.
 	Victims int
@@ -34,7 +34,7 @@ type Weather struct {
 	// Silent is that connections that exist end without a word.
 	Silent bool
 
-	// Lasts is how long the trouble lasts, where it ends by itself; zero is for
+	// Lasts is how long the fault lasts, where it ends by itself; zero is for
 	// good.
 	Lasts time.Duration
 	// Answered is that a victim answers, and refuses, every request. A connection
@@ -57,7 +57,7 @@ const backends = 3
 
 // reachable reports whether some server can be reached within that time of the
 // fault.
-func (w Weather) reachable(within time.Duration) bool {
+func (w NetworkCondition) reachable(within time.Duration) bool {
 	if !w.Everyone {
 		return true
 	}
@@ -65,7 +65,7 @@ func (w Weather) reachable(within time.Duration) bool {
 }
 
 // tries is how many new connections it takes until one does not go to a victim.
-func (w Weather) tries() int {
+func (w NetworkCondition) tries() int {
 	if w.Turns {
 		return w.Victims + 1
 	}
@@ -73,7 +73,7 @@ func (w Weather) tries() int {
 }
 
 // share is the share of new connections that go to a victim.
-func (w Weather) share() float64 {
+func (w NetworkCondition) share() float64 {
 	if w.Everyone {
 		return 1
 	}
