@@ -90,7 +90,7 @@ func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *
 		yieldFor: yieldFor, joined: le.clock.now(), draw: le.random(),
 		readings: make(chan error, 1), watched: make(chan error, 1),
 	}
-	c.leaseWatcher = le.newLeaseWatcher(le.allowance, func(state rl.Snapshot) { le.report(c.logger, state) })
+	c.leaseWatcher = le.newLeaseWatcher(le.allowance, func(state rl.Snapshot) { le.reports.report(c.logger, state) })
 	c.observation = le.seenLast.memory(le.GetLeader())
 	defer func() { le.seenLast = c.observed() }()
 	defer c.close()

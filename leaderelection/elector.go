@@ -39,24 +39,15 @@ type LeaderElector struct {
 	successors, priorities bounded.Calls
 	// seenLast is what the last campaign knew in the end. It is Run's alone.
 	seenLast observation
+	// reports has what was seen of the lease, events what the recorder is yet to be told.
+	reports *reporter
+	events  *events
+	// limits has what the lock cannot do logged once.
+	limits sync.Once
 
-	mu sync.Mutex
-	// holder is the last one seen, reported the last one that OnNewLeader was to
-	// be called with, told the last one that it was called with.
-	holder   string
-	reported string
-	told     string
-	// seen is the newest record that was seen, and when.
-	seen  sighting
-	term  *Term
-	work  *work
-	queue callQueue
-	// events are what the recorder is yet to be told.
-	events callQueue
-	// loggedLimits says that the log has what the lock cannot do; loggedLease is the last
-	// lease that it has called far too long.
-	loggedLimits bool
-	loggedLease  time.Duration
+	mu   sync.Mutex
+	term *Term
+	work *work
 }
 
 // NewLeaderElector returns an elector for config, or an error that names the
@@ -88,6 +79,8 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 		preferred: config.Priority,
 		witnesses: testifying{group: witnesses, clock: timepiece{clk}},
 	}
+	le.reports = &reporter{clock: le.clock, lease: le.timing.lease, onNewLeader: config.Callbacks.OnNewLeader}
+	le.events = &events{record: le.lock.RecordEvent}
 	if le.lock.takesTurns() {
 		le.witnesses.group = nil // such a lock has no place for a testimony
 	}
@@ -139,9 +132,9 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	defer le.config.Callbacks.OnStoppedLeading()
 	defer le.running.Store(false)
 	logCtx := klog.NewContext(ctx, logger)
-	le.logLimits(logger)
-	le.joins()
-	defer le.leaves()
+	le.limits.Do(func() { logLimits(logger, le.config.Lock, le.timing) })
+	le.reports.joins()
+	defer le.reports.leaves()
 	var yieldFor time.Duration
 	for le.awaitWork(logCtx) {
 		logger.Info("Contending for the lease")
@@ -174,7 +167,7 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	} else {
 		logger.Info("Leading", "after", won.how)
 	}
-	le.recordEvent(logger, "became leader")
+	le.events.add(logger, "became leader")
 	l := le.leadAndCount(ctx, logger, won)
 	le.seenLast = observation{snapshot: l.state, seen: le.clock.now(), lease: le.timing.lease}
 	ended := l.term.ending()
@@ -183,9 +176,9 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	} else {
 		logger.Info("Stopped leading", "reason", ended.Reason, "newHolder", ended.Holder, "sinceRenewal", ended.Since.Round(time.Millisecond), "calls", ended.Calls, "err", ended.Err)
 	}
-	le.recordEvent(logger, "stopped leading: "+string(ended.Reason))
+	le.events.add(logger, "stopped leading: "+string(ended.Reason))
 	l.finish(ctx)
-	le.events.flush(flushEvents)
+	le.events.queue.flush(flushEvents)
 	return ended
 }
 
@@ -257,11 +250,7 @@ func (le *LeaderElector) IsLeader() bool {
 
 // GetLeader returns the identity of the last holder that was seen, empty if
 // there was none or it released the lease. It is for information only.
-func (le *LeaderElector) GetLeader() string {
-	le.mu.Lock()
-	defer le.mu.Unlock()
-	return le.holder
-}
+func (le *LeaderElector) GetLeader() string { return le.reports.lastHolder() }
 
 // callBound returns how long one call to the lock may take: the whole renew
 // deadline if the lock sees to it that no connection stalls it, else half of a

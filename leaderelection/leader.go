@@ -274,7 +274,7 @@ func (l *leadership) tellLost(o outcome) {
 		return
 	}
 	if o.seen {
-		l.le.report(l.logger, o.state)
+		l.le.reports.report(l.logger, o.state)
 	}
 	l.le.trace.renewal(RenewalLost, o.took)
 }

@@ -7,25 +7,20 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
+
+	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// logLimits logs once what a lock that was not hardened cannot do, and
+// logLimits logs what a lock that was not hardened cannot do, and
 // that the calls of one which is slower than the lease are given up.
-func (le *LeaderElector) logLimits(logger klog.Logger) {
-	le.mu.Lock()
-	logged := le.loggedLimits
-	le.loggedLimits = true
-	le.mu.Unlock()
-	if logged {
-		return
-	}
-	bound, hardened := boundOf(le.config.Lock)
+func logLimits(logger klog.Logger, lock rl.Interface, timing timing) {
+	bound, hardened := boundOf(lock)
 	switch {
 	case !hardened:
 		logger.Info("The lock's client was not hardened: terms end on time all the same, but a dead connection, or other traffic that uses up the client's rate limit, may cost the lease or delay a takeover. Make the lock with resourcelock.NewFromKubeconfig, or its client from a configuration changed by dialer.Harden")
-	case bound >= le.timing.lease:
+	case bound >= timing.lease:
 		logger.Info("A call to the lock may take as long as the lease, so the elector gives each up after RenewDeadline. A lock that was made with RenewDeadline finds dead connections sooner",
-			"callBound", bound, "leaseDuration", le.timing.lease, "renewDeadline", le.timing.deadline)
+			"callBound", bound, "leaseDuration", timing.lease, "renewDeadline", timing.deadline)
 	}
 }
 

@@ -62,7 +62,7 @@ func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale boo
 	bounded.Raise(ctx, o.err)
 	switch {
 	case o.done:
-		le.reportReleased()
+		le.reports.reportReleased()
 		return nil
 	case o.lost != nil:
 		return fmt.Errorf("not released: %w", errSecondProcess)

@@ -51,7 +51,7 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	case r.le.config.Coordinated && preferred != "":
 		return lost(TermEndedError{Reason: ReasonEndOfTerm, Holder: preferred})
 	}
-	r.le.report(r.logger, state)
+	r.le.reports.report(r.logger, state)
 	switch {
 	case verdict == oursOnce || sent.monoSince(r.known) <= 0:
 		return outcome{}, false // no renewal has arrived yet

@@ -95,9 +95,9 @@ func TestOnNewLeaderThatBlocksIsTheLastToKnowAndKnowsTheNewest(t *testing.T) {
 			m.edit(takenBy(fmt.Sprintf("h%d", i)))
 			sleep(ms)
 		}
-		a.queue.mu.Lock()
-		waiting := len(a.queue.waiting)
-		a.queue.mu.Unlock()
+		a.reports.queue.mu.Lock()
+		waiting := len(a.reports.queue.waiting)
+		a.reports.queue.mu.Unlock()
 		assert.LessOrEqual(t, waiting, mostCallsWaiting)
 		close(stuck)
 		sleep(ms)

@@ -232,9 +232,9 @@ func (le *LeaderElector) remembered() int {
 	le.writes.mu.Lock()
 	writes := len(le.writes.writes)
 	le.writes.mu.Unlock()
-	le.queue.mu.Lock()
-	defer le.queue.mu.Unlock()
-	return writes + len(le.queue.waiting)
+	le.reports.queue.mu.Lock()
+	defer le.reports.queue.mu.Unlock()
+	return writes + len(le.reports.queue.waiting)
 }
 
 // reasonOf returns why the term of a work's context has ended.

@@ -34,58 +34,9 @@ func (le *LeaderElector) Status() Status {
 		}
 	}
 	if !s.Leading {
-		s.Leaderless = le.lastSighting(term).leaderless(now)
+		s.Leaderless = le.reports.lastSighting(term).leaderless(now)
 	}
 	return s
-}
-
-// lastSighting returns when which holder was seen last, be it this elector by
-// its own last renewal in term.
-func (le *LeaderElector) lastSighting(term *Term) sighting {
-	le.mu.Lock()
-	seen := le.seen
-	le.mu.Unlock()
-	if term == nil || !seen.joined() {
-		return seen
-	}
-	if sent := term.lastSent(); sent.monoSince(seen.at) > 0 {
-		return sighting{at: sent, holder: term.holder, lease: le.timing.lease}
-	}
-	return seen
-}
-
-// sighting is when which holder was seen last. The zero sighting is of a
-// contender that has not joined.
-type sighting struct {
-	at     instant
-	holder string
-	lease  time.Duration
-}
-
-func (s sighting) joined() bool { return !s.at.mono.IsZero() }
-
-// leaderless returns for how long nobody has led as far as a sighting tells.
-func (s sighting) leaderless(now instant) time.Duration {
-	switch {
-	case !s.joined():
-		return 0
-	case s.holder == "":
-		return now.monoSince(s.at)
-	default:
-		return max(0, now.monoSince(s.at)-s.lease)
-	}
-}
-
-// joins notes that the contender has joined and has seen nothing yet.
-func (le *LeaderElector) joins() { le.see(sighting{at: le.clock.now()}) }
-
-// leaves notes that the contender sees nothing any more.
-func (le *LeaderElector) leaves() { le.see(sighting{}) }
-
-func (le *LeaderElector) see(s sighting) {
-	le.mu.Lock()
-	defer le.mu.Unlock()
-	le.seen = s
 }
 
 // inDoubt returns why the term is in doubt, nil where it is not or there is
