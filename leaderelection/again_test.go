@@ -117,10 +117,10 @@ func TestAnElectorWaitsForItsOwnWorkAndForThatOfAnotherWithItsLock(t *testing.T)
 			return startWork(t.Context(), new(Term), lock, func(context.Context) { sleep(d) })
 		}
 		for name, works := range map[string][2]time.Duration{"its own is longer": {7 * s, 3 * s}, "the other's is longer": {3 * s, 7 * s}} {
-			le.work = lasts(works[0])
+			le.tenure.work = lasts(works[0])
 			lasts(works[1])
 			began := time.Now()
-			assert.True(t, le.awaitWork(t.Context()), name)
+			assert.True(t, le.tenure.awaitWork(t.Context()), name)
 			assert.Equal(t, 7*s, time.Since(began), name)
 		}
 	})
@@ -430,7 +430,7 @@ func TestOnStartedLeadingIsNeverCalledAfterOnStoppedLeading(t *testing.T) {
 		le, err := NewLeaderElector(cfg)
 		require.NoError(t, err)
 		le.Run(ctx)
-		le.awaitWork(context.Background())
+		le.tenure.awaitWork(context.Background())
 		mu.Lock()
 		assert.Equal(t, "stopped", calls[len(calls)-1], "%v", calls)
 		mu.Unlock()

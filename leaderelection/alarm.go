@@ -52,7 +52,7 @@ func (l *leadership) setAlarm(ctx context.Context) {
 	a := &alarm{l: l, rang: make(chan struct{})}
 	a.unhook = context.AfterFunc(ctx, func() {
 		reason := ReasonCancelled
-		if l.le.config.ReleaseOnCancel {
+		if l.config.releaseOnCancel {
 			reason = ReasonReleased
 		}
 		l.endWork(&TermEndedError{Reason: reason})
@@ -60,7 +60,7 @@ func (l *leadership) setAlarm(ctx context.Context) {
 	l.alarm = a
 	a.ring()
 	l.term.setDoubtful(a.doubted)
-	if l.term.inDoubt(l.le.clock.now()) {
+	if l.term.inDoubt(l.election.clock.now()) {
 		a.doubted()
 	}
 }
@@ -76,9 +76,9 @@ func (a *alarm) ring() {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
-	now := a.l.le.clock.now()
+	now := a.l.election.clock.now()
 	if rest, lapsed := a.l.term.lapse(now.monoSince); !lapsed {
-		a.timer = a.l.le.clock.AfterFunc(rest, a.ring)
+		a.timer = a.l.election.clock.AfterFunc(rest, a.ring)
 		return
 	}
 	a.lapse(a.l.lapsed(now))
@@ -101,14 +101,14 @@ func (a *alarm) doubted() {
 	if a.off || a.doubt != nil {
 		return
 	}
-	a.doubt = a.l.le.clock.AfterFunc(4*decideDoubt, func() {
+	a.doubt = a.l.election.clock.AfterFunc(4*decideDoubt, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.doubt = nil
 		if a.off {
 			return
 		}
-		if _, lapsed := a.l.term.lapse(a.l.le.clock.now().fastestSince); lapsed {
+		if _, lapsed := a.l.term.lapse(a.l.election.clock.now().fastestSince); lapsed {
 			a.lapse(&TermEndedError{Reason: ReasonInDoubt})
 		}
 	})
@@ -130,7 +130,7 @@ func (a *alarm) stop() {
 // lapsed says why a term is over that no renewal has prolonged.
 func (l *leadership) lapsed(now instant) *TermEndedError {
 	sent := l.term.lastSent()
-	if suspended := now.fastestSince(sent) - now.monoSince(sent); suspended > l.le.timing.retry {
+	if suspended := now.fastestSince(sent) - now.monoSince(sent); suspended > l.election.timing.retry {
 		return &TermEndedError{Reason: ReasonInDoubt}
 	}
 	return &TermEndedError{Reason: ReasonRenewDeadline}

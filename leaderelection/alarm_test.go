@@ -79,7 +79,7 @@ func TestAnAlarmRingsWhenTheTermIsOver(t *testing.T) {
 		a.setAlarm(a.runCtx)
 		assert.Equal(t, 1, a.clock.Waiters())
 		a.step(10 * s)
-		a.term.extend(a.le.clock.now(), a.timing)
+		a.term.extend(a.election.clock.now(), a.timing)
 		a.alarm.ring()
 		a.alarm.ring()
 		assert.Equal(t, 1, a.clock.Waiters(), "one timer, however often it is set")
@@ -128,7 +128,7 @@ func TestAnAlarmEndsATermThatStaysInDoubt(t *testing.T) {
 				a.step(4*decideDoubt - 1)
 				assert.Empty(t, a.told, name)
 				if settled {
-					a.term.extend(a.le.clock.now(), a.timing)
+					a.term.extend(a.election.clock.now(), a.timing)
 				}
 				a.step(1)
 				if settled {

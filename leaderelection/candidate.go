@@ -16,9 +16,10 @@ import (
 // background, at most one read and one claim at a time.
 type candidacy struct {
 	*leaseWatcher
-	le     *LeaderElector
-	logger klog.Logger
-	// writes are what was sent and may yet turn out to have succeeded.
+	election *election
+	config   candidateConfig
+	logger   klog.Logger
+	// writes are the election's: what was sent and may yet turn out to have succeeded.
 	writes *sentWrites
 	// draw is of the spread of the next claim, and contested says that a claim of this
 	// candidacy was lost to another's, so that there are several.
@@ -80,21 +81,24 @@ const (
 	write
 )
 
-// campaign contends until the lease is won, or returns nil when ctx ends.
-// Others go first for as long as yieldFor.
-func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *acquisition {
+// newCandidacy returns a candidate of an election. Others go first for as long as
+// yieldFor.
+func newCandidacy(logger klog.Logger, e *election, config candidateConfig, yieldFor time.Duration) *candidacy {
+	return &candidacy{
+		election: e, config: config, logger: logger, writes: e.writes,
+		yieldFor: yieldFor, joined: e.clock.now(), draw: e.random(),
+		readings: make(chan error, 1), watched: make(chan error, 1),
+		leaseWatcher: e.newLeaseWatcher(e.allowance, func(state rl.Snapshot) { e.reports.report(logger, state) }),
+	}
+}
+
+// campaign contends until the lease is won, or returns nil when ctx ends. It is called
+// once.
+func (c *candidacy) campaign(ctx context.Context) *acquisition {
 	watchCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	c := &candidacy{
-		le: le, logger: klog.FromContext(ctx), writes: le.writes,
-		yieldFor: yieldFor, joined: le.clock.now(), draw: le.random(),
-		readings: make(chan error, 1), watched: make(chan error, 1),
-	}
-	c.leaseWatcher = le.newLeaseWatcher(le.allowance, func(state rl.Snapshot) { le.reports.report(c.logger, state) })
-	c.observation = le.seenLast.memory(le.GetLeader())
-	defer func() { le.seenLast = c.observed() }()
 	defer c.close()
-	c.left = le.witnesses.leave(ctx, le.timing.lease, le.writes.setTestimony)
+	c.left = c.config.witnesses.leave(ctx, c.timing.lease, c.writes.setTestimony)
 
 	for following := false; ctx.Err() == nil; {
 		seen, now := c.observed(), c.clock.now()
@@ -115,7 +119,7 @@ func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *
 		case read:
 			c.ask(watchCtx)
 		case check:
-			c.inquiry.check(le.timing.retry)
+			c.inquiry.check(c.timing.retry)
 		case consult:
 			c.consult(watchCtx, seen)
 		case wait:
@@ -178,7 +182,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 	case c.underway() && (c.last.turn.Waits() || c.last.turn.Missed()):
 		due = c.timing.retry // a read would wait behind it
 	case c.underway():
-		if c.silentSince(c.last.sent) && !c.le.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
+		if c.silentSince(c.last.sent) && !c.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
 			due = c.timing.retry + c.late.patience(c.timing) - now.monoSince(c.last.sent) // it may have succeeded
 		}
 	case c.last != nil && !c.last.read:
@@ -189,7 +193,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 			claimIn, due = pause, never // each claim that fails is looked into
 		}
 		claimIn = max(claimIn, c.allowance.due(now, c.timing))
-		if claimIn <= 0 && (c.blind(now) || c.le.lock.takesTurns() && !c.justRead) {
+		if claimIn <= 0 && (c.blind(now) || c.lock.takesTurns() && !c.justRead) {
 			claimIn, due = never, c.readPause(now)
 		}
 		if claimIn <= 0 && c.left != nil {
@@ -205,7 +209,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 		}
 		claimIn, _ = c.heldUntil(seen, now)
 		return wait, claimIn
-	case claimIn <= 0 && c.reading && c.le.lock.takesTurns():
+	case claimIn <= 0 && c.reading && c.lock.takesTurns():
 		return wait, never // a claim counts from now on, and would leave after the read
 	case claimIn <= 0:
 		return write, 0
@@ -234,7 +238,7 @@ const never = time.Duration(1 << 61)
 // claimableIn returns how long it is until this candidate may write.
 func (c *candidacy) claimableIn(seen observation, now instant) time.Duration {
 	sent, ours := c.writes.sentAt(seen.snapshot)
-	if c.le.config.Coordinated {
+	if c.config.coordinated {
 		if ours && now.fastestSince(sent) >= c.timing.lease {
 			return never
 		}
@@ -291,7 +295,7 @@ func (c *candidacy) recognise(seen observation, now instant) *acquisition {
 		c.writes.settle(seen.snapshot)
 		return &acquisition{state: seen.snapshot, sent: sent, how: cmp.Or(c.how, SuccessionOwnClaim), witness: c.witness}
 	}
-	if !ours && !c.warned && !c.le.config.Coordinated && !c.writes.wrote(seen.snapshot) {
+	if !ours && !c.warned && !c.config.coordinated && !c.writes.wrote(seen.snapshot) {
 		c.warned = true
 		c.logger.Info("The Lease names this contender's identity, but another process or an earlier term wrote it. Waiting until it runs out, as for any other holder")
 	}
@@ -301,7 +305,7 @@ func (c *candidacy) recognise(seen observation, now instant) *acquisition {
 // mayLead reports whether a term may begin with the write of ours, sent at sent,
 // that state shows.
 func (c *candidacy) mayLead(state rl.Snapshot, sent, now instant) bool {
-	preferred := c.le.config.Coordinated && state.Record.PreferredHolder != ""
+	preferred := c.config.coordinated && state.Record.PreferredHolder != ""
 	stored := c.timing.storedAs(c.timing.heldFor(state))
 	return now.fastestSince(sent) < stored.term() && !preferred
 }
@@ -312,7 +316,7 @@ func (c *candidacy) ask(ctx context.Context) {
 	if c.last != nil {
 		c.last.asked = c.last.err != nil
 	}
-	go func() { c.readings <- c.read(ctx, c.le.callBound()) }()
+	go func() { c.readings <- c.read(ctx, c.election.callBound) }()
 }
 
 // looked takes in how a read ended.

@@ -33,7 +33,7 @@ type claimAnswer struct {
 func (c *candidacy) claim(ctx context.Context, seen observation) {
 	sent := c.clock.now()
 	record := claim(c.lock.Identity(), seen.snapshot, c.timing.lease, sent.wall, c.random())
-	if c.le.config.Coordinated {
+	if c.config.coordinated {
 		record = renewal(seen.snapshot.Record, seen.snapshot.Record, c.timing.lease, sent.wall)
 	}
 	c.how, c.witness = succession(seen.snapshot), ""
@@ -44,7 +44,7 @@ func (c *candidacy) claim(ctx context.Context, seen observation) {
 	c.draw = c.random()
 	// It does not end with ctx: what is on its way may arrive, and then it is to be
 	// known, and released.
-	writing, cancel := c.clock.within(context.WithoutCancel(ctx), c.le.callBound())
+	writing, cancel := c.clock.within(context.WithoutCancel(ctx), c.election.callBound)
 	l := &sentClaim{
 		on: seen.snapshot, entry: c.writes.add(record, c.timing.lease, sent), sent: sent, updates: c.updateCount(),
 		cancel: cancel, turn: turn.Turn{Rank: turn.Claims}, answers: make(chan claimAnswer, 1),

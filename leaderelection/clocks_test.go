@@ -122,7 +122,7 @@ func TestTheRealClocksAreWatchedOnceForTheProcess(t *testing.T) {
 		c := contend(t, newMemory().lock("a"), onRealClock)
 		sleep(10 * s)
 		assert.True(t, c.IsLeader())
-		assert.Nil(t, c.clocks())
+		assert.Nil(t, c.leader.clocks())
 	})
 	for _, c := range all {
 		c.cancel()

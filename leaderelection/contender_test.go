@@ -75,7 +75,7 @@ func contend(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectionCon
 		c.random = own.draw
 	}
 	if clk, ok := cfg.Clock.(watched); ok {
-		c.clocks = func() *clockWatch { return clk.watch }
+		c.leader.clocks = func() *clockWatch { return clk.watch }
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	c.cancel = cancel
@@ -91,7 +91,7 @@ func contend(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectionCon
 			close(c.release)
 		}
 		<-c.ended
-		c.awaitWork(context.Background())
+		c.tenure.awaitWork(context.Background())
 	})
 	return c
 }

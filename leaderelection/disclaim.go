@@ -17,7 +17,7 @@ func (c *candidacy) disclaim(ctx context.Context) {
 		defer l.cancel()
 	}
 	_, ours := c.writes.sentAt(c.observed().snapshot)
-	if !c.le.config.ReleaseOnCancel || (l == nil && !ours) {
+	if !c.config.releaseOnCancel || (l == nil && !ours) {
 		return
 	}
 	bound, began := max(c.timing.retry-courtesy, c.timing.retry/2), c.clock.now()
@@ -25,7 +25,7 @@ func (c *candidacy) disclaim(ctx context.Context) {
 	defer cancel()
 	state, ours, err := c.outcome(looking)
 	if ours {
-		err = c.le.giveUp(ctx, state, false, "", bound-c.clock.now().monoSince(began))
+		err = c.election.giveUp(ctx, state, false, "", bound-c.clock.now().monoSince(began))
 	}
 	switch {
 	case err != nil:

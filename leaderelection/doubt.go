@@ -10,8 +10,8 @@ const decideDoubt = 50 * time.Millisecond
 // unless the renewal succeeds (rule 7 of the design). Once the clocks have leapt,
 // they are compared again and again until the term counts from after the leap.
 func (l *leadership) compareTimes() {
-	now := l.le.clock.now()
-	if l.clocks == nil && l.le.clock.mayLeap() || now.ahead(l.term.lastSent()) {
+	now := l.election.clock.now()
+	if l.clocks == nil && l.election.clock.mayLeap() || now.ahead(l.term.lastSent()) {
 		l.compare.Reset(compareClocks)
 	}
 	doubted, rest := l.inDoubt, l.term.fastRest(now)
@@ -42,7 +42,7 @@ func (l *leadership) compareTimes() {
 func (l *leadership) doubtOver() {
 	if l.foreseen {
 		l.compareTimes()
-	} else if l.term.inDoubt(l.le.clock.now()) {
+	} else if l.term.inDoubt(l.election.clock.now()) {
 		l.endTerm(&TermEndedError{Reason: ReasonInDoubt})
 	}
 }

@@ -59,7 +59,7 @@ func TestClocksAreComparedAgainWhereNobodyTellsOrTheyHaveLeapt(t *testing.T) {
 	assert.Equal(t, compareClocks, d.compared.set, "nobody tells")
 
 	d = newDoubting(t)
-	d.clocks, d.le.clock = nil, timepiece{clocktesting.NewFakeClock(epoch.Add(s))}
+	d.clocks, d.election.clock = nil, timepiece{clocktesting.NewFakeClock(epoch.Add(s))}
 	d.term.sent = instant{mono: epoch, wall: epoch}
 	d.compareTimes()
 	assert.Zero(t, d.compared.set, "they cannot leap")
@@ -115,7 +115,7 @@ func TestARenewalIsBegunWhenTheFastestClockSaysSo(t *testing.T) {
 			d := newDoubting(t)
 			<-d.renewals
 			d.renewing, d.renewCtx = false, t.Context()
-			d.goal = renewGoal{le: d.le, stats: &d.stats, own: claim("a", rl.Snapshot{}, 15*s, epoch, 0)}
+			d.goal = d.newGoal(claim("a", rl.Snapshot{}, 15*s, epoch, 0))
 			d.attempt = d.newAttempt()
 			d.at(ms, test.slept)
 			d.compareTimes()

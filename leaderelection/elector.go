@@ -11,43 +11,26 @@ import (
 	"k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
-
-	"github.com/holdfast-go/holdfast/internal/bounded"
-	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
 // LeaderElector contends for one lease. All its methods but Run may be called
 // at any time, from any goroutine; Run may be called again after it returned.
 type LeaderElector struct {
-	config  LeaderElectionConfig
-	timing  timing
-	lock    *boundedLock
-	clock   timepiece
-	random  func() float64
-	clocks  func() *clockWatch
+	config LeaderElectionConfig
+	// candidate and leader are what the parts of those go by, election and tenure what
+	// they share.
+	candidate candidateConfig
+	leader    leaderConfig
+	*election
+	tenure  *tenure
 	metrics leaderMetricsAdapter
-	writes  *sentWrites
-	trace   *tracer
-	running atomic.Bool
-	// allowance is for the calls of all campaigns and terms.
-	allowance *allowance
-	// preferred is Priority, as it is asked for a wish of this contender and of another.
-	preferred func() int
-	// witnesses know of dead processes, and leave word of this one.
-	witnesses testifying
-	// successors are the calls of Successor, priorities those of Priority.
-	successors, priorities bounded.Calls
-	// seenLast is what the last campaign knew in the end. It is Run's alone.
-	seenLast observation
-	// reports has what was seen of the lease, events what the recorder is yet to be told.
-	reports *reporter
+	// events are what the recorder is yet to be told.
 	events  *events
+	running atomic.Bool
 	// limits has what the lock cannot do logged once.
 	limits sync.Once
-
-	mu   sync.Mutex
-	term *Term
-	work *work
+	// seenLast is what the last campaign knew in the end. It is Run's alone.
+	seenLast observation
 }
 
 // NewLeaderElector returns an elector for config, or an error that names the
@@ -64,27 +47,30 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 	if clk == nil {
 		clk = clock.RealClock{}
 	}
-	allowance := new(allowance)
+	clock, timing, allowance := timepiece{clk}, config.timing(), new(allowance)
 	le := &LeaderElector{
-		config:  config,
-		timing:  config.timing(),
-		lock:    newBoundedLock(config.Lock, timepiece{clk}, allowance, config.timing()),
-		clock:   timepiece{clk},
-		random:  rand.Float64,
+		config: config,
+		election: &election{
+			lock:      newBoundedLock(config.Lock, clock, allowance, timing),
+			timing:    timing,
+			clock:     clock,
+			random:    rand.Float64,
+			callBound: callBound(config.Lock, timing),
+			allowance: allowance,
+			writes:    newSentWrites(config.Lock.Identity()),
+			reports:   &reporter{clock: clock, lease: timing.lease, onNewLeader: config.Callbacks.OnNewLeader},
+			trace:     newTracer(config.Trace),
+		},
+		tenure:  &tenure{clock: clock, lock: config.Lock, do: config.Callbacks.OnStartedLeading},
 		metrics: newLeaderMetrics(),
-		writes:  newSentWrites(config.Lock.Identity()),
-		trace:   newTracer(config.Trace),
-
-		allowance: allowance,
-		preferred: config.Priority,
-		witnesses: testifying{group: witnesses, clock: timepiece{clk}},
 	}
-	le.reports = &reporter{clock: le.clock, lease: le.timing.lease, onNewLeader: config.Callbacks.OnNewLeader}
 	le.events = &events{record: le.lock.RecordEvent}
 	if le.lock.takesTurns() {
-		le.witnesses.group = nil // such a lock has no place for a testimony
+		witnesses = nil // such a lock has no place for a testimony
 	}
-	le.clocks = le.clock.watch
+	priority := &priority{clock: clock, bound: timing.priorityDelay(0), claimHook: config.Priority, wishHook: config.Priority}
+	le.candidate = config.candidate(priority, &testifying{group: witnesses, clock: clock})
+	le.leader = config.leader(priority, clock.watch, func() { le.metrics.slowpathExercised(config.Name) })
 	le.metrics.leaderOff(config.Name)
 	config.Trace.made(le)
 	return le, nil
@@ -136,7 +122,7 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	le.reports.joins()
 	defer le.reports.leaves()
 	var yieldFor time.Duration
-	for le.awaitWork(logCtx) {
+	for le.tenure.awaitWork(logCtx) {
 		logger.Info("Contending for the lease")
 		le.writes.endTerm()
 		won := le.campaign(logCtx, yieldFor)
@@ -168,7 +154,7 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 		logger.Info("Leading", "after", won.how)
 	}
 	le.events.add(logger, "became leader")
-	l := le.leadAndCount(ctx, logger, won)
+	l := le.lead(ctx, logger, won)
 	le.seenLast = observation{snapshot: l.state, seen: le.clock.now(), lease: le.timing.lease}
 	ended := l.term.ending()
 	if ended.Reason.ending().alarming {
@@ -182,8 +168,17 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	return ended
 }
 
-// leadAndCount leads. Metrics and trace hear of the end of the term, be it by a panic.
-func (le *LeaderElector) leadAndCount(ctx context.Context, logger klog.Logger, won *acquisition) *leadership {
+// campaign contends as a candidate until the lease is won, or returns nil when ctx ends.
+// Others go first for as long as yieldFor.
+func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *acquisition {
+	c := newCandidacy(klog.FromContext(ctx), le.election, le.candidate, yieldFor)
+	c.observation = le.seenLast.memory(le.GetLeader())
+	defer func() { le.seenLast = c.observed() }()
+	return c.campaign(ctx)
+}
+
+// lead leads until the term has ended. Metrics and trace hear of its end, be it by a panic.
+func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acquisition) *leadership {
 	le.metrics.leaderOn(le.config.Name)
 	defer func() {
 		le.metrics.leaderOff(le.config.Name)
@@ -191,55 +186,14 @@ func (le *LeaderElector) leadAndCount(ctx context.Context, logger klog.Logger, w
 			le.trace.termEnded(term, term.ending())
 		}
 	}()
-	return le.lead(ctx, logger, won)
-}
-
-// begin makes the term that was won the current one.
-func (le *LeaderElector) begin(won *acquisition) *Term {
-	timing := le.timing.storedAs(le.timing.heldFor(won.state))
-	term := &Term{
-		lock:     le.lock.Describe(),
-		holder:   le.lock.Identity(),
-		acquired: won.state.Record.AcquireTime.Time,
-		token:    le.token(won.state),
-		clock:    le.clock,
-		doubted:  make(chan struct{}, 1),
-		refused:  make(chan error, 1),
-		resign:   make(chan resignation),
-		done:     make(chan struct{}),
-		sent:     won.sent,
-		length:   timing.term(),
-		holds:    timing.lease,
-	}
-	le.mu.Lock()
-	le.term = term
-	le.mu.Unlock()
-	le.trace.termBegan(term, won.how)
-	return term
-}
-
-// token returns the fencing token of a state, which only a lock that tells
-// resource versions has.
-func (le *LeaderElector) token(state rl.Snapshot) string {
-	if _, plain := le.lock.Versioned.(*plainLock); plain {
-		return ""
-	}
-	return state.ResourceVersion
-}
-
-func (le *LeaderElector) setWork(w *work) {
-	le.mu.Lock()
-	defer le.mu.Unlock()
-	le.work = w
+	l := newLeadership(ctx, logger, le.election, le.tenure, le.leader)
+	l.lead(won)
+	return l
 }
 
 // Term returns the term that this elector leads in or led in last, nil if it
 // never led. Term.Err tells which.
-func (le *LeaderElector) Term() *Term {
-	le.mu.Lock()
-	defer le.mu.Unlock()
-	return le.term
-}
+func (le *LeaderElector) Term() *Term { return le.tenure.newest() }
 
 // IsLeader reports whether this elector leads now: its term lasts and is not in
 // doubt.
@@ -251,25 +205,3 @@ func (le *LeaderElector) IsLeader() bool {
 // GetLeader returns the identity of the last holder that was seen, empty if
 // there was none or it released the lease. It is for information only.
 func (le *LeaderElector) GetLeader() string { return le.reports.lastHolder() }
-
-// callBound returns how long one call to the lock may take: the whole renew
-// deadline if the lock sees to it that no connection stalls it, else half of a
-// term, which is as slow as an API may always be.
-func (le *LeaderElector) callBound() time.Duration {
-	if _, hardened := boundOf(le.config.Lock); hardened {
-		return le.timing.deadline
-	}
-	return le.timing.term() / 2
-}
-
-func (le *LeaderElector) stopTimeout() time.Duration {
-	if le.config.StopTimeout > 0 {
-		return le.config.StopTimeout
-	}
-	return max(le.timing.deadline, leastPatience)
-}
-
-// leastPatience is the least that work is given to stop before a release, if
-// nothing is configured: how fast work stops has nothing to do with how short
-// the lease is.
-const leastPatience = 10 * time.Second

@@ -86,9 +86,9 @@ func (l *leadership) fencedBy(err error) {
 	if l.fenced.pending() {
 		return // it is being found out
 	}
-	now := l.le.clock.now()
+	now := l.election.clock.now()
 	l.fenced.since, l.fenced.err, l.fenced.asking = now, err, false
-	l.fence.Reset(l.fenced.backoff(now, l.le.timing))
+	l.fence.Reset(l.fenced.backoff(now, l.election.timing))
 }
 
 // findOut sends a renewal because of a refusal. Where one was sent and is not
@@ -107,8 +107,8 @@ func (l *leadership) findOut() {
 
 // askNow notes that the renewal which decides is sent now.
 func (l *leadership) askNow() {
-	l.fenced.asking, l.fenced.asked = true, l.le.clock.now()
-	l.fence.Reset(l.le.timing.patience(max(l.took, l.fenced.claimed)))
+	l.fenced.asking, l.fenced.asked = true, l.election.clock.now()
+	l.fence.Reset(l.election.timing.patience(max(l.took, l.fenced.claimed)))
 }
 
 // settleFence takes in what a renewal came to. One that was sent before the

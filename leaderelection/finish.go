@@ -12,19 +12,19 @@ func (l *leadership) finish(ctx context.Context) {
 	ended := l.term.ending()
 	switch {
 	case ended == l.stopReason && l.release:
-		began := l.le.clock.now()
+		began := l.election.clock.now()
 		successor := l.successor(ctx)
 		// The wait for the renewal under way had a tenth of the retry period.
-		now := l.le.clock.now()
-		bound := min(l.term.rest(now), l.le.timing.retry-l.le.timing.retry/10-now.monoSince(began))
-		l.tellResigned(l.released(l.le.giveUp(ctx, l.state, false, successor, bound)))
+		now := l.election.clock.now()
+		bound := min(l.term.rest(now), l.election.timing.retry-l.election.timing.retry/10-now.monoSince(began))
+		l.tellResigned(l.released(l.election.giveUp(ctx, l.state, false, successor, bound)))
 	case ended == l.stopReason:
 		if l.notReleased != nil {
 			_ = l.released(l.notReleased)
 		}
 		l.tellResigned(l.notReleased)
 	default:
-		if l.le.config.ReleaseOnCancel && ended.Reason.ending().mayStillHold && !l.returnedEarly {
+		if l.config.releaseOnCancel && ended.Reason.ending().mayStillHold && !l.returnedEarly {
 			l.releaseLost(ctx)
 		}
 		l.tellResigned(ended)
@@ -36,20 +36,20 @@ func (l *leadership) finish(ctx context.Context) {
 // longer than a quarter of the time that work has to stop, nor than StopTimeout, and is
 // over before the lease is.
 func (l *leadership) releaseLost(ctx context.Context) {
-	timing, patience := l.timing, l.le.stopTimeout()
+	timing, patience := l.timing, l.config.stopTimeout
 	if l.stopReason != nil {
-		patience -= l.le.clock.now().monoSince(l.stopRequested)
+		patience -= l.election.clock.now().monoSince(l.stopRequested)
 	}
-	moment := l.le.clock.NewTimer(max(0, min((timing.lease-timing.term())/4, patience)))
+	moment := l.election.clock.NewTimer(max(0, min((timing.lease-timing.term())/4, patience)))
 	defer moment.Stop()
 	select {
 	case <-l.workDone():
 	case <-moment.C():
 		return
 	}
-	rest := timing.lease - l.le.clock.now().monoSince(l.term.lastSent())
+	rest := timing.lease - l.election.clock.now().monoSince(l.term.lastSent())
 	if bound := min(rest, timing.retry); bound > 0 {
-		_ = l.released(l.le.giveUp(ctx, l.state, true, "", bound))
+		_ = l.released(l.election.giveUp(ctx, l.state, true, "", bound))
 	}
 }
 

@@ -16,13 +16,12 @@ import (
 // long ago.
 func lastRenewed(t *testing.T, ago time.Duration, changes ...func(*LeaderElectionConfig)) (l *leadership, lock *memoryLock, says func() string) {
 	l, says = sayingLeadership(t, changes...)
-	lock = l.le.config.Lock.(*memoryLock)
-	sent := l.le.clock.now()
-	state, err := lock.commit(rl.Snapshot{}, l.le.writes.add(claim("a", rl.Snapshot{}, l.timing.lease, sent.wall, 0), l.timing.lease, sent))
+	lock = l.tenure.lock.(*memoryLock)
+	sent := l.election.clock.now()
+	state, err := lock.commit(rl.Snapshot{}, l.election.writes.add(claim("a", rl.Snapshot{}, l.timing.lease, sent.wall, 0), l.timing.lease, sent))
 	require.NoError(t, err)
-	l.le.writes.settle(state)
-	l.term = l.le.begin(&acquisition{state: state, sent: sent})
-	l.state = state
+	l.election.writes.settle(state)
+	l.begin(&acquisition{state: state, sent: sent})
 	sleep(ago)
 	return l, lock, says
 }
@@ -34,7 +33,7 @@ func releases(does bool) func(*LeaderElectionConfig) {
 func TestWhichLostTermsAreReleased(t *testing.T) {
 	early := func(l *leadership) { l.returnedEarly = true }
 	resigned := func(l *leadership) { // 4.9 s of 5 ago
-		l.le.config.StopTimeout = 5 * s
+		l.config.stopTimeout = 5 * s
 		l.stopReason, l.stopRequested = &TermEndedError{Reason: ReasonResigned}, instant{mono: time.Now().Add(-4900 * ms)}
 	}
 	none := func(l *leadership) { l.work = nil }

@@ -34,14 +34,14 @@ import (
 func (le *LeaderElector) Guard(config *rest.Config) *rest.Config {
 	guarded := rest.CopyConfig(config)
 	guarded.Wrap(transport.WrapperFunc(func(next http.RoundTripper) http.RoundTripper {
-		return &guard{elector: le, next: next}
+		return &guard{tenure: le.tenure, next: next}
 	}))
 	return guarded
 }
 
 type guard struct {
-	elector *LeaderElector
-	next    http.RoundTripper
+	tenure *tenure
+	next   http.RoundTripper
 }
 
 var _ utilnet.RoundTripperWrapper = (*guard)(nil)
@@ -54,7 +54,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if readsOnly(req) {
 		return g.next.RoundTrip(req)
 	}
-	term := g.elector.termOf(req.Context())
+	term := g.tenure.of(req.Context())
 	if err := standing(term); err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // as http.RoundTripper demands; nothing was read from it
@@ -78,15 +78,6 @@ func (g *guard) send(req *http.Request, term *Term) (*http.Response, error) {
 		response.Body = boundedConn{bounded, conn}
 	}
 	return response, nil
-}
-
-// termOf returns the term of this elector that a context belongs to, or the current
-// one.
-func (le *LeaderElector) termOf(ctx context.Context) *Term {
-	if term, ok := ctx.Value(termOfKey{le}).(*Term); ok {
-		return term
-	}
-	return le.Term()
 }
 
 // standing returns why term does not permit a change, nil if it does.

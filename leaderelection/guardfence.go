@@ -67,7 +67,7 @@ func (f *fenceListener) RoundTrip(req *http.Request) (*http.Response, error) {
 	term, _ := TermFromContext(req.Context())
 	if f.elector != nil {
 		if le := f.elector(); le != nil {
-			term = le.termOf(req.Context())
+			term = le.tenure.of(req.Context())
 		}
 	}
 	if term == nil || term.Err() != nil {

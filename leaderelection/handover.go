@@ -25,8 +25,8 @@ type handover struct {
 // next one two answers more: it is refused, the Lease is read, and then renewed. So nobody
 // is asked to bear that while answers are slow.
 func (l *leadership) hears(renewed outcome) bool {
-	config := &l.le.config
-	return config.HandoverAfter > 0 && !config.Coordinated && !renewed.settled && l.took <= l.timing.period()/4
+	config := &l.config
+	return config.handoverAfter > 0 && !config.coordinated && !renewed.settled && l.took <= l.timing.period()/4
 }
 
 // heed considers what a contender asks for in a state, not before the term has lasted for
@@ -34,18 +34,17 @@ func (l *leadership) hears(renewed outcome) bool {
 // much has passed, since this leader's own priority may have fallen.
 func (l *leadership) heed(state rl.Snapshot) {
 	wish, asks := state.Wish()
-	now, h := l.le.clock.now(), &l.handover
+	now, h := l.election.clock.now(), &l.handover
 	known := wish.By == h.wish.By && wish.Priority == h.wish.Priority
-	switch config := &l.le.config; {
-	case !asks || config.HandoverAfter <= 0 || config.Coordinated:
+	switch config := &l.config; {
+	case !asks || config.handoverAfter <= 0 || config.coordinated:
 	case l.stopReason != nil || !l.term.lasts() || h.answers != nil:
-	case known && now.monoSince(h.considered) < config.HandoverAfter:
-	case now.monoSince(l.began) < config.HandoverAfter: // it stays in the Lease
+	case known && now.monoSince(h.considered) < config.handoverAfter:
+	case now.monoSince(l.began) < config.handoverAfter: // it stays in the Lease
 	default:
 		h.wish, h.considered, h.again, h.answers = wish, now, known, make(chan priorityAnswer, 1)
 		go func(ctx context.Context, answers chan<- priorityAnswer) {
-			priority, err := l.le.priority(ctx)
-			answers <- priorityAnswer{priority, err}
+			answers <- l.config.priority.forWish(ctx)
 		}(bounded.Unawaited(context.WithoutCancel(l.runCtx)), l.handover.answers)
 	}
 }

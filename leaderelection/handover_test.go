@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
 
 	rl "github.com/holdfast-go/holdfast/resourcelock"
@@ -38,13 +39,15 @@ func leadershipOf(t *testing.T, changes ...func(*LeaderElectionConfig)) *leaders
 	require.NoError(t, err)
 	term := ofTwelveSeconds()
 	term.clock, term.sent = le.clock, le.clock.now()
-	return &leadership{le: le, term: term, runCtx: t.Context(), timing: le.timing, began: le.clock.now()}
+	l := newLeadership(t.Context(), klog.Background(), le.election, le.tenure, le.leader)
+	l.term, l.began = term, le.clock.now()
+	return l
 }
 
 func TestALeaderHearsOfWishesWhileItsAnswersAreQuick(t *testing.T) {
 	hears := func(after, took time.Duration, coordinated, settled bool) bool {
 		l := leadershipOf(t, asksAfter(after))
-		l.le.config.Coordinated, l.took = coordinated, took
+		l.config.coordinated, l.took = coordinated, took
 		return l.hears(outcome{done: true, settled: settled})
 	}
 	assert.True(t, hears(time.Minute, 0, false, false))
@@ -74,8 +77,8 @@ func TestWhichWishesALeaderConsiders(t *testing.T) {
 	}{
 		"a wish":                        {state: wish("b", 7), want: true},
 		"no wish":                       {state: rl.Snapshot{Record: rl.LeaderElectionRecord{HolderIdentity: "a"}}},
-		"it does not hand over":         {before: func(l *leadership) { l.le.config.HandoverAfter = 0 }, state: wish("b", 7)},
-		"the API says who leads":        {before: func(l *leadership) { l.le.config.Coordinated = true }, state: wish("b", 7)},
+		"it does not hand over":         {before: func(l *leadership) { l.config.handoverAfter = 0 }, state: wish("b", 7)},
+		"the API says who leads":        {before: func(l *leadership) { l.config.coordinated = true }, state: wish("b", 7)},
 		"the term is to end":            {before: func(l *leadership) { l.stopReason = &TermEndedError{} }, state: wish("b", 7)},
 		"the term has ended":            {before: func(l *leadership) { l.term.end(&TermEndedError{}) }, state: wish("b", 7)},
 		"one is being considered":       {before: func(l *leadership) { l.handover.answers = make(chan priorityAnswer) }, state: wish("b", 7)},
@@ -108,7 +111,7 @@ func TestWhichWishesALeaderConsiders(t *testing.T) {
 func sayingLeadership(t *testing.T, changes ...func(*LeaderElectionConfig)) (l *leadership, says func() string) {
 	l = leadershipOf(t, changes...)
 	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))
-	l.logger, l.work, l.stopWork, l.patience = logger, &work{done: make(chan struct{})}, func(error) {}, l.le.clock.idleTimer()
+	l.logger, l.work, l.stopWork, l.patience = logger, &work{done: make(chan struct{})}, func(error) {}, l.election.clock.idleTimer()
 	return l, logger.GetSink().(ktesting.Underlier).GetBuffer().String
 }
 

@@ -56,18 +56,11 @@ func (h *HealthzAdaptor) Check(*http.Request) error {
 func (h *HealthzAdaptor) SetLeaderElection(le *LeaderElector) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	electors := slices.DeleteFunc(h.all(), func(earlier *LeaderElector) bool { return earlier == le || !earlier.working() })
+	electors := slices.DeleteFunc(h.all(), func(earlier *LeaderElector) bool { return earlier == le || !earlier.tenure.working() })
 	if le != nil {
 		electors = append(electors, le)
 	}
 	h.electors = &electors
-}
-
-// working reports whether work of this elector has begun and not returned.
-func (le *LeaderElector) working() bool {
-	le.mu.Lock()
-	defer le.mu.Unlock()
-	return le.work != nil && !le.work.returned()
 }
 
 // ReadyzAdaptor makes a readiness check of an elector that may be made later
@@ -113,9 +106,7 @@ func (e workOutlivedLease) Error() string {
 // probe does. When a machine has just been resumed and the term is in doubt, Check
 // asks for a renewal at once; if that succeeds, later checks pass.
 func (le *LeaderElector) Check(maxTolerableExpiredLease time.Duration) error {
-	le.mu.Lock()
-	w := le.work
-	le.mu.Unlock()
+	w := le.tenure.lastWork()
 	if w == nil {
 		return nil
 	}

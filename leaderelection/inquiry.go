@@ -88,7 +88,7 @@ func (q *inquiry) proves(state rl.Snapshot) bool {
 // inquire asks about whoever holds the lease as it was seen, and ends what was asked
 // about any other.
 func (c *candidacy) inquire(ctx context.Context, seen observation) {
-	if c.le.witnesses.group == nil || c.inquiry != nil && c.inquiry.about(seen.snapshot) {
+	if c.config.witnesses.group == nil || c.inquiry != nil && c.inquiry.about(seen.snapshot) {
 		return
 	}
 	if c.inquiry != nil {
@@ -99,7 +99,7 @@ func (c *candidacy) inquire(ctx context.Context, seen observation) {
 	if testimony == "" || testimony == c.writes.ownTestimony() {
 		return // this process does not outlive itself
 	}
-	c.inquiry = newInquiry(ctx, c.le.witnesses.group, c.clock, testimony)
+	c.inquiry = newInquiry(ctx, c.config.witnesses.group, c.clock, testimony)
 	c.inquiry.ask(0)
 }
 

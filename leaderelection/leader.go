@@ -14,8 +14,10 @@ import (
 
 // leadership is a contender's time as leader.
 type leadership struct {
-	le     *LeaderElector
-	logger klog.Logger
+	election *election
+	tenure   *tenure
+	config   leaderConfig
+	logger   klog.Logger
 	// runCtx is Run's context.
 	runCtx context.Context
 	term   *Term
@@ -47,7 +49,7 @@ type leadership struct {
 	renewing bool
 	hurry    chan struct{}
 	attempt  attempt
-	// timing is the elector's, or shorter where the lease is stored so.
+	// timing is the election's, or shorter where the lease is stored so.
 	timing timing
 	// took is how long the last renewal waited for its answer; zero where that was lost.
 	took         time.Duration
@@ -74,20 +76,32 @@ type leadership struct {
 	clocks *clockWatch
 }
 
-// lead does the leader's part until its term has ended. The lease is not released
-// yet: finish does that.
-func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acquisition) *leadership {
-	term := le.begin(won)
-	l := &leadership{
-		le: le, logger: logger, runCtx: ctx, term: term, state: won.state, timing: le.timing, began: won.sent,
+// newLeadership returns a leader of an election that is yet to lead. Its term and its
+// work are noted in tenure.
+func newLeadership(runCtx context.Context, logger klog.Logger, e *election, tenure *tenure, config leaderConfig) *leadership {
+	return &leadership{
+		election: e, tenure: tenure, config: config, logger: logger, runCtx: runCtx, timing: e.timing,
 		renewals: make(chan outcome, 1), hurry: make(chan struct{}, 1),
 	}
+}
+
+// begin makes the term that was won the newest one.
+func (l *leadership) begin(won *acquisition) {
+	l.term, l.state, l.began = l.election.newTerm(won), won.state, won.sent
+	l.tenure.begin(l.term)
+	l.election.trace.termBegan(l.term, won.how)
+}
+
+// lead does the leader's part until its term has ended. The lease is not released
+// yet: finish does that. It is called once.
+func (l *leadership) lead(won *acquisition) {
+	l.begin(won)
+	e, ctx, term := l.election, l.runCtx, l.term
 	shorter := l.applyDurations(won.state)
-	l.goal = renewGoal{le: le, logger: logger, stats: &l.stats, own: won.state.Record}
-	l.goal.own.HolderIdentity = le.lock.Identity()
+	l.goal = l.newGoal(won.state.Record)
 	l.attempt = l.newAttempt()
-	l.renewCtx, l.stopRenewing = context.WithCancel(bounded.Unawaited(klog.NewContext(context.WithoutCancel(ctx), logger)))
-	workCtx, stopWork := workContext(ctx, le, term)
+	l.renewCtx, l.stopRenewing = context.WithCancel(bounded.Unawaited(klog.NewContext(context.WithoutCancel(ctx), l.logger)))
+	workCtx, stopWork := workContext(ctx, l.tenure, term)
 	l.stopWork = stopWork
 	// Whatever happens here, also a panic, no work goes on uncancelled.
 	panicked := true
@@ -98,49 +112,47 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acqu
 		}
 	}()
 
-	now := le.clock.now()
+	now := e.clock.now()
 	if term.rest(now) <= 0 {
 		l.endTerm(&TermEndedError{Reason: ReasonRenewDeadline})
 		panicked = false
-		return l
+		return
 	}
 	l.fenced.claimed = now.monoSince(won.sent)
-	l.end = le.clock.NewTimer(term.rest(now))
+	l.end = e.clock.NewTimer(term.rest(now))
 	defer l.end.Stop()
 	// The first renewal comes early, at random, so that the leases of a process
 	// that won many at once are not all renewed in the same moment ever after.
-	first := l.timing.firstRenewal(le.random())
-	if le.lock.takesTurns() && now.monoSince(won.sent) < le.timing.retry/4 {
+	first := l.timing.firstRenewal(e.random())
+	if e.lock.takesTurns() && now.monoSince(won.sent) < e.timing.retry/4 {
 		// Whoever has written such a lock may not have been the last: one whose Update
 		// compares nothing lets two claims through. It is read soon, before it is renewed,
 		// unless it is so slow that both would take too long.
-		first, l.attempt.readFirst = min(first, le.timing.retry/4), true
+		first, l.attempt.readFirst = min(first, e.timing.retry/4), true
 	}
-	l.due = le.clock.NewTimer(max(0, first-now.monoSince(won.sent)))
+	l.due = e.clock.NewTimer(max(0, first-now.monoSince(won.sent)))
 	defer l.due.Stop()
-	l.compare, l.doubt, l.patience, l.fence = le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer(), le.clock.idleTimer()
+	l.compare, l.doubt, l.patience, l.fence = e.clock.idleTimer(), e.clock.idleTimer(), e.clock.idleTimer(), e.clock.idleTimer()
 	defer l.compare.Stop()
 	defer l.doubt.Stop()
 	defer l.patience.Stop()
 	defer l.fence.Stop()
-	if l.clocks = le.clocks(); l.clocks != nil {
+	if l.clocks = l.config.clocks(); l.clocks != nil {
 		l.clocks.add(term)
 		defer l.clocks.remove(term)
 		term.doubt() // they may have leapt since its write was sent
-	} else if le.clock.mayLeap() {
+	} else if e.clock.mayLeap() {
 		l.compare.Reset(compareClocks)
 	}
 
-	l.work = startWork(workCtx, term, le.config.Lock, le.config.Callbacks.OnStartedLeading)
-	le.setWork(l.work)
+	l.work = l.tenure.startWork(workCtx, term)
 	l.setAlarm(ctx)
 	defer l.alarm.stop()
 	if shorter {
-		logStoredShorter(logger, l.timing.lease, le.timing.lease)
+		logStoredShorter(l.logger, l.timing.lease, e.timing.lease)
 	}
 	l.run(ctx)
 	panicked = false
-	return l
 }
 
 var errPanicked = errors.New("the elector panicked")
@@ -159,12 +171,12 @@ func (l *leadership) run(ctx context.Context) {
 			l.awaitRenewal(ctx)
 			l.endTerm(l.stopReason)
 		case <-l.patience.C():
-			l.letRunOut(stillWorking{l.le.stopTimeout()})
+			l.letRunOut(stillWorking{l.config.stopTimeout})
 			l.endTerm(l.stopReason)
 		case <-l.end.C():
 			l.timeUp()
 		case <-l.alarm.rang:
-			l.endTerm(l.lapsed(l.le.clock.now()))
+			l.endTerm(l.lapsed(l.election.clock.now()))
 		case <-l.due.C():
 			l.renew()
 		case <-l.compare.C():
@@ -196,7 +208,7 @@ func (l *leadership) resign(r resignation) {
 // cancel brings the term to its end because Run's context has ended. Without
 // ReleaseOnCancel nothing is waited for, also not for the sake of a Resign.
 func (l *leadership) cancel() {
-	if l.le.config.ReleaseOnCancel {
+	if l.config.releaseOnCancel {
 		l.stop(&TermEndedError{Reason: ReasonReleased}, true)
 		return
 	}
@@ -238,8 +250,8 @@ func (l *leadership) stop(why *TermEndedError, release bool) {
 		l.stopReason = told
 	}
 	l.workReturned = l.work.done
-	l.stopRequested = l.le.clock.now()
-	l.patience.Reset(l.le.stopTimeout())
+	l.stopRequested = l.election.clock.now()
+	l.patience.Reset(l.config.stopTimeout)
 }
 
 // endTerm ends the term, if it has not ended: nothing comes before the end of the
@@ -263,7 +275,7 @@ func (l *leadership) endTerm(ended *TermEndedError) {
 		l.renewing, l.state = false, o.state
 		l.tellLost(o)
 	}
-	l.le.writes.endTerm()
+	l.election.writes.endTerm()
 	bounded.Raise(l.runCtx, o.err)
 }
 
@@ -274,16 +286,16 @@ func (l *leadership) tellLost(o outcome) {
 		return
 	}
 	if o.seen {
-		l.le.reports.report(l.logger, o.state)
+		l.election.reports.report(l.logger, o.state)
 	}
-	l.le.trace.renewal(RenewalLost, o.took)
+	l.election.trace.renewal(RenewalLost, o.took)
 }
 
 // because completes a reason before anyone can see it.
 func (l *leadership) because(ended *TermEndedError) *TermEndedError {
 	if ended.Lock == "" {
 		ended.Lock = l.term.lock
-		ended.Since = l.le.clock.now().monoSince(l.term.lastSent())
+		ended.Since = l.election.clock.now().monoSince(l.term.lastSent())
 		var err error
 		ended.Calls, err = l.stats.summary()
 		known := ended.Reason.ending()
@@ -300,7 +312,7 @@ func (l *leadership) because(ended *TermEndedError) *TermEndedError {
 // timeUp is called when the term's timer fires, which a renewal may have moved
 // in the meantime.
 func (l *leadership) timeUp() {
-	now := l.le.clock.now()
+	now := l.election.clock.now()
 	if rest := l.term.rest(now); rest > 0 {
 		l.end.Reset(rest)
 		return
@@ -312,7 +324,7 @@ func (l *leadership) timeUp() {
 // stored is what others go by. It reports whether the lease has become shorter.
 func (l *leadership) applyDurations(stored rl.Snapshot) (shorter bool) {
 	before := l.timing.lease
-	l.timing = l.le.timing.storedAs(l.le.timing.heldFor(stored))
+	l.timing = l.election.timing.storedAs(l.election.timing.heldFor(stored))
 	return l.timing.lease < before
 }
 
@@ -325,15 +337,15 @@ func (l *leadership) applyOutcome(o outcome) {
 		l.tellLost(o)
 		return
 	}
-	now, shorter := l.le.clock.now(), false
+	now, shorter := l.election.clock.now(), false
 	if o.done {
 		l.took = 0
 		if !o.settled {
 			l.took = now.monoSince(o.sent)
 		}
 		l.stats.reset()
-		l.le.writes.setHears(l.hears(o))
-		if o.settled || !l.le.lock.takesTurns() { // else it only repeats what was written
+		l.election.writes.setHears(l.hears(o))
+		if o.settled || !l.election.lock.takesTurns() { // else it only repeats what was written
 			shorter = l.applyDurations(o.state)
 		}
 		l.term.extend(o.sent, l.timing)
@@ -350,7 +362,7 @@ func (l *leadership) applyOutcome(o outcome) {
 	l.heed(o.state)
 	// The log comes last: it may block.
 	if shorter {
-		logStoredShorter(l.logger, l.timing.lease, l.le.timing.lease)
+		logStoredShorter(l.logger, l.timing.lease, l.election.timing.lease)
 	}
 	if o.done && l.logger.V(5).Enabled() { // else its values would be made for nobody
 		l.logger.V(5).Info("Renewed the lease", "took", now.monoSince(o.sent))

@@ -15,7 +15,7 @@ import (
 // lock has one and RBAC allows it, by reads where not, and by a read on a new
 // connection when the watch has been silent for longer than renewals should be.
 type leaseWatcher struct {
-	lock   rl.Versioned
+	lock   *boundedLock
 	timing timing
 	clock  timepiece
 	random func() float64
@@ -51,9 +51,9 @@ type leaseWatcher struct {
 	closed bool
 }
 
-func (le *LeaderElector) newLeaseWatcher(allowance *allowance, changed func(rl.Snapshot)) *leaseWatcher {
+func (e *election) newLeaseWatcher(allowance *allowance, changed func(rl.Snapshot)) *leaseWatcher {
 	return &leaseWatcher{
-		lock: le.lock, timing: le.timing, clock: le.clock, random: le.random, trace: le.trace,
+		lock: e.lock, timing: e.timing, clock: e.clock, random: e.random, trace: e.trace,
 		allowance: allowance, changed: changed, updated: make(chan struct{}, 1),
 	}
 }

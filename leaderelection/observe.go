@@ -36,7 +36,7 @@ func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
 	changes.more = make(chan struct{}, 1)
 	w := le.newLeaseWatcher(new(allowance), func(state rl.Snapshot) { changes.add(leaderOf(state)) })
 	var running sync.WaitGroup
-	running.Go(func() { w.observe(ctx, le.callBound()) })
+	running.Go(func() { w.observe(ctx, le.callBound) })
 	running.Go(func() { changes.send(ctx, leaders) })
 	go func() {
 		running.Wait()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -31,11 +30,6 @@ type preference struct {
 	by      time.Duration
 }
 
-type priorityAnswer struct {
-	priority int
-	err      error
-}
-
 // delay returns by how much others go first after the write that state shows: nothing
 // before it was asked, so that it is asked in time.
 func (p *preference) delay(state rl.Snapshot) time.Duration {
@@ -47,7 +41,7 @@ func (p *preference) delay(state rl.Snapshot) time.Duration {
 
 // unconsulted reports whether the priority is to be asked before the lease is claimed.
 func (c *candidacy) unconsulted(seen observation) bool {
-	if c.le.config.Priority == nil || c.le.config.Coordinated || c.isSuccessor(seen) {
+	if c.config.priority.claimHook == nil || c.config.coordinated || c.isSuccessor(seen) {
 		return false
 	}
 	return !c.preference.asked || !oneWrite(c.preference.about, seen.snapshot)
@@ -57,14 +51,8 @@ func (c *candidacy) unconsulted(seen observation) bool {
 // the least.
 func (c *candidacy) consult(ctx context.Context, seen observation) {
 	answers := make(chan priorityAnswer, 1)
-	most, priority := c.timing.priorityDelay(0), c.le.config.Priority
-	c.preference = preference{asked: true, about: seen.snapshot, answers: answers, by: most}
-	go func() {
-		asking, cancel := c.clock.within(bounded.Awaited(ctx), most)
-		defer cancel()
-		p, err := bounded.Do(asking, asking, &c.le.priorities, func(context.Context) (int, error) { return priority(), nil })
-		answers <- priorityAnswer{p, err}
-	}()
+	c.preference = preference{asked: true, about: seen.snapshot, answers: answers, by: c.timing.priorityDelay(0)}
+	go func() { answers <- c.config.priority.beforeClaim(ctx) }()
 }
 
 // consulted takes in what the priority is.

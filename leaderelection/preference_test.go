@@ -56,8 +56,8 @@ func TestWhenAPriorityIsAsked(t *testing.T) {
 		want   bool
 	}{
 		"before a claim":         {want: true},
-		"there is none":          {change: func(c *candidacy, _ *observation) { c.le.config.Priority = nil }},
-		"the API says who leads": {change: func(c *candidacy, _ *observation) { c.le.config.Coordinated = true }},
+		"there is none":          {change: func(c *candidacy, _ *observation) { c.config.priority.claimHook = nil }},
+		"the API says who leads": {change: func(c *candidacy, _ *observation) { c.config.coordinated = true }},
 		"it is named": {change: func(_ *candidacy, seen *observation) {
 			seen.snapshot = stateOf(newSentWrites("a").releaseEntry(state.Record, "b", later(s, 0)))
 		}},

@@ -373,7 +373,7 @@ func TestWitnessesAreChosen(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, test.none, le.witnesses.group == nil)
+			assert.Equal(t, test.none, le.candidate.witnesses.group == nil)
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // releaseGoal is the goal of an attempt to release.
 type releaseGoal struct {
-	le *LeaderElector
+	writes *sentWrites
 	// former judges by what was sent before everything was disowned.
 	former *sentWrites
 	// successor is whom the release names; empty for nobody.
@@ -22,7 +22,7 @@ type releaseGoal struct {
 var _ goal = (*releaseGoal)(nil)
 
 func (r *releaseGoal) entry(base rl.Snapshot, now instant) rl.Entry {
-	return r.le.writes.releaseEntry(base.Record, r.successor, now)
+	return r.writes.releaseEntry(base.Record, r.successor, now)
 }
 
 func (r *releaseGoal) written(rl.Snapshot, string, instant) outcome { return outcome{done: true} }
@@ -49,20 +49,20 @@ func (r *releaseGoal) failed(error) {}
 // release that is given up may land at any later time, and whoever had taken up
 // his former term by then would lead a lease that is free for all (rule 10 of
 // the design).
-func (le *LeaderElector) giveUp(ctx context.Context, from rl.Snapshot, stale bool, successor string, bound time.Duration) error {
-	ctx, cancel := le.clock.within(bounded.Unawaited(context.WithoutCancel(ctx)), bound)
+func (e *election) giveUp(ctx context.Context, from rl.Snapshot, stale bool, successor string, bound time.Duration) error {
+	ctx, cancel := e.clock.within(bounded.Unawaited(context.WithoutCancel(ctx)), bound)
 	defer cancel()
 	a := &attempt{
-		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, stats: new(attemptStats),
-		goal: &releaseGoal{le: le, former: le.writes.disown(), successor: successor}, state: from, readFirst: stale,
-		patience: max(bound, le.timing.retry/4) / 4, bound: bound,
-		timer: le.clock.idleTimer(), answers: make(chan answer),
+		lock: e.lock, clock: e.clock, timing: e.timing, random: e.random, stats: new(attemptStats),
+		goal: &releaseGoal{writes: e.writes, former: e.writes.disown(), successor: successor}, state: from, readFirst: stale,
+		patience: max(bound, e.timing.retry/4) / 4, bound: bound,
+		timer: e.clock.idleTimer(), answers: make(chan answer),
 	}
 	o := a.run(ctx)
 	bounded.Raise(ctx, o.err)
 	switch {
 	case o.done:
-		le.reports.reportReleased()
+		e.reports.reportReleased()
 		return nil
 	case o.lost != nil:
 		return fmt.Errorf("not released: %w", errSecondProcess)

@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/klog/v2"
 
@@ -10,9 +11,17 @@ import (
 
 // renewGoal is the goal of an attempt to renew.
 type renewGoal struct {
-	le     *LeaderElector
-	logger klog.Logger
-	stats  *attemptStats
+	writes  *sentWrites
+	reports *reporter
+	clock   timepiece
+	logger  klog.Logger
+	// lease is how long the lease is to last.
+	lease time.Duration
+	// coordinated says that the API server chooses who leads.
+	coordinated bool
+	// slowPath counts that a write did not do.
+	slowPath func()
+	stats    *attemptStats
 	// own is the record that the term began with.
 	own rl.LeaderElectionRecord
 	// known is when the write was sent that the term counts from.
@@ -24,18 +33,17 @@ type renewGoal struct {
 var _ goal = (*renewGoal)(nil)
 
 func (r *renewGoal) entry(base rl.Snapshot, now instant) rl.Entry {
-	lease := r.le.timing.lease
-	return r.le.writes.add(renewal(r.own, base.Record, lease, now.wall), lease, now)
+	return r.writes.add(renewal(r.own, base.Record, r.lease, now.wall), r.lease, now)
 }
 
 func (r *renewGoal) written(state rl.Snapshot, mark string, sent instant) outcome {
-	r.le.writes.confirm(state, mark)
+	r.writes.confirm(state, mark)
 	return outcome{done: true, sent: sent}
 }
 
 // read implements rule 3 of the design.
 func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
-	verdict, sent := r.le.writes.judge(state)
+	verdict, sent := r.writes.judge(state)
 	seen := verdict != nobodys || !r.outlived()
 	lost := func(why TermEndedError) (outcome, bool) { return outcome{lost: &why, seen: seen}, true }
 	holder, preferred := state.Record.HolderIdentity, state.Record.PreferredHolder
@@ -43,20 +51,20 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	case verdict == nobodys:
 		return lost(TermEndedError{Reason: ReasonLeaseDeleted})
 	case verdict == others:
-		r.le.writes.supersede()
+		r.writes.supersede()
 		return lost(TermEndedError{Reason: ReasonTaken, Holder: holder})
 	case verdict == imposters:
-		r.le.writes.supersede()
+		r.writes.supersede()
 		return lost(TermEndedError{Reason: ReasonSameIdentity, Holder: holder})
-	case r.le.config.Coordinated && preferred != "":
+	case r.coordinated && preferred != "":
 		return lost(TermEndedError{Reason: ReasonEndOfTerm, Holder: preferred})
 	}
-	r.le.reports.report(r.logger, state)
+	r.reports.report(r.logger, state)
 	switch {
 	case verdict == oursOnce || sent.monoSince(r.known) <= 0:
 		return outcome{}, false // no renewal has arrived yet
 	}
-	r.le.writes.settle(state)
+	r.writes.settle(state)
 	return outcome{done: true, settled: true, sent: sent}, true
 }
 
@@ -64,13 +72,13 @@ func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 // from, as while the machine was suspended. A Lease that is gone then is no sign
 // that nobody holds it: the next campaign is to know that there was a holder.
 func (r *renewGoal) outlived() bool {
-	return r.le.clock.now().fastestSince(r.known) >= r.le.timing.lease
+	return r.clock.now().fastestSince(r.known) >= r.lease
 }
 
 // failed logs that a write did not do, once in an attempt: what comes after it
 // is in the line that says how the attempt ended.
 func (r *renewGoal) failed(err error) {
-	r.le.metrics.slowpathExercised(r.le.config.Name)
+	r.slowPath()
 	if !r.logged {
 		r.logged = true
 		r.logger.Info("A renewal was not confirmed; reading the record", "err", err)
@@ -90,7 +98,7 @@ func (l *leadership) renew() {
 	if l.renewing {
 		return
 	}
-	if l.term.rest(l.le.clock.now()) <= 0 {
+	if l.term.rest(l.election.clock.now()) <= 0 {
 		l.timeUp()
 		return
 	}
@@ -116,12 +124,12 @@ func (l *leadership) renewAtOnce() {
 
 // try makes one attempt to renew.
 func (l *leadership) try(a *attempt) {
-	began := l.le.clock.now()
+	began := l.election.clock.now()
 	o := a.run(l.renewCtx)
-	o.took = l.le.clock.now().monoSince(began)
+	o.took = l.election.clock.now().monoSince(began)
 	l.goal.logConfirmed(o)
 	if o.lost == nil { // else the work is told first
-		l.le.trace.renewal(o.result(), o.took)
+		l.election.trace.renewal(o.result(), o.took)
 	}
 	l.renewals <- o
 }
@@ -137,13 +145,24 @@ func (o outcome) result() RenewalResult {
 	return RenewalGivenUp
 }
 
+// newGoal returns what the attempts to renew are for in a term that began with a record.
+func (l *leadership) newGoal(began rl.LeaderElectionRecord) renewGoal {
+	e := l.election
+	began.HolderIdentity = e.lock.Identity()
+	return renewGoal{
+		writes: e.writes, reports: e.reports, clock: e.clock, logger: l.logger,
+		lease: e.timing.lease, coordinated: l.config.coordinated, slowPath: l.config.slowPath,
+		stats: &l.stats, own: began,
+	}
+}
+
 // newAttempt returns what all attempts to renew in this term take turns to use.
 func (l *leadership) newAttempt() attempt {
-	le := l.le
+	e := l.election
 	return attempt{
-		lock: le.lock, clock: le.clock, timing: le.timing, random: le.random, goal: &l.goal, stats: &l.stats, allowance: le.allowance,
-		patience: le.timing.patience(0), bound: le.callBound(),
-		timer: le.clock.idleTimer(), answers: make(chan answer), hurry: l.hurry,
+		lock: e.lock, clock: e.clock, timing: e.timing, random: e.random, goal: &l.goal, stats: &l.stats, allowance: e.allowance,
+		patience: e.timing.patience(0), bound: e.callBound,
+		timer: e.clock.idleTimer(), answers: make(chan answer), hurry: l.hurry,
 	}
 }
 
@@ -155,8 +174,8 @@ func (l *leadership) awaitRenewal(ctx context.Context) {
 	if !l.renewing {
 		return
 	}
-	bound := min(l.le.timing.retry/10, l.term.rest(l.le.clock.now()))
-	patience, cancel := l.le.clock.within(context.WithoutCancel(ctx), bound)
+	bound := min(l.election.timing.retry/10, l.term.rest(l.election.clock.now()))
+	patience, cancel := l.election.clock.within(context.WithoutCancel(ctx), bound)
 	defer cancel()
 	defer context.AfterFunc(patience, l.stopRenewing)()
 	l.applyOutcome(<-l.renewals)

@@ -22,16 +22,18 @@ func renewalOf(t *testing.T) (goal *renewGoal, began rl.Snapshot, clk *sleeper, 
 	clk = &sleeper{FakeClock: clocktesting.NewFakeClock(epoch), boot: epoch}
 	l := leadershipOf(t, func(c *LeaderElectionConfig) { c.Clock = clk })
 	record := claim("a", rl.Snapshot{}, 15*s, epoch, 0)
-	began = stateOf(l.le.writes.add(record, 15*s, later(0, 0)))
-	l.le.writes.settle(began)
+	began = stateOf(l.election.writes.add(record, 15*s, later(0, 0)))
+	l.election.writes.settle(began)
 	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true)))
-	goal = &renewGoal{le: l.le, logger: logger, stats: new(attemptStats), own: record, known: later(0, 0)}
-	return goal, began, clk, logger.GetSink().(ktesting.Underlier).GetBuffer().String
+	l.logger = logger
+	of := l.newGoal(record)
+	of.known = later(0, 0)
+	return &of, began, clk, logger.GetSink().(ktesting.Underlier).GetBuffer().String
 }
 
 func TestWhatALeaderReadsSettlesItsRenewalOrEndsItsTerm(t *testing.T) {
 	renewedAt := func(r *renewGoal, d time.Duration) rl.Snapshot {
-		return stateOf(r.le.writes.add(renewal(r.own, r.own, 15*s, epoch.Add(d)), 15*s, later(d, 0)))
+		return stateOf(r.writes.add(renewal(r.own, r.own, 15*s, epoch.Add(d)), 15*s, later(d, 0)))
 	}
 	for name, test := range map[string]struct {
 		state     func(r *renewGoal, began rl.Snapshot) rl.Snapshot
@@ -46,7 +48,7 @@ func TestWhatALeaderReadsSettlesItsRenewalOrEndsItsTerm(t *testing.T) {
 		"its claim: nothing has arrived": {state: func(_ *renewGoal, began rl.Snapshot) rl.Snapshot { return began }, continues: true},
 		"a write that is forgotten": {state: func(r *renewGoal, _ rl.Snapshot) rl.Snapshot {
 			state := renewedAt(r, 2*s)
-			r.le.writes.disown()
+			r.writes.disown()
 			return state
 		}, continues: true},
 		"no Lease":                            {state: func(*renewGoal, rl.Snapshot) rl.Snapshot { return rl.Snapshot{} }, lost: ReasonLeaseDeleted, seen: true},

@@ -56,7 +56,7 @@ func (le *LeaderElector) ResignTo(ctx context.Context, successor string) error {
 	case <-ctx.Done():
 		return bounded.Ended(ctx)
 	}
-	if le.calledByWorkOf(ctx, term) {
+	if le.tenure.calledByWorkOf(ctx, term) {
 		<-r.told
 		return nil
 	}
@@ -66,19 +66,4 @@ func (le *LeaderElector) ResignTo(ctx context.Context, successor string) error {
 	case <-ctx.Done():
 		return bounded.Ended(ctx)
 	}
-}
-
-// calledByWorkOf reports whether the caller is the work of term.
-func (le *LeaderElector) calledByWorkOf(ctx context.Context, term *Term) bool {
-	if ctx.Value(termOfKey{le}) == term {
-		return true
-	}
-	le.mu.Lock()
-	w := le.work
-	le.mu.Unlock()
-	if w == nil || w.term != term {
-		return false
-	}
-	name := w.goroutine.Load()
-	return name != nil && *name == goroutine()
 }

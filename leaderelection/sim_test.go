@@ -207,7 +207,7 @@ func (r *rig) run(p *simulation.Process) {
 	if err != nil {
 		panic(err) // a configuration that the simulation drew and that is not valid
 	}
-	le.random, le.preferred = p.Random, p.Preferred()
+	le.random, le.candidate.priority.wishHook = p.Random, p.Preferred()
 	p.Resign, p.Remembered = le.ResignTo, le.remembered
 	if r.made != nil {
 		r.made(p, le)

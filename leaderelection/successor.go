@@ -44,7 +44,7 @@ func (c *candidacy) isSuccessor(seen observation) bool {
 func (c *candidacy) yields(seen observation) time.Duration {
 	delay := c.preference.delay(seen.snapshot)
 	if seen.snapshot.Successor() != "" {
-		delay += c.timing.successorWait(c.le.config.SuccessorWait)
+		delay += c.timing.successorWait(c.config.successorWait)
 	}
 	return delay
 }
@@ -65,7 +65,7 @@ func (l *leadership) successor(ctx context.Context) string {
 	if name == "" {
 		name = l.askForSuccessor(ctx)
 	}
-	if len(name) > rl.MaxSuccessor || names(name, l.le.lock.Identity()) {
+	if len(name) > rl.MaxSuccessor || names(name, l.election.lock.Identity()) {
 		return ""
 	}
 	return name
@@ -73,14 +73,14 @@ func (l *leadership) successor(ctx context.Context) string {
 
 // askForSuccessor has the hook name a successor, within its bound.
 func (l *leadership) askForSuccessor(ctx context.Context) string {
-	hook := l.le.config.Successor
-	if hook == nil || l.le.config.Coordinated || l.le.lock.takesTurns() {
+	hook := l.config.successor
+	if hook == nil || l.config.coordinated || l.election.lock.takesTurns() {
 		return ""
 	}
-	patience := l.le.timing.namePatience(l.term.rest(l.le.clock.now()))
-	asking, cancel := l.le.clock.within(bounded.Awaited(context.WithoutCancel(ctx)), patience)
+	patience := l.election.timing.namePatience(l.term.rest(l.election.clock.now()))
+	asking, cancel := l.election.clock.within(bounded.Awaited(context.WithoutCancel(ctx)), patience)
 	defer cancel()
-	name, err := bounded.Do(asking, asking, &l.le.successors, hook)
+	name, err := bounded.Do(asking, asking, l.config.successors, hook)
 	if err != nil {
 		l.logger.Info("No successor is named; the lease is released for all", "err", err)
 		return ""

@@ -59,11 +59,11 @@ func TestWhomAReleaseNames(t *testing.T) {
 		within(t, func(t *testing.T) {
 			l, says := sayingLeadership(t)
 			l.resigned, l.handover.heir = test.resigned, test.heir
-			l.le.config.Successor, l.le.config.Coordinated = test.hook, test.coordinated
+			l.config.successor, l.config.coordinated = test.hook, test.coordinated
 			if test.turns {
 				plain, _ := candidacyOf(t, onlyInterface{newMemory().lock("a")})
-				l.le.lock = plain.le.lock
-				require.True(t, l.le.lock.takesTurns())
+				l.election.lock = plain.lock
+				require.True(t, l.election.lock.takesTurns())
 			}
 			assert.Equal(t, test.want, l.successor(t.Context()), name)
 			assert.Equal(t, test.says == "", says() == "", "%s: %s", name, says())

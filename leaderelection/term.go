@@ -43,7 +43,7 @@ type termKey struct{}
 
 // termOfKey is the key of the term of one elector: the work of an election may take
 // part in another, whose term then hides its own.
-type termOfKey struct{ elector *LeaderElector }
+type termOfKey struct{ of *tenure }
 
 // TermFromContext returns the term that the context of OnStartedLeading, or one
 // derived from it, belongs to: the innermost, where the work of an election takes

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/holdfast-go/holdfast/internal/bounded"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -43,10 +42,9 @@ func sameTerm(a, b rl.LeaderElectionRecord) bool {
 // for as long as HandoverAfter, and again where this contender is preferred more than
 // before. It returns how long it is until there is something to ask for.
 func (c *candidacy) wish(ctx context.Context, seen observation, now instant) time.Duration {
-	lock, asks := c.le.config.Lock.(rl.Wisher)
 	record := seen.snapshot.Record
 	switch {
-	case !asks, c.le.config.HandoverAfter <= 0, c.le.config.Coordinated:
+	case c.config.wisher == nil, c.config.handoverAfter <= 0, c.config.coordinated:
 		return never
 	case record.HolderIdentity == "", record.HolderIdentity == c.lock.Identity():
 		return never
@@ -55,7 +53,7 @@ func (c *candidacy) wish(ctx context.Context, seen observation, now instant) tim
 	}
 	w := &c.wishes
 	if !sameTerm(w.about, record) {
-		*w = wishes{about: record, from: now, wait: c.le.config.HandoverAfter, priority: -1}
+		*w = wishes{about: record, from: now, wait: c.config.handoverAfter, priority: -1}
 	}
 	lease, _ := c.heldUntil(seen, now)
 	switch rest := w.wait - now.monoSince(w.from); {
@@ -64,12 +62,12 @@ func (c *candidacy) wish(ctx context.Context, seen observation, now instant) tim
 	case rest > 0:
 		return rest
 	}
-	answers, least, bound := make(chan wished, 1), w.priority, c.le.callBound()
+	answers, least, bound := make(chan wished, 1), w.priority, c.election.callBound
 	w.answers = answers
 	go func() {
 		ctx, cancel := c.clock.within(ctx, bound)
 		defer cancel()
-		answers <- c.leaveWish(ctx, lock, record, least)
+		answers <- c.leaveWish(ctx, record, least)
 	}()
 	return never
 }
@@ -77,11 +75,12 @@ func (c *candidacy) wish(ctx context.Context, seen observation, now instant) tim
 // leaveWish asks for the priority of this contender and leaves a wish in the Lease if it
 // is more than least and the term of a record lasts. A candidate that polls has not seen
 // the last renewal, so the Lease is read before.
-func (c *candidacy) leaveWish(ctx context.Context, lock rl.Wisher, about rl.LeaderElectionRecord, least int) wished {
-	priority, err := c.le.priority(ctx)
-	if err != nil || priority <= max(0, least) {
-		return wished{err: err}
+func (c *candidacy) leaveWish(ctx context.Context, about rl.LeaderElectionRecord, least int) wished {
+	own := c.config.priority.forWish(ctx)
+	if own.err != nil || own.priority <= max(0, least) {
+		return wished{err: own.err}
 	}
+	priority := own.priority
 	c.allowance.spend(c.clock.now(), c.timing)
 	state, err := c.lock.Read(ctx)
 	if err != nil || !sameTerm(state.Record, about) || !state.Hears() {
@@ -91,8 +90,8 @@ func (c *candidacy) leaveWish(ctx context.Context, lock rl.Wisher, about rl.Lead
 		return wished{priority: priority} // what the leader makes of that goes for this one too
 	}
 	c.allowance.spend(c.clock.now(), c.timing)
-	_, err = await(ctx, c.clock, &c.le.lock.calls, func(ctx context.Context) (rl.Snapshot, error) {
-		return lock.Wish(ctx, state, c.lock.Identity(), priority)
+	_, err = await(ctx, c.clock, &c.lock.calls, func(ctx context.Context) (rl.Snapshot, error) {
+		return c.config.wisher.Wish(ctx, state, c.lock.Identity(), priority)
 	})
 	return wished{priority, err == nil, err}
 }
@@ -100,7 +99,7 @@ func (c *candidacy) leaveWish(ctx context.Context, lock rl.Wisher, about rl.Lead
 // wished takes in what has become of a wish.
 func (c *candidacy) wished(got wished) {
 	w := &c.wishes
-	w.answers, w.from, w.wait = nil, c.clock.now(), c.le.config.HandoverAfter
+	w.answers, w.from, w.wait = nil, c.clock.now(), c.config.handoverAfter
 	switch {
 	case got.err != nil:
 		w.failures++
@@ -120,15 +119,4 @@ func (c *candidacy) wished(got wished) {
 // the two would meet each time. Or all wishes may be refused.
 func (t timing) wishBackoff(failures int, asked, most time.Duration) time.Duration {
 	return min(most, max(asked, doubled(t.retry/2, failures-1)))
-}
-
-// priority returns how much this contender is preferred, from 0 to MaxPriority.
-func (le *LeaderElector) priority(ctx context.Context) (int, error) {
-	if le.preferred == nil {
-		return MaxPriority, nil
-	}
-	ctx, cancel := le.clock.within(bounded.Awaited(ctx), min(mostYielded, le.timing.retry))
-	defer cancel()
-	p, err := bounded.Do(ctx, ctx, &le.priorities, func(context.Context) (int, error) { return le.preferred(), nil })
-	return max(0, min(p, MaxPriority)), err
 }

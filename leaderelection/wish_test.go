@@ -26,8 +26,8 @@ func candidacyOf(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectio
 	le, err := NewLeaderElector(cfg)
 	require.NoError(t, err)
 	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true), ktesting.Verbosity(2)))
-	c = &candidacy{le: le, logger: logger, writes: le.writes, joined: le.clock.now()}
-	c.leaseWatcher = le.newLeaseWatcher(le.allowance, func(rl.Snapshot) {})
+	c = newCandidacy(logger, le.election, le.candidate, 0)
+	c.draw = 0
 	return c, logger.GetSink().(ktesting.Underlier).GetBuffer().String
 }
 
@@ -81,8 +81,8 @@ func TestWhomACandidateDoesNotAsk(t *testing.T) {
 		after  time.Duration
 		change func(c *candidacy, o *observation)
 	}{
-		"it hands nothing over itself": {change: func(c *candidacy, _ *observation) { c.le.config.HandoverAfter = 0 }},
-		"the API says who leads":       {change: func(c *candidacy, _ *observation) { c.le.config.Coordinated = true }},
+		"it hands nothing over itself": {change: func(c *candidacy, _ *observation) { c.config.handoverAfter = 0 }},
+		"the API says who leads":       {change: func(c *candidacy, _ *observation) { c.config.coordinated = true }},
 		"nobody leads":                 {change: func(_ *candidacy, o *observation) { o.snapshot.Record.HolderIdentity = "" }},
 		"itself":                       {change: func(_ *candidacy, o *observation) { o.snapshot = heldBy("b", true) }},
 		"the leader does not hear":     {change: func(_ *candidacy, o *observation) { o.snapshot = heldBy("a", false) }},
@@ -140,7 +140,7 @@ func TestWhatBecomesOfAWish(t *testing.T) {
 				test.own = of(own)
 			}
 			c, _ := candidacyOf(t, lock, asksAfter(time.Minute), withPriority(test.own))
-			got := c.leaveWish(t.Context(), lock, heldBy("a", true).Record, test.least)
+			got := c.leaveWish(t.Context(), heldBy("a", true).Record, test.least)
 			wish, asks := lock.now().Wish()
 			assert.Equal(t, got.left, asks && wish.By == "b" && wish.Priority == own, name)
 			if test.panic {
@@ -157,7 +157,7 @@ func TestWhatBecomesOfAWish(t *testing.T) {
 		lock := &refusing{memoryLock: newMemory().lock("b")}
 		lock.edit(func(s *rl.Snapshot) { *s = heldBy("a", true) })
 		c, _ := candidacyOf(t, lock, asksAfter(time.Minute), withPriority(of(own)))
-		got := c.leaveWish(t.Context(), lock, heldBy("a", true).Record, -1)
+		got := c.leaveWish(t.Context(), heldBy("a", true).Record, -1)
 		assert.ErrorContains(t, got.err, "denied by a policy")
 		assert.Equal(t, wished{priority: own, err: got.err}, got)
 	})
@@ -201,22 +201,17 @@ func TestAPriorityIsWaitedForNoLongerThanOthersAreLetGoFirst(t *testing.T) {
 		within(t, func(t *testing.T) {
 			untilEnd := make(chan struct{})
 			defer close(untilEnd)
-			c, _ := candidacyOf(t, newMemory().lock("b"), withPriority(func() int { <-untilEnd; return 1 }))
-			c.le.timing.retry = retry
+			c, _ := candidacyOf(t, newMemory().lock("b"), withPriority(func() int { <-untilEnd; return 1 }),
+				func(c *LeaderElectionConfig) { c.RetryPeriod = retry })
 			began := time.Now()
-			_, err := c.le.priority(t.Context())
-			assert.Error(t, err)
+			assert.Error(t, c.config.priority.forWish(t.Context()).err)
 			assert.Equal(t, most, time.Since(began))
 		})
 	}
 	for configured, want := range map[int]int{-3: 0, 0: 0, 4: 4, MaxPriority: MaxPriority, 1000: MaxPriority} {
 		c, _ := candidacyOf(t, newMemory().lock("b"), withPriority(of(configured)))
-		got, err := c.le.priority(t.Context())
-		assert.NoError(t, err)
-		assert.Equal(t, want, got)
+		assert.Equal(t, priorityAnswer{priority: want}, c.config.priority.forWish(t.Context()))
 	}
 	c, _ := candidacyOf(t, newMemory().lock("b"))
-	got, err := c.le.priority(t.Context())
-	assert.NoError(t, err)
-	assert.Equal(t, MaxPriority, got, "who is not asked")
+	assert.Equal(t, priorityAnswer{priority: MaxPriority}, c.config.priority.forWish(t.Context()), "who is not asked")
 }

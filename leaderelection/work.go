@@ -91,37 +91,22 @@ func (w *work) under(lock rl.Interface) (returned func()) {
 	return func() { works.CompareAndDelete(lock, w) }
 }
 
-// unfinished returns work that has not returned: this elector's or, where that has,
-// another's with the same lock. It is nil where there is none.
-func (le *LeaderElector) unfinished() *work {
-	le.mu.Lock()
-	w := le.work
-	le.mu.Unlock()
-	if w == nil || w.returned() {
-		w = workUnder(le.config.Lock)
-	}
-	if w == nil || w.returned() {
-		return nil
-	}
-	return w
-}
-
 // awaitWork waits until the work of the last term has returned, also that of another
 // elector with the same lock, so that it never runs twice in one process. It reports
 // whether it has before ctx ends.
-func (le *LeaderElector) awaitWork(ctx context.Context) bool {
-	w := le.unfinished()
+func (t *tenure) awaitWork(ctx context.Context) bool {
+	w := t.unfinished()
 	if w == nil {
 		return true
 	}
-	timer := le.clock.NewTimer(stillRunning)
+	timer := t.clock.NewTimer(stillRunning)
 	defer timer.Stop()
-	began := le.clock.now()
+	began := t.clock.now()
 	logWaiting := func() {
-		klog.FromContext(ctx).Info("The work of the last term has not returned; not contending until it has", "waited", le.clock.now().monoSince(began).Round(time.Second))
+		klog.FromContext(ctx).Info("The work of the last term has not returned; not contending until it has", "waited", t.clock.now().monoSince(began).Round(time.Second))
 	}
 	logWaiting()
-	for ; w != nil; w = le.unfinished() {
+	for ; w != nil; w = t.unfinished() {
 		select {
 		case <-w.done:
 		case <-ctx.Done():

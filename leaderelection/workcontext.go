@@ -9,9 +9,9 @@ import (
 // values of run, the context of Run, its logger as the caller has made it, and
 // its deadline, as client-go's has. Only cancel ends it, so that the cause is
 // always why the term ended.
-func workContext(run context.Context, elector *LeaderElector, term *Term) (ctx context.Context, cancel context.CancelCauseFunc) {
+func workContext(run context.Context, t *tenure, term *Term) (ctx context.Context, cancel context.CancelCauseFunc) {
 	ctx = context.WithValue(context.WithoutCancel(run), termKey{}, term)
-	ctx = context.WithValue(ctx, termOfKey{elector}, term)
+	ctx = context.WithValue(ctx, termOfKey{t}, term)
 	if deadline, bounded := run.Deadline(); bounded {
 		ctx = announced{ctx, deadline}
 	}
