@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
@@ -117,15 +118,12 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	defer runtime.HandleCrashWithContext(ctx)
 	defer le.config.Callbacks.OnStoppedLeading()
 	defer le.running.Store(false)
-	logCtx := klog.NewContext(ctx, logger)
 	le.limits.Do(func() { logLimits(logger, le.config.Lock, le.timing) })
 	le.reports.joins()
 	defer le.reports.leaves()
 	var yieldFor time.Duration
-	for le.tenure.awaitWork(logCtx) {
-		logger.Info("Contending for the lease")
-		le.writes.endTerm()
-		won := le.campaign(logCtx, yieldFor)
+	for le.tenure.awaitWork(klog.NewContext(ctx, logger)) {
+		won := le.campaign(klog.NewContext(ctx, logger), yieldFor)
 		if won == nil {
 			return
 		}
@@ -139,9 +137,16 @@ func (le *LeaderElector) Run(ctx context.Context) {
 	}
 }
 
-// logger returns the logger of ctx with what every line of this elector carries.
-func (le *LeaderElector) logger(ctx context.Context) klog.Logger {
-	return klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
+// campaign contends as a candidate until the lease is won, or returns nil when ctx ends.
+// Others go first for as long as yieldFor.
+func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *acquisition {
+	logger := klog.FromContext(ctx)
+	logger.Info("Contending for the lease")
+	le.writes.endTerm()
+	c := newCandidacy(logger, le.election, le.candidate, yieldFor)
+	c.observation = le.seenLast.memory(le.GetLeader())
+	defer func() { le.seenLast = c.observed() }()
+	return c.campaign(ctx)
 }
 
 // leadAndTell leads, and says before and after what all the world may know. What
@@ -168,15 +173,6 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 	return ended
 }
 
-// campaign contends as a candidate until the lease is won, or returns nil when ctx ends.
-// Others go first for as long as yieldFor.
-func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *acquisition {
-	c := newCandidacy(klog.FromContext(ctx), le.election, le.candidate, yieldFor)
-	c.observation = le.seenLast.memory(le.GetLeader())
-	defer func() { le.seenLast = c.observed() }()
-	return c.campaign(ctx)
-}
-
 // lead leads until the term has ended. Metrics and trace hear of its end, be it by a panic.
 func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acquisition) *leadership {
 	le.metrics.leaderOn(le.config.Name)
@@ -189,6 +185,11 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acqu
 	l := newLeadership(ctx, logger, le.election, le.tenure, le.leader)
 	l.lead(won)
 	return l
+}
+
+// logger returns the logger of ctx with what every line of this elector carries.
+func (le *LeaderElector) logger(ctx context.Context) klog.Logger {
+	return klog.LoggerWithValues(klog.FromContext(ctx), "lock", le.lock.Describe(), "identity", le.lock.Identity())
 }
 
 // Term returns the term that this elector leads in or led in last, nil if it
@@ -205,3 +206,70 @@ func (le *LeaderElector) IsLeader() bool {
 // GetLeader returns the identity of the last holder that was seen, empty if
 // there was none or it released the lease. It is for information only.
 func (le *LeaderElector) GetLeader() string { return le.reports.lastHolder() }
+
+// Status returns what the elector knows now.
+func (le *LeaderElector) Status() Status {
+	return statusOf(le.Term(), le.reports, le.clock.now())
+}
+
+// Observe tells every change of leader that it learns of, in order, the present
+// one first, without contending. It works by a watch of its own, or by polling
+// where that is not permitted; changes between two polls are missed. The
+// channel is closed when ctx ends. A receiver that is slow delays nobody; one
+// that is more than 1,000 changes behind misses the oldest of them. What cannot be
+// read is tried again, and said in the log of ctx.
+func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
+	return le.observe(klog.NewContext(ctx, le.logger(ctx)))
+}
+
+// Resign steps down and leaves Run contending: as on cancellation with
+// ReleaseOnCancel, the work's context is cancelled, and the lease is released
+// when the work has returned. Others then have a moment in which this elector
+// does not contend. Who leads next is whom LeaderElectionConfig.Successor names, if
+// it is set; ResignTo names one itself.
+//
+// It returns nil when the lease was released, an error that wraps ErrNotLeader
+// when there was no term or it ended otherwise, and ctx's error when ctx ends
+// first; the resignation then goes on.
+//
+// The work itself may resign. Called from its goroutine, or with its context or
+// one derived from that, Resign returns nil as soon as the work's context has
+// ended, since the release waits for the work to return.
+func (le *LeaderElector) Resign(ctx context.Context) error { return le.ResignTo(ctx, "") }
+
+// ResignTo is Resign with the name of who is to lead next: an identity, or all of one
+// before an underscore, so that the name of a Pod is enough where identities are
+// made as hostname_uuid. The release says whom, and contenders of this library with
+// another identity let that one go first, for LeaderElectionConfig.SuccessorWait.
+// Then they contend as ever: a successor that is dead, never was, or may not watch
+// the Lease costs that moment. client-go's electors wait for nobody.
+//
+// Nobody is named where successor is empty, this elector's own, or longer than
+// resourcelock.MaxSuccessor, where the lock has no place for it (a
+// resourcelock.Interface that is not Versioned), or where the API server chooses
+// (Coordinated).
+func (le *LeaderElector) ResignTo(ctx context.Context, successor string) error {
+	return le.tenure.resign(ctx, successor)
+}
+
+// Guard returns a copy of config for the guarded work's requests. One that
+// changes something is refused with an error that wraps ErrNotLeader unless
+// this elector leads, and may take no longer than the rest of the term as it
+// stands when it is sent, by the fastest of the machine's clocks. One that only reads
+// (GET, HEAD, OPTIONS) passes; exec, attach and portforward change something by any
+// method.
+//
+// A request whose context belongs to a term of this elector is held to that very
+// term, so that work left over from an earlier one changes nothing.
+//
+// A change that the fence of this election refuses (package fence) is told to the
+// term and sent again for up to a second, as FenceWrapper says: an API server may not
+// know a new leader yet.
+//
+// A guard narrows the time in which a deposed leader can write; a request that
+// the API server has received already may still be executed after the end of
+// the term. Only a receiver that checks who leads closes that: the API server by a
+// fence, any other by the fencing token.
+func (le *LeaderElector) Guard(config *rest.Config) *rest.Config {
+	return guardedBy(le.tenure, config)
+}

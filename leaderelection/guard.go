@@ -13,32 +13,16 @@ import (
 	"github.com/holdfast-go/holdfast/internal/apipath"
 )
 
-// Guard returns a copy of config for the guarded work's requests. One that
-// changes something is refused with an error that wraps ErrNotLeader unless
-// this elector leads, and may take no longer than the rest of the term as it
-// stands when it is sent, by the fastest of the machine's clocks. One that only reads
-// (GET, HEAD, OPTIONS) passes; exec, attach and portforward change something by any
-// method.
-//
-// A request whose context belongs to a term of this elector is held to that very
-// term, so that work left over from an earlier one changes nothing.
-//
-// A change that the fence of this election refuses (package fence) is told to the
-// term and sent again for up to a second, as FenceWrapper says: an API server may not
-// know a new leader yet.
-//
-// A guard narrows the time in which a deposed leader can write; a request that
-// the API server has received already may still be executed after the end of
-// the term. Only a receiver that checks who leads closes that: the API server by a
-// fence, any other by the fencing token.
-func (le *LeaderElector) Guard(config *rest.Config) *rest.Config {
+// guardedBy returns a copy of config whose changes are held to the terms of a tenure.
+func guardedBy(t *tenure, config *rest.Config) *rest.Config {
 	guarded := rest.CopyConfig(config)
 	guarded.Wrap(transport.WrapperFunc(func(next http.RoundTripper) http.RoundTripper {
-		return &guard{tenure: le.tenure, next: next}
+		return &guard{tenure: t, next: next}
 	}))
 	return guarded
 }
 
+// guard is the transport of Guard.
 type guard struct {
 	tenure *tenure
 	next   http.RoundTripper

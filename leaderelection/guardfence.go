@@ -2,6 +2,7 @@ package leaderelection
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,13 +46,23 @@ const (
 // refusal. Guard does the same, and also refuses changes outside of a term, which
 // FenceWrapper does not.
 func FenceWrapper(elector func() *LeaderElector) transport.WrapperFunc {
-	return func(next http.RoundTripper) http.RoundTripper { return &fenceListener{elector: elector, next: next} }
+	term := func(ctx context.Context) *Term {
+		if elector != nil {
+			if le := elector(); le != nil {
+				return le.tenure.of(ctx)
+			}
+		}
+		term, _ := TermFromContext(ctx)
+		return term
+	}
+	return func(next http.RoundTripper) http.RoundTripper { return &fenceListener{term: term, next: next} }
 }
 
 // fenceListener is the transport of FenceWrapper.
 type fenceListener struct {
-	elector func() *LeaderElector
-	next    http.RoundTripper
+	// term returns the term that a request with a context belongs to; nil for none.
+	term func(context.Context) *Term
+	next http.RoundTripper
 }
 
 var _ utilnet.RoundTripperWrapper = (*fenceListener)(nil)
@@ -64,12 +75,7 @@ func (f *fenceListener) RoundTrip(req *http.Request) (*http.Response, error) {
 	if readsOnly(req) {
 		return f.next.RoundTrip(req)
 	}
-	term, _ := TermFromContext(req.Context())
-	if f.elector != nil {
-		if le := f.elector(); le != nil {
-			term = le.tenure.of(req.Context())
-		}
-	}
+	term := f.term(req.Context())
 	if term == nil || term.Err() != nil {
 		return f.next.RoundTrip(req)
 	}

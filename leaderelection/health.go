@@ -81,8 +81,16 @@ func (r *ReadyzAdaptor) Name() string { return "leaderElectionTerm" }
 // Check fails with an error that wraps ErrNotLeader while the term is in doubt,
 // and asks for a renewal at once. Without an elector it passes.
 func (r *ReadyzAdaptor) Check(*http.Request) error {
-	if le := r.elector.Load(); le != nil {
-		return le.inDoubt()
+	le := r.elector.Load()
+	if le == nil {
+		return nil
+	}
+	term := le.Term()
+	if term == nil {
+		return nil
+	}
+	if err := term.Err(); err != nil && term.lasts() {
+		return err
 	}
 	return nil
 }

@@ -23,20 +23,14 @@ type Leader struct {
 	Transitions int
 }
 
-// Observe tells every change of leader that it learns of, in order, the present
-// one first, without contending. It works by a watch of its own, or by polling
-// where that is not permitted; changes between two polls are missed. The
-// channel is closed when ctx ends. A receiver that is slow delays nobody; one
-// that is more than 1,000 changes behind misses the oldest of them. What cannot be
-// read is tried again, and said in the log of ctx.
-func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
-	ctx = klog.NewContext(ctx, le.logger(ctx))
+// observe tells every change of leader by a watch of its own, or by polling.
+func (e *election) observe(ctx context.Context) <-chan Leader {
 	leaders := make(chan Leader)
 	var changes leaderQueue
 	changes.more = make(chan struct{}, 1)
-	w := le.newLeaseWatcher(new(allowance), func(state rl.Snapshot) { changes.add(leaderOf(state)) })
+	w := e.newLeaseWatcher(new(allowance), func(state rl.Snapshot) { changes.add(leaderOf(state)) })
 	var running sync.WaitGroup
-	running.Go(func() { w.observe(ctx, le.callBound) })
+	running.Go(func() { w.observe(ctx, e.callBound) })
 	running.Go(func() { changes.send(ctx, leaders) })
 	go func() {
 		running.Wait()

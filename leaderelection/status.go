@@ -21,11 +21,10 @@ type Status struct {
 	Leaderless time.Duration
 }
 
-// Status returns what the elector knows now.
-func (le *LeaderElector) Status() Status {
-	s := Status{Holder: le.GetLeader()}
-	now := le.clock.now()
-	term := le.Term()
+// statusOf returns what is known at now of a newest term, which may be nil, and of what was
+// seen.
+func statusOf(term *Term, reports *reporter, now instant) Status {
+	s := Status{Holder: reports.lastHolder()}
 	if term != nil {
 		s.Leading = term.Err() == nil
 		s.InDoubt = !s.Leading && term.lasts()
@@ -34,22 +33,9 @@ func (le *LeaderElector) Status() Status {
 		}
 	}
 	if !s.Leading {
-		s.Leaderless = le.reports.lastSighting(term).leaderless(now)
+		s.Leaderless = reports.lastSighting(term).leaderless(now)
 	}
 	return s
-}
-
-// inDoubt returns why the term is in doubt, nil where it is not or there is
-// none.
-func (le *LeaderElector) inDoubt() error {
-	term := le.Term()
-	if term == nil {
-		return nil
-	}
-	if err := term.Err(); err != nil && term.lasts() {
-		return err
-	}
-	return nil
 }
 
 // lasts reports whether nobody has ended the term yet.
