@@ -208,7 +208,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 			return check, 0
 		}
 		claimIn, _ = c.heldUntil(seen, now)
-		return wait, claimIn
+		return wait, approach(claimIn)
 	case claimIn <= 0 && c.reading && c.lock.takesTurns():
 		return wait, never // a claim counts from now on, and would leave after the read
 	case claimIn <= 0:

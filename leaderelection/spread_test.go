@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/utils/clock"
 
+	"github.com/holdfast-go/holdfast/leaderelection/witness"
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
@@ -177,5 +178,29 @@ func TestAClaimIsOnTimeThoughTimersAreLateInProportion(t *testing.T) {
 		late := claims[0].Sub(ends)
 		assert.GreaterOrEqual(t, late, time.Duration(0))
 		assert.LessOrEqual(t, late, ms)
+	})
+}
+
+func TestAClaimIsOnTimeThoughAProofIsBeingChecked(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		killed(t, m)
+		ends := time.Now().Add(15 * s) // as who joins now may go by
+		hangs := leaving("of b")
+		hangs.await = func(_ context.Context, of string) (witness.Proof, error) {
+			time.Sleep(time.Until(ends) - 1900*ms)
+			return witness.Proof{Testimony: of, Again: func(context.Context) error { time.Sleep(time.Hour); return nil }}, nil
+		}
+		standby := &far{memoryLock: m.lock("b")}
+		b := contend(t, standby, with(hangs), func(c *LeaderElectionConfig) { c.Clock = tardyClock{clock.RealClock{}} })
+		sleep(30 * s)
+		require.True(t, b.IsLeader())
+		claims := standby.claims(time.Time{})
+		require.Len(t, claims, 1)
+		late := claims[0].Sub(ends)
+		assert.GreaterOrEqual(t, late, time.Duration(0))
+		assert.LessOrEqual(t, late, ms)
+		b.cancel()
+		sleep(2 * time.Hour)
 	})
 }
