@@ -24,7 +24,7 @@ type election struct {
 	// writes are what was sent, and may stand in the record.
 	writes *sentWrites
 	// reports is told what is seen of the lease, trace what is done.
-	reports *reporter
+	reports reporter
 	trace   *tracer
 }
 

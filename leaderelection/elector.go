@@ -19,11 +19,11 @@ import (
 type LeaderElector struct {
 	config LeaderElectionConfig
 	// candidate and leader are what the parts of those go by, election and tenure what
-	// they share.
+	// they share: values, so that an elector that nobody has made can be asked.
 	candidate candidateConfig
 	leader    leaderConfig
-	*election
-	tenure  *tenure
+	election
+	tenure  tenure
 	metrics leaderMetricsAdapter
 	// events are what the recorder is yet to be told.
 	events  *events
@@ -51,7 +51,7 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 	clock, timing, allowance := timepiece{clk}, config.timing(), new(allowance)
 	le := &LeaderElector{
 		config: config,
-		election: &election{
+		election: election{
 			lock:      newBoundedLock(config.Lock, clock, allowance, timing),
 			timing:    timing,
 			clock:     clock,
@@ -59,10 +59,10 @@ func NewLeaderElector(config LeaderElectionConfig) (*LeaderElector, error) {
 			callBound: callBound(config.Lock, timing),
 			allowance: allowance,
 			writes:    newSentWrites(config.Lock.Identity()),
-			reports:   &reporter{clock: clock, lease: timing.lease, onNewLeader: config.Callbacks.OnNewLeader},
+			reports:   reporter{clock: clock, lease: timing.lease, onNewLeader: config.Callbacks.OnNewLeader},
 			trace:     newTracer(config.Trace),
 		},
-		tenure:  &tenure{clock: clock, lock: config.Lock, do: config.Callbacks.OnStartedLeading},
+		tenure:  tenure{clock: clock, lock: config.Lock, do: config.Callbacks.OnStartedLeading},
 		metrics: newLeaderMetrics(),
 	}
 	le.events = &events{record: le.lock.RecordEvent}
@@ -143,7 +143,7 @@ func (le *LeaderElector) campaign(ctx context.Context, yieldFor time.Duration) *
 	logger := klog.FromContext(ctx)
 	logger.Info("Contending for the lease")
 	le.writes.endTerm()
-	c := newCandidacy(logger, le.election, le.candidate, yieldFor)
+	c := newCandidacy(logger, &le.election, le.candidate, yieldFor)
 	c.observation = le.seenLast.memory(le.GetLeader())
 	defer func() { le.seenLast = c.observed() }()
 	return c.campaign(ctx)
@@ -182,7 +182,7 @@ func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acqu
 			le.trace.termEnded(term, term.ending())
 		}
 	}()
-	l := newLeadership(ctx, logger, le.election, le.tenure, le.leader)
+	l := newLeadership(ctx, logger, &le.election, &le.tenure, le.leader)
 	l.lead(won)
 	return l
 }
@@ -209,7 +209,7 @@ func (le *LeaderElector) GetLeader() string { return le.reports.lastHolder() }
 
 // Status returns what the elector knows now.
 func (le *LeaderElector) Status() Status {
-	return statusOf(le.Term(), le.reports, le.clock.now())
+	return statusOf(le.Term(), &le.reports, le.clock.now())
 }
 
 // Observe tells every change of leader that it learns of, in order, the present
@@ -271,5 +271,5 @@ func (le *LeaderElector) ResignTo(ctx context.Context, successor string) error {
 // the term. Only a receiver that checks who leads closes that: the API server by a
 // fence, any other by the fencing token.
 func (le *LeaderElector) Guard(config *rest.Config) *rest.Config {
-	return guardedBy(le.tenure, config)
+	return guardedBy(&le.tenure, config)
 }

@@ -39,7 +39,7 @@ func leadershipOf(t *testing.T, changes ...func(*LeaderElectionConfig)) *leaders
 	require.NoError(t, err)
 	term := ofTwelveSeconds()
 	term.clock, term.sent = le.clock, le.clock.now()
-	l := newLeadership(t.Context(), klog.Background(), le.election, le.tenure, le.leader)
+	l := newLeadership(t.Context(), klog.Background(), &le.election, &le.tenure, le.leader)
 	l.term, l.began = term, le.clock.now()
 	return l
 }

@@ -41,7 +41,7 @@ func TestAGuardAsksItsOwnElectorWhateverTermTheContextBelongsTo(t *testing.T) {
 		})}
 		transport, err := rest.TransportFor(b.Guard(api))
 		require.NoError(t, err)
-		ctx, cancel := workContext(t.Context(), a.tenure, a.Term())
+		ctx, cancel := workContext(t.Context(), &a.tenure, a.Term())
 		defer cancel(nil)
 		request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://api/x", http.NoBody)
 		require.NoError(t, err)

@@ -20,7 +20,7 @@ func electionOf(lock rl.Interface) *election {
 	return &election{
 		lock: newBoundedLock(lock, clk, allowance, of), timing: of, clock: clk, random: func() float64 { return 0 },
 		callBound: callBound(lock, of), allowance: allowance, writes: newSentWrites(lock.Identity()),
-		reports: &reporter{clock: clk, lease: of.lease}, trace: newTracer(nil),
+		reports: reporter{clock: clk, lease: of.lease}, trace: newTracer(nil),
 	}
 }
 

@@ -150,7 +150,7 @@ func (l *leadership) newGoal(began rl.LeaderElectionRecord) renewGoal {
 	e := l.election
 	began.HolderIdentity = e.lock.Identity()
 	return renewGoal{
-		writes: e.writes, reports: e.reports, clock: e.clock, logger: l.logger,
+		writes: e.writes, reports: &e.reports, clock: e.clock, logger: l.logger,
 		lease: e.timing.lease, coordinated: l.config.coordinated, slowPath: l.config.slowPath,
 		stats: &l.stats, own: began,
 	}

@@ -98,3 +98,20 @@ func TestAGuardedRequestIsGivenUpWithTheTermByEveryClock(t *testing.T) {
 		assert.Equal(t, 6*s, time.Since(began))
 	})
 }
+
+// Health checks and tests of a user's may hold an elector that nobody has made.
+func TestAnElectorThatNobodyHasMadeDoesNotLead(t *testing.T) {
+	le := new(LeaderElector)
+	assert.False(t, le.IsLeader())
+	assert.Empty(t, le.GetLeader())
+	assert.Nil(t, le.Term())
+	assert.NoError(t, le.Check(0))
+	health, ready := NewLeaderHealthzAdaptor(0), NewLeaderReadyzAdaptor()
+	for range 2 {
+		health.SetLeaderElection(le)
+		ready.SetLeaderElection(le)
+		assert.NoError(t, health.Check(nil))
+		assert.NoError(t, ready.Check(nil))
+		le = new(LeaderElector)
+	}
+}

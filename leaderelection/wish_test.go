@@ -26,7 +26,7 @@ func candidacyOf(t *testing.T, lock rl.Interface, changes ...func(*LeaderElectio
 	le, err := NewLeaderElector(cfg)
 	require.NoError(t, err)
 	logger := ktesting.NewLogger(ktesting.NopTL{}, ktesting.NewConfig(ktesting.BufferLogs(true), ktesting.Verbosity(2)))
-	c = newCandidacy(logger, le.election, le.candidate, 0)
+	c = newCandidacy(logger, &le.election, le.candidate, 0)
 	c.draw = 0
 	return c, logger.GetSink().(ktesting.Underlier).GetBuffer().String
 }
