@@ -175,14 +175,14 @@ func (le *LeaderElector) leadAndTell(ctx context.Context, logger klog.Logger, wo
 
 // lead leads until the term has ended. Metrics and trace hear of its end, be it by a panic.
 func (le *LeaderElector) lead(ctx context.Context, logger klog.Logger, won *acquisition) *leadership {
+	l := newLeadership(ctx, logger, &le.election, &le.tenure, le.leader)
 	le.metrics.leaderOn(le.config.Name)
 	defer func() {
 		le.metrics.leaderOff(le.config.Name)
-		if term := le.Term(); term != nil && term.ending() != nil {
+		if term := l.term; term != nil && term.ending() != nil {
 			le.trace.termEnded(term, term.ending())
 		}
 	}()
-	l := newLeadership(ctx, logger, &le.election, &le.tenure, le.leader)
 	l.lead(won)
 	return l
 }

@@ -231,3 +231,38 @@ func TestReadinessFailsWhileATermIsInDoubt(t *testing.T) {
 		assert.NoError(t, check.Check(nil), "the record was still ours")
 	})
 }
+
+// namelessLock panics when it is asked for its name.
+type namelessLock struct {
+	*memoryLock
+	nameless atomic.Bool
+}
+
+func (l *namelessLock) Describe() string {
+	if l.nameless.Load() {
+		panic("no name")
+	}
+	return l.memoryLock.Describe()
+}
+
+func TestTheEndOfATermIsToldOnceThoughTheNextCannotBegin(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := &namelessLock{memoryLock: newMemory().lock("a")}
+		ended := 0
+		cfg := config(lock)
+		cfg.Callbacks = LeaderCallbacks{OnStartedLeading: func(ctx context.Context) { <-ctx.Done() }, OnStoppedLeading: func() {}}
+		cfg.Trace = &Trace{TermEnded: func(*Term, *TermEndedError) { ended++ }}
+		le, err := NewLeaderElector(cfg)
+		require.NoError(t, err)
+		panicked := make(chan any)
+		go func() {
+			defer func() { panicked <- recover() }()
+			le.Run(t.Context())
+		}()
+		sleep(s)
+		require.NoError(t, le.Resign(t.Context()))
+		lock.nameless.Store(true)
+		require.Equal(t, "no name", <-panicked)
+		assert.Equal(t, 1, ended)
+	})
+}
