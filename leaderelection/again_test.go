@@ -505,3 +505,25 @@ func TestRunAgainKnowsOfAHolderWhoseLeaseWasDeletedDuringTheLastRun(t *testing.T
 		assert.Len(t, a.runs(), 1)
 	})
 }
+
+func TestWorkLeftOverFromATermDoesNotResignTheNext(t *testing.T) {
+	within(t, func(t *testing.T) {
+		works := make(chan context.Context, 100)
+		a := contend(t, newMemory().lock("a"), func(c *LeaderElectionConfig) {
+			work := c.Callbacks.OnStartedLeading
+			c.Callbacks.OnStartedLeading = func(ctx context.Context) { works <- ctx; work(ctx) }
+		})
+		sleep(s)
+		leftOver := <-works
+		require.NoError(t, a.Resign(t.Context()))
+		sleep(10 * s)
+		require.True(t, a.IsLeader())
+		for range 20 { // whichever of several that are ready is chosen
+			assert.ErrorIs(t, a.Resign(leftOver), ErrNotLeader)
+			assert.ErrorIs(t, a.Resign(context.WithoutCancel(leftOver)), ErrNotLeader)
+			sleep(10 * s)
+		}
+		assert.Len(t, a.runs(), 2)
+		assert.True(t, a.IsLeader())
+	})
+}

@@ -234,7 +234,8 @@ func (le *LeaderElector) Observe(ctx context.Context) <-chan Leader {
 //
 // The work itself may resign. Called from its goroutine, or with its context or
 // one derived from that, Resign returns nil as soon as the work's context has
-// ended, since the release waits for the work to return.
+// ended, since the release waits for the work to return. With the context of a term that
+// has ended it is ErrNotLeader: work left over from that ends no later term.
 func (le *LeaderElector) Resign(ctx context.Context) error { return le.ResignTo(ctx, "") }
 
 // ResignTo is Resign with the name of who is to lead next: an identity, or all of one

@@ -17,10 +17,11 @@ type resignation struct {
 	successor string
 }
 
-// resign has the leader of the newest term resign, and waits for what became of it.
+// resign has the leader of the term that ctx belongs to resign, the newest one where that
+// is none of this elector's, and waits for what became of it.
 func (t *tenure) resign(ctx context.Context, successor string) error {
-	term := t.newest()
-	if term == nil {
+	term := t.of(ctx)
+	if term == nil || !term.lasts() {
 		return fmt.Errorf("resigning from lease %s: %w", t.lock.Describe(), ErrNotLeader)
 	}
 	r := resignation{told: make(chan struct{}), done: make(chan error, 1), successor: successor}
