@@ -166,8 +166,8 @@ func (a *attempt) run(ctx context.Context) (o outcome) {
 	}
 }
 
-// applyAnswer takes in an answer, and reports whether it settles the matter (rule 3 of
-// the design). Where it does not, it sees to what is done next.
+// applyAnswer takes in an answer, and reports whether it settles the matter. Where it
+// does not, it sees to what is done next.
 func (a *attempt) applyAnswer(ctx context.Context, got answer) (outcome, bool) {
 	a.stats.addAnswer(got.err)
 	switch {

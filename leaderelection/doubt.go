@@ -7,7 +7,7 @@ const decideDoubt = 50 * time.Millisecond
 
 // compareTimes renews at once where a clock that counts suspension says that it
 // is time to, and sees to it that a term which is over by such a clock ends
-// unless the renewal succeeds (rule 7 of the design). Once the clocks have leapt,
+// unless the renewal succeeds. Once the clocks have leapt,
 // they are compared again and again until the term counts from after the leap.
 func (l *leadership) compareTimes() {
 	now := l.election.clock.now()

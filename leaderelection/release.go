@@ -47,8 +47,7 @@ func (r *releaseGoal) failed(error) {}
 //
 // Everything that this elector has sent is disowned before the release leaves: a
 // release that is given up may land at any later time, and whoever had taken up
-// his former term by then would lead a lease that is free for all (rule 10 of
-// the design).
+// his former term by then would lead a lease that is free for all.
 func (e *election) giveUp(ctx context.Context, from rl.Snapshot, stale bool, successor string, bound time.Duration) error {
 	ctx, cancel := e.clock.within(bounded.Unawaited(context.WithoutCancel(ctx)), bound)
 	defer cancel()

@@ -41,7 +41,8 @@ func (r *renewGoal) written(state rl.Snapshot, mark string, sent instant) outcom
 	return outcome{done: true, sent: sent}
 }
 
-// read implements rule 3 of the design.
+// read settles by the record what became of the renewal: it is in it, it is not, or the
+// lease is lost.
 func (r *renewGoal) read(state rl.Snapshot) (outcome, bool) {
 	verdict, sent := r.writes.judge(state)
 	seen := verdict != nobodys || !r.outlived()

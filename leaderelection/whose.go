@@ -10,7 +10,7 @@ import (
 	rl "github.com/holdfast-go/holdfast/resourcelock"
 )
 
-// whose says whose write a state of the Lease is: rule 3 of the design.
+// whose says whose write a state of the Lease is.
 type whose int
 
 const (

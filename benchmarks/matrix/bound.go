@@ -114,7 +114,7 @@ func deposedBounds(c Column, t scenario.Timing, b dialer.Budget) Bounds {
 	return Bounds{Late: heard + machine, Kept: heard + machine, Told: told}
 }
 
-// term is T of the design: a leader's term ends T after its last renewal was
+// term is T of docs/how-it-works.md: a leader's term ends T after its last renewal was
 // sent. A renewal is due R after it, so one that is less than T − R late keeps
 // the lease.
 func term(t scenario.Timing) time.Duration {

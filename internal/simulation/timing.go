@@ -8,7 +8,7 @@ import (
 
 // Timing is how an election is configured.
 type Timing struct {
-	// Lease, Deadline and Retry are L, D and R of the design.
+	// Lease, Deadline and Retry are L, D and R of the documentation.
 	Lease, Deadline, Retry time.Duration
 }
 
