@@ -1,40 +1,21 @@
 package dialer
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 
-	"github.com/holdfast-go/holdfast/dialer/internal/socket"
+	"github.com/holdfast-go/holdfast/internal/backlog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
-// silence fills the backlog of a listener, which then drops SYNs: to a dialler
-// it looks like a host that is not there.
-func silence(t *testing.T, listener net.Listener) {
-	t.Helper()
-	raw, err := listener.(*net.TCPListener).SyscallConn()
-	require.NoError(t, err)
-	require.NoError(t, socket.Control(raw, func(fd uintptr) error { return unix.Listen(int(fd), 0) }))
-	d := net.Dialer{Timeout: 100 * ms}
-	for range 100 {
-		conn, err := d.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			return
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-	}
-	require.Fail(t, "the listener goes on answering")
-}
-
 func TestSilentAddressCostsOneHedge(t *testing.T) {
 	port, listeners := samePort(t, "127.0.0.1", "127.0.0.2", "::1")
-	silence(t, listeners[0])
-	silence(t, listeners[2])
+	backlog.Fill(t, listeners[0])
+	backlog.Fill(t, listeners[2])
 	// Where IPv6 comes first so does ::1, otherwise 127.0.0.1: both are silent.
 	d := &Dialer{Connect: time.Minute, Hedge: 200 * ms, Silence: 1250 * ms, Resolver: newNames(t, "127.0.0.1", "127.0.0.2", "::1").resolver()}
 	start := time.Now()

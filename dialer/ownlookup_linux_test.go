@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/backlog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -38,7 +39,7 @@ func (h *heard) all() []string {
 // all the same, and so is one of more.
 func TestOwnDialOfANameWithADeadAddressConnectsWithinAHedge(t *testing.T) {
 	port, listeners := samePort(t, "127.0.0.1", "127.0.0.2")
-	silence(t, listeners[0])
+	backlog.Fill(t, listeners[0])
 	server, _ := newServer(t, true, hello, func(server *httptest.Server) {
 		_ = server.Listener.Close()
 		server.Listener = listeners[1]
@@ -79,8 +80,8 @@ func TestOwnDialOfANameWithADeadAddressConnectsWithinAHedge(t *testing.T) {
 // nothing but the name.
 func TestOwnDialThatWantsTheNameHasIt(t *testing.T) {
 	port, listeners := samePort(t, "127.0.0.1", "127.0.0.2")
-	silence(t, listeners[0])
-	silence(t, listeners[1])
+	backlog.Fill(t, listeners[0])
+	backlog.Fill(t, listeners[1])
 	newNames(t, "127.0.0.1", "127.0.0.2").becomeDefault(t)
 	plain := new(net.Dialer)
 	for name, own := range map[string]dialFunc{
@@ -122,7 +123,7 @@ func TestOwnDialsSiblingBeginsWithWhatHasAnswered(t *testing.T) {
 	addresses := []string{"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"}
 	port, listeners := samePort(t, addresses...)
 	for _, listener := range listeners[:3] {
-		silence(t, listener)
+		backlog.Fill(t, listener)
 	}
 	newNames(t, addresses...).becomeDefault(t)
 	var h heard

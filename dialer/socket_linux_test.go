@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/dialer/internal/socket"
+	"github.com/holdfast-go/holdfast/internal/backlog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -98,7 +99,7 @@ func TestNegativeSilenceLeavesTheSocketAlone(t *testing.T) {
 
 func TestDialToAHostThatIsNotThereEndsWithinConnect(t *testing.T) {
 	_, listeners := samePort(t, "127.0.0.1")
-	silence(t, listeners[0])
+	backlog.Fill(t, listeners[0])
 	d := &Dialer{Connect: 400 * ms, Hedge: 100 * ms}
 	start := time.Now()
 	_, err := d.DialContext(t.Context(), "tcp", listeners[0].Addr().String())

@@ -4,10 +4,10 @@ import (
 	"net"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-go/holdfast/internal/backlog"
 )
 
 // deadAddress returns an address of loopback at whose port no SYN is answered: a
@@ -17,19 +17,6 @@ func deadAddress(t *testing.T, port int) string {
 	listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
-	raw, err := listener.(*net.TCPListener).SyscallConn()
-	require.NoError(t, err)
-	var refused error
-	require.NoError(t, raw.Control(func(fd uintptr) { refused = unix.Listen(int(fd), 0) }))
-	require.NoError(t, refused)
-	d := net.Dialer{Timeout: 100 * time.Millisecond}
-	for range 16 {
-		conn, err := d.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			return address
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-	}
-	require.Fail(t, "a listener with a full backlog goes on answering")
+	backlog.Fill(t, listener)
 	return address
 }
