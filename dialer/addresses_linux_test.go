@@ -65,7 +65,7 @@ func TestFrozenAddressIsHedgedByTheTransport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := newConfig(server)
 			config.Host = host
-			hardened, err := Harden(config, Budget{Mode: mode, Answer: 40 * time.Second, Hedge: 100 * ms})
+			hardened, err := Harden(config, Budget{Mode: mode, Answer: 4 * time.Minute, Hedge: 100 * ms})
 			require.NoError(t, err)
 			client := clientFor(t, hardened)
 			before := frozen.accepted.Load()
@@ -73,7 +73,7 @@ func TestFrozenAddressIsHedgedByTheTransport(t *testing.T) {
 			for range 3 {
 				assert.Equal(t, "hello over HTTP/1.1", get(t, client, host))
 			}
-			assert.Less(t, time.Since(start), 9*time.Second, "less than one handshake's bound")
+			assert.Less(t, time.Since(start), 50*time.Second, "less than one handshake's bound")
 			assert.Positive(t, frozen.accepted.Load()-before, "the frozen address had its turn")
 		})
 	}

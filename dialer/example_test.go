@@ -256,7 +256,7 @@ func ExampleFreshConnection() {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
 
-	transport := &dialer.Transport{Budget: dialer.Budget{Answer: 20 * time.Second}}
+	transport := &dialer.Transport{Budget: dialer.Budget{Answer: 5 * time.Minute, Hedge: time.Minute, DialHedge: time.Minute}}
 	defer transport.CloseIdleConnections()
 	get := func(ctx context.Context) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)

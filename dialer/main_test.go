@@ -142,6 +142,11 @@ const slowMachine = 10 * time.Second
 // get sends a request with the client and returns the answer's body.
 func get(t *testing.T, client *http.Client, url string) string {
 	t.Helper()
+	return fetch(t, client, url)
+}
+
+// fetch is get in a round of a test.
+func fetch(t require.TestingT, client *http.Client, url string) string {
 	response, err := client.Get(url)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
@@ -149,4 +154,11 @@ func get(t *testing.T, client *http.Client, url string) string {
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusOK, response.StatusCode)
 	return string(body)
+}
+
+// inARound tests what has a bound of its own: a machine that pauses may take a round
+// away, and not one after the other.
+func inARound(t *testing.T, round func(*assert.CollectT)) {
+	t.Helper()
+	require.EventuallyWithT(t, round, 2*time.Minute, ms)
 }

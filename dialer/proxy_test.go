@@ -188,7 +188,7 @@ func TestConnectionThatNeverGetsReadyEndsWithinTheBound(t *testing.T) {
 // is open, also where nothing but a request tells that it works, and where
 // client-go hides it behind a wrapper of its own.
 func TestConnectionThatGotReadyOutlivesTheBound(t *testing.T) {
-	const bound = 500 * ms
+	const bound, longer = 800 * ms, time.Second
 	harden := map[string]func(*rest.Config) (*rest.Config, error){ // without hedges, which open connections when the machine is slow
 		"lock": func(c *rest.Config) (*rest.Config, error) {
 			return Harden(c, Budget{Answer: bound, Hedge: -1, DialHedge: -1})
@@ -229,28 +229,30 @@ func TestConnectionThatGotReadyOutlivesTheBound(t *testing.T) {
 							if request.URL.Path == "/slow" {
 								_ = http.NewResponseController(w).Flush()
 								select {
-								case <-time.After(2 * bound):
+								case <-time.After(longer):
 								case <-request.Context().Done():
 								}
 							}
 							hello(w, request)
 						}
-						server, opened := newServerOf(t, plain, identity, slow)
-						config := &rest.Config{Host: server, TLSClientConfig: rest.TLSClientConfig{CAData: authority.pem()}}
-						change(config)
-						if scheme != "none" {
-							config = newDetour(t, scheme, &identity).behind(config)
-						}
-						hardened, err := harden(config)
-						require.NoError(t, err)
-						client := clientFor(t, hardened)
-						get(t, client, server)
-						slowly := get(t, client, server+"/slow?watch=true")
-						assert.Contains(t, slowly, "hello", "a stream goes on beyond the bound")
-						pause := time.NewTimer(2 * bound) // a connection that is idle meanwhile
-						<-pause.C
-						get(t, client, server)
-						assert.EqualValues(t, 1, opened.Load(), "one connection served all")
+						inARound(t, func(round *assert.CollectT) {
+							server, opened := newServerOf(t, plain, identity, slow)
+							config := &rest.Config{Host: server, TLSClientConfig: rest.TLSClientConfig{CAData: authority.pem()}}
+							change(config)
+							if scheme != "none" {
+								config = newDetour(t, scheme, &identity).behind(config)
+							}
+							hardened, err := harden(config)
+							require.NoError(round, err)
+							client := clientFor(t, hardened)
+							fetch(round, client, server)
+							slowly := fetch(round, client, server+"/slow?watch=true")
+							assert.Contains(round, slowly, "hello", "a stream goes on beyond the bound")
+							pause := time.NewTimer(longer) // a connection that is idle meanwhile
+							<-pause.C
+							fetch(round, client, server)
+							assert.EqualValues(round, 1, opened.Load(), "one connection served all")
+						})
 					})
 				}
 			}
