@@ -52,11 +52,11 @@ func newFleet(t *testing.T, api *pods) *fleet {
 // work, once it leads.
 func (f *fleet) contend(t *testing.T, pod string) (work <-chan context.Context, leave func()) {
 	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, namespace, value,
-		resourcelock.ResourceLockConfig{Identity: pod}, f.config, 600*time.Millisecond)
+		resourcelock.ResourceLockConfig{Identity: pod}, f.config, 10*time.Second)
 	require.NoError(t, err)
 	started := make(chan context.Context, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: lock, LeaseDuration: time.Second, RenewDeadline: 600 * time.Millisecond, RetryPeriod: 200 * time.Millisecond, ReleaseOnCancel: true,
+		Lock: lock, LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 200 * time.Millisecond, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: f.api.label(pod).Around(func(ctx context.Context) { started <- ctx; <-ctx.Done() }),
 			OnStoppedLeading: func() {},
