@@ -92,7 +92,8 @@ func TestWhatNobodyAcknowledgesIsNoProgress(t *testing.T) {
 	t.Logf("the hedge came after %d bytes of %d", hedged.Load(), whole)
 }
 
-// pacedBody is a body of which the first attempt gets 32 KiB every 20ms, until it is hedged.
+// pacedBody is a body of which the first attempt gets 10 KiB every 20ms, until it is
+// hedged: half as much again as is progress, and for twenty times the hedge.
 type pacedBody struct {
 	left  int
 	paced bool
@@ -107,7 +108,7 @@ func (p *pacedBody) Read(b []byte) (int, error) {
 	n := min(len(b), 32<<10, p.left)
 	if p.paced {
 		select {
-		case <-time.After(20 * ms * time.Duration(n) / (32 << 10)):
+		case <-time.After(20 * ms * time.Duration(n) / (10 << 10)):
 			p.given.Add(int64(n))
 		case <-p.until:
 		}

@@ -95,10 +95,10 @@ func cells() []cell {
 // errUntrue is of one who leads and is not the holder of the Lease.
 var errUntrue = errors.New("it leads without the lease")
 
-// rounds is how often a cell is played at most. An election takes seconds of real
+// rounds is how often a cell or a fault is played at most. It takes seconds of real
 // time, of which a busy machine may take some away: what is lost then is kept in
 // another round, and what cannot be kept is lost in each.
-const rounds = 3
+const rounds = 5
 
 // Elections tests the elector with the lock in every cell in which client-go's
 // elector with client-go's own lock does well: it loses no lease there, and takes
