@@ -83,7 +83,7 @@ func TestFrozenAddressIsLeftByTraffic(t *testing.T) {
 	server, frozen, host := frozenBeside(t, hello)
 	config := newConfig(server)
 	config.Host = host
-	hardened, err := HardenTraffic(config, 300*ms)
+	hardened, err := HardenTraffic(config, 2*time.Second)
 	require.NoError(t, err)
 	client := clientFor(t, hardened)
 	_, err = client.Get(host)

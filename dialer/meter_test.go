@@ -348,7 +348,7 @@ func TestPeerThatAnswersNoPingTimedOut(t *testing.T) {
 	var meter Meter
 	var reasons <-chan CloseReason
 	meter.Trace, reasons = closings()
-	hardened, err := HardenTraffic(config, 300*ms, WithMeter(&meter))
+	hardened, err := HardenTraffic(config, 2*time.Second, WithMeter(&meter))
 	require.NoError(t, err)
 	client := clientFor(t, hardened)
 	watch, err := client.Get(config.Host)

@@ -52,7 +52,7 @@ func newClient(t *testing.T, server *httptest.Server, budget Budget) *http.Clien
 func TestRequestOnADeadConnectionIsAnsweredThroughAHedge(t *testing.T) {
 	server, opened := newServer(t, true, hello)
 	relay := newRelay(t, server.Listener.Addr().String())
-	client := newClient(t, server, Budget{Answer: 5 * time.Second, Hedge: 100 * ms})
+	client := newClient(t, server, Budget{Answer: time.Minute, Hedge: 100 * ms})
 
 	assert.Equal(t, "hello over HTTP/1.1", get(t, client, "https://"+relay.address()))
 	get(t, client, "https://"+relay.address())
@@ -65,7 +65,7 @@ func TestRequestOnADeadConnectionIsAnsweredThroughAHedge(t *testing.T) {
 	t.Logf("answered after %v, hedge %v", elapsed, 100*ms)
 	assert.EqualValues(t, 2, opened.Load())
 	assert.GreaterOrEqual(t, elapsed, 100*ms)
-	assert.Less(t, elapsed, 3*time.Second)
+	assert.Less(t, elapsed, slowMachine)
 
 	get(t, client, "https://"+relay.address())
 	assert.EqualValues(t, 2, opened.Load(), "the connection that answered is kept, the dead one is not used again")
@@ -93,7 +93,7 @@ func TestPeerThatNeverAnswersEndsWithinAnswer(t *testing.T) {
 	var failure net.Error
 	require.ErrorAs(t, err, &failure)
 	assert.True(t, failure.Timeout())
-	assert.Less(t, time.Since(start), 3*time.Second)
+	assert.Less(t, time.Since(start), 500*ms+slowMachine)
 }
 
 func TestFreshModeOpensAConnectionForEachRequest(t *testing.T) {

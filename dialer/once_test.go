@@ -83,7 +83,7 @@ func TestAnOptionSaysWhatMayBeSentTwice(t *testing.T) {
 		_, _ = w.Write([]byte(`{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{"name":"lock"}}`))
 	})
 	lease := &apicoordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "lock"}}
-	_, err := leasesOf(t, server, Budget{Answer: 500 * ms, Hedge: 50 * ms}).Create(t.Context(), lease, metav1.CreateOptions{})
+	_, err := leasesOf(t, server, Budget{Answer: 2 * time.Second, Hedge: 50 * ms}).Create(t.Context(), lease, metav1.CreateOptions{})
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	assert.EqualValues(t, 1, requests.Load())
 

@@ -47,9 +47,9 @@ func TestOwnDialsThatHangDoNotOutliveTheOutage(t *testing.T) {
 	}
 	assert.LessOrEqual(t, hung.Load(), int32(maxUnderway+maxDeafDials+4*calls), "what hangs does not grow faster than the calls")
 	well.Store(true)
-	get(t, client, server.URL)
+	inARound(t, func(round *assert.CollectT) { fetch(round, client, server.URL) })
 	close(end)
-	require.Eventually(t, func() bool { return hang.Load() == 0 }, 5*time.Second, ms)
+	require.Eventually(t, func() bool { return hang.Load() == 0 }, 20*time.Second, ms)
 }
 
 // What a round tripper that heeds no context keeps does not grow with the number of
@@ -120,12 +120,14 @@ func TestWhatIsUnderWayMayStillBeAnswered(t *testing.T) {
 
 // Whose caller has no more time learns what the servers have said until then.
 func TestARefusalIsToldWhereTheCallersTimeIsOver(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 300*ms)
-	defer cancel()
-	rt := &Transport{Budget: Budget{Answer: time.Minute, Hedge: 50 * ms}, Base: newScript(answer(429, "too much"), silent)}
-	_, err := rt.RoundTrip(newRequest(ctx, "GET", ""))
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.ErrorContains(t, err, "429 (Too Many Requests)")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*ms)
+		defer cancel()
+		rt := &Transport{Budget: Budget{Answer: time.Minute, Hedge: 50 * ms}, Base: newScript(answer(429, "too much"), silent)}
+		_, err := rt.RoundTrip(newRequest(ctx, "GET", ""))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorContains(t, err, "429 (Too Many Requests)")
+	})
 }
 
 // What was switched to another protocol can be closed for writing, as net/http's can,
@@ -182,14 +184,16 @@ func TestConnectionThatNobodyTellsOfOutlivesTheBound(t *testing.T) {
 		t.Run(name+", dialled by hand", func(t *testing.T) {
 			hardened, err := harden(&rest.Config{Host: server.URL})
 			require.NoError(t, err)
-			conn, err := hardened.Dial(t.Context(), "tcp", server.Listener.Addr().String())
-			require.NoError(t, err)
-			defer func() { _ = conn.Close() }()
-			_, err = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
-			require.NoError(t, err)
-			all, err := io.ReadAll(conn)
-			require.NoError(t, err)
-			assert.Contains(t, string(all), strings.Repeat("x", words))
+			inARound(t, func(round *assert.CollectT) {
+				conn, err := hardened.Dial(t.Context(), "tcp", server.Listener.Addr().String())
+				require.NoError(round, err)
+				defer func() { _ = conn.Close() }()
+				_, err = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
+				require.NoError(round, err)
+				all, err := io.ReadAll(conn)
+				require.NoError(round, err)
+				assert.Contains(round, string(all), strings.Repeat("x", words))
+			})
 		})
 		t.Run(name+", a round tripper with a context of its own", func(t *testing.T) {
 			hardened, err := harden(&rest.Config{Host: server.URL, WrapTransport: func(rt http.RoundTripper) http.RoundTripper {
@@ -201,7 +205,9 @@ func TestConnectionThatNobodyTellsOfOutlivesTheBound(t *testing.T) {
 			client, err := rest.HTTPClientFor(hardened)
 			require.NoError(t, err)
 			defer client.CloseIdleConnections()
-			assert.Equal(t, strings.Repeat("x", words), get(t, client, server.URL+"?watch=true"))
+			inARound(t, func(round *assert.CollectT) {
+				assert.Equal(round, strings.Repeat("x", words), fetch(round, client, server.URL+"?watch=true"))
+			})
 		})
 	}
 }

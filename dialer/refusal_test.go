@@ -273,7 +273,7 @@ func TestEveryAttemptAfterARefusalHasAConnectionOfItsOwn(t *testing.T) {
 		mu.Lock()
 		clear(connections)
 		mu.Unlock()
-		rt := &Transport{Budget: Budget{Answer: 10 * time.Second, Hedge: 5 * time.Second}}
+		rt := &Transport{Budget: Budget{Answer: 5 * time.Minute, Hedge: time.Minute}}
 		response, err := (&http.Client{Transport: rt}).Get(server.URL)
 		require.NoError(t, err)
 		bodyOf(t, response)

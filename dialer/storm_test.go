@@ -174,7 +174,7 @@ func TestStormsOverHTTP2AreNotAnsweredByStorms(t *testing.T) {
 					if !assert.Error(t, err, name) {
 						_ = answer.Body.Close()
 					}
-					assert.Less(t, time.Since(start), bound+time.Second, name)
+					assert.Less(t, time.Since(start), bound+slowMachine, name)
 					assert.LessOrEqual(t, s.opened.Load(), c.most, name)
 					assert.LessOrEqual(t, s.requests.Load(), c.most, name)
 				})
@@ -239,7 +239,7 @@ func TestStormsOverTheUsersHTTP2AreNotAnsweredByStorms(t *testing.T) {
 					if !assert.Error(t, err, name) {
 						_ = answer.Body.Close()
 					}
-					assert.Less(t, time.Since(start), bound+time.Second, name)
+					assert.Less(t, time.Since(start), bound+slowMachine, name)
 					stats := rt.Stats()
 					made, requests, opened := int32(1+stats.Hedges+stats.Retries), s.requests.Load(), s.opened.Load()
 					t.Logf("figure: storm, %s: %d attempts, %d requests, %d connections in %v", name, made, requests, opened, time.Since(start))

@@ -81,7 +81,7 @@ func TestOnlyWhatWasAskedForIsAStream(t *testing.T) {
 // client-go asks below our round tripper for a websocket into a Pod.
 func TestAWayIntoAPodMaySwitchProtocols(t *testing.T) {
 	url, _ := answering(t, switched)
-	hardened, err := Harden(&rest.Config{Host: url}, Budget{Answer: time.Second})
+	hardened, err := Harden(&rest.Config{Host: url}, Budget{Answer: 20 * time.Second})
 	require.NoError(t, err)
 	client, err := rest.HTTPClientFor(hardened)
 	require.NoError(t, err)

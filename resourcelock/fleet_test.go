@@ -164,16 +164,28 @@ type window struct {
 	renewals []time.Duration // from one renewal of a lease to the next, sorted
 	p50, p99 time.Duration
 	worst    time.Duration
+	paused   time.Duration // for which this process stood still at a time
 }
 
 func (w window) String() string {
-	return fmt.Sprintf("%.0f requests/s, at most %d connections at once, %d opened; %d renewals, from one to the next p50 %v, p99 %v, max %v",
-		w.requests, w.most, w.opened, len(w.renewals), w.p50, w.p99, w.worst)
+	return fmt.Sprintf("%.0f requests/s, at most %d connections at once, %d opened; %d renewals, from one to the next p50 %v, p99 %v, max %v; paused for %v",
+		w.requests, w.most, w.opened, len(w.renewals), w.p50, w.p99, w.worst, w.paused)
+}
+
+// wait waits for d and returns how long this process stood still meanwhile, at most at
+// a time: what is due then is as late, whoever does it.
+func wait(d time.Duration) (paused time.Duration) {
+	const step = 10 * time.Millisecond
+	for start, last := time.Now(), time.Now(); time.Since(start) < d; last = time.Now() {
+		time.Sleep(step)
+		paused = max(paused, time.Since(last)-step)
+	}
+	return paused
 }
 
 // windows is how many windows a claim may take to hold: a machine that pauses
-// for a second shows itself in one or two of them.
-const windows = 6
+// for a second shows itself in some of them.
+const windows = 20
 
 func TestManyLeasesNeedEightConnectionsAndASlowOneDelaysNoOther(t *testing.T) {
 	leases := *fleetSize
@@ -207,8 +219,8 @@ func TestManyLeasesNeedEightConnectionsAndASlowOneDelaysNoOther(t *testing.T) {
 	look := func(d time.Duration) window {
 		from, before, opened := time.Now(), requests.Load(), conns.opened.Load()
 		conns.most.Store(conns.open.Load())
-		time.Sleep(d)
-		w := window{renewals: written.between(from, time.Now(), isSlow), most: conns.most.Load(), opened: conns.opened.Load() - opened}
+		paused := wait(d)
+		w := window{renewals: written.between(from, time.Now(), isSlow), most: conns.most.Load(), opened: conns.opened.Load() - opened, paused: paused}
 		w.requests = float64(requests.Load()-before) / time.Since(from).Seconds()
 		w.p50, w.p99, w.worst = p(0.5, w.renewals), p(0.99, w.renewals), p(1, w.renewals)
 		return w
@@ -226,7 +238,7 @@ func TestManyLeasesNeedEightConnectionsAndASlowOneDelaysNoOther(t *testing.T) {
 		return w, held
 	}
 	look(retryPeriod) // the first period, in which they find their phases
-	onTime := func(w window) bool { return len(w.renewals) >= leases && w.p99 <= retryPeriod*11/10 }
+	onTime := func(w window) bool { return len(w.renewals) >= leases && w.p99 <= retryPeriod*11/10+w.paused }
 	_, held := calm("steady", func(w window) bool { return onTime(w) && w.most <= 8 })
 	assert.True(t, held, "every lease is renewed on time over eight connections")
 
