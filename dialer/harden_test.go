@@ -88,9 +88,10 @@ func answersThroughAFreeze(t *testing.T, config *rest.Config, budget Budget, rel
 	require.NoError(t, err)
 	client := clientFor(t, hardened)
 	get(t, client, config.Host)
+	before := opened.Load()
 	relay.freeze()
 	get(t, client, config.Host)
-	assert.EqualValues(t, 2, opened.Load())
+	assert.Greater(t, opened.Load(), before, "by another connection")
 }
 
 func TestHardenedClientAnswersThroughAHedge(t *testing.T) {

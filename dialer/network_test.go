@@ -52,7 +52,7 @@ func newClient(t *testing.T, server *httptest.Server, budget Budget) *http.Clien
 func TestRequestOnADeadConnectionIsAnsweredThroughAHedge(t *testing.T) {
 	server, opened := newServer(t, true, hello)
 	relay := newRelay(t, server.Listener.Addr().String())
-	client := newClient(t, server, Budget{Answer: time.Minute, Hedge: 100 * ms})
+	client := newClient(t, server, Budget{Answer: time.Minute, Hedge: 100 * ms, DialHedge: -1})
 
 	assert.Equal(t, "hello over HTTP/1.1", get(t, client, "https://"+relay.address()))
 	get(t, client, "https://"+relay.address())

@@ -56,7 +56,7 @@ func (f *fleet) contend(t *testing.T, pod string) (work <-chan context.Context, 
 	require.NoError(t, err)
 	started := make(chan context.Context, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: lock, LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 200 * time.Millisecond, ReleaseOnCancel: true,
+		Lock: lock, LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 5 * time.Second, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: f.api.label(pod).Around(func(ctx context.Context) { started <- ctx; <-ctx.Done() }),
 			OnStoppedLeading: func() {},
