@@ -183,7 +183,7 @@ func (c *candidacy) next(seen observation, now instant) (step, time.Duration) {
 		due = c.timing.retry // a read would wait behind it
 	case c.underway():
 		if c.silentSince(c.last.sent) && !c.lock.takesTurns() { // else the read would only wait for the claim, and the first renewal for the read
-			due = c.timing.retry + c.late.patience(c.timing) - now.monoSince(c.last.sent) // it may have succeeded
+			due = c.timing.retry + c.late.patience(c.timing) - c.last.unanswered(now) // it may have succeeded
 		}
 	case c.last != nil && !c.last.read:
 		due = c.readPause(now) // nothing else before it is known what became of it

@@ -24,6 +24,12 @@ type sentClaim struct {
 	asked, read bool
 }
 
+// unanswered returns how long the claim has waited for its answer, without its wait for
+// its turn before it was sent.
+func (l *sentClaim) unanswered(now instant) time.Duration {
+	return now.monoSince(l.sent) - l.turn.Delay()
+}
+
 type claimAnswer struct {
 	state rl.Snapshot
 	err   error

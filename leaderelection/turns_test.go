@@ -97,3 +97,24 @@ func TestARenewalThatWaitedForAMomentIsLookedIntoInTime(t *testing.T) {
 		assert.Positive(t, lock.readCount()-before)
 	})
 }
+
+// So is what a claim waits for: right after it was sent nothing is to be found out yet.
+func TestAClaimThatHasWaitedIsGivenTimeToBeAnswered(t *testing.T) {
+	within(t, func(t *testing.T) {
+		m := newMemory()
+		m.edit(func(state *rl.Snapshot) { *state = held("other", "", 0, 15*s) })
+		lock := m.lock("b")
+		queue := make(chan struct{})
+		lock.with(func(l *memoryLock) { l.queue, l.told, l.late = queue, true, 1500*ms })
+		b := contend(t, lock)
+		sleep(20 * s)                                    // the claim waits
+		lock.with(func(l *memoryLock) { l.deaf = true }) // else the watch would tell
+		before := lock.readCount()
+		queue <- struct{}{}
+		lock.with(func(l *memoryLock) { l.queue = nil })
+		sleep(1400 * ms)
+		assert.Zero(t, lock.readCount()-before)
+		sleep(200 * ms)
+		assert.True(t, b.IsLeader())
+	})
+}
