@@ -33,7 +33,7 @@ type role struct {
 	Kubeconfig string            `json:"kubeconfig"`
 	Electors   int               `json:"electors"`
 	Leases     int               `json:"leases"`
-	Options    contender.Options `json:"options"`
+	Options    contender.Options `json:"options,omitzero"` // zero for one that serves
 }
 
 // line is what a process says: of an elector whose work begins or ends, or how many
