@@ -282,13 +282,17 @@ func (a *attempt) wait() time.Duration {
 	return max(wait, min(wait+a.late.patience(a.timing), a.timing.term()/2))
 }
 
-// queues returns how much longer an answer is waited for, since a call has not been sent
-// before those for other leases were: for as long as for any other once it is. One
-// more would wait behind it, and keep others waiting.
+// queues returns how much longer an answer is waited for, since one more call would wait
+// behind this one. A call may not have been sent before those for other leases were: then
+// it is for as long as for any other once it is. Where the lock makes one call after
+// another it is for as long as the call may take: one more, sent as its answer comes,
+// would only make the next renewal wait.
 func (a *attempt) queues() (left time.Duration) {
 	now := a.clock.now()
 	for _, c := range a.underway {
 		switch delay := c.turn.Delay(); {
+		case a.lock.takesTurns():
+			left = max(left, a.bound+courtesy-now.monoSince(c.begun))
 		case c.turn.Waits():
 			left = max(left, a.wait())
 		case delay > 0:

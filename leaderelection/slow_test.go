@@ -139,6 +139,23 @@ func TestAClaimOfAPlainLockCountsFromItsTurn(t *testing.T) {
 	}
 }
 
+// While such a lock's renewal is under way nothing else is asked of it: a read that is sent
+// as the answer comes would keep the next renewal waiting.
+func TestARenewalOfAPlainLockIsNotLookedIntoBeforeItsBound(t *testing.T) {
+	within(t, func(t *testing.T) {
+		lock := &interfaceLock{memoryLock: newMemory().lock("a"), slowWrites: true}
+		a := contend(t, onlyInterface{lock})
+		sleep(5 * s)
+		require.True(t, a.IsLeader())
+		lock.mu.Lock()
+		lock.delay = 20 * s
+		lock.mu.Unlock()
+		sleep(15 * s)
+		assert.Equal(t, 2, a.why(t).Calls, "the write, and a read half a term later, when the write may take no longer")
+		sleep(time.Minute) // the last call comes back
+	})
+}
+
 // lateLock does everything late.
 type lateLock struct {
 	*memoryLock
