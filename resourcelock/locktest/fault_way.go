@@ -46,20 +46,36 @@ func (s *stage) freezing() (begin, end func()) {
 }
 
 // dialUntilTheEnd is the dialer's dial, of which nothing is left when the test has
-// ended: net/http waits for what it dials though nobody else does.
+// ended: net/http waits for what it dials though nobody else does, and a dialer that
+// dials several addresses begins one more at any time.
 func dialUntilTheEnd(t *testing.T, d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
 	over, end := context.WithCancel(context.Background())
-	var dials sync.WaitGroup
+	var (
+		beginning sync.Mutex
+		dials     sync.WaitGroup
+	)
+	begin := func() error {
+		beginning.Lock()
+		defer beginning.Unlock()
+		if over.Err() == nil {
+			dials.Add(1)
+		}
+		return over.Err()
+	}
 	t.Cleanup(func() {
+		beginning.Lock()
 		end()
+		beginning.Unlock()
 		dials.Wait()
 	})
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if err := begin(); err != nil {
+			return nil, err
+		}
+		defer dials.Done()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(over, cancel)()
-		dials.Add(1)
-		defer dials.Done()
 		return d.DialContext(ctx, network, address)
 	}
 }
