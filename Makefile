@@ -152,7 +152,7 @@ incident:
 # that of the benchmarks, which is newer than what the library requires.
 bench:
 	cd benchmarks && go list -m k8s.io/client-go | sed 's/^/# /' > ../gobench.txt
-	cd benchmarks && go test $(HOT) -run '^$$' -bench . -benchmem -count 6 | tee -a ../gobench.txt
+	cd benchmarks && go test $(HOT) -run '^$$' -bench . -benchmem -count 6 >> ../gobench.txt || { cat ../gobench.txt; exit 1; }
 	$(BENCHSTAT) -col /impl gobench.txt
 HOT = $(addprefix github.com/holdfast-go/holdfast/,dialer resourcelock leaderelection)
 

@@ -234,8 +234,20 @@ func (l Timeline) say(c draw.Canvas, x func(float64) vg.Length, from float64, la
 	at := vg.Point{X: x(l.End) + 12, Y: bottom + laneHeight/2}
 	if at.X+width(style, words) > c.Max.X {
 		style.XAlign, at.X = draw.XRight, x(*l.Next)-5
+		if mark := markOf(l.LeaseEnd, x); mark < at.X && mark > at.X-width(style, words)-3 {
+			at.X = mark - 5
+		}
 	}
 	c.FillText(style, at, words)
+}
+
+// markOf returns where the mark of a lease's end stands, left of everything if there is
+// none.
+func markOf(ends *float64, x func(float64) vg.Length) vg.Length {
+	if ends == nil {
+		return -1
+	}
+	return x(*ends)
 }
 
 // longest returns the longest span after a time, an empty one for none.
