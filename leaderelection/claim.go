@@ -127,7 +127,8 @@ func (c *candidacy) settleClaim(seen observation) {
 func (c *candidacy) spread() time.Duration { return c.timing.spread(c.contested, c.draw) }
 
 // forgetSuperseded sees to it that nothing which this elector has sent counts any more
-// once another's write is seen that it has not claimed the lease on.
+// once another's write is seen that it has not claimed the lease on, nor what it has sent
+// before a write of its own that is seen.
 func (c *candidacy) forgetSuperseded(seen observation) {
 	if !seen.known || c.last != nil && unchanged(c.last.on, seen.snapshot) {
 		return

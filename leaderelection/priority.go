@@ -13,7 +13,8 @@ type priority struct {
 	// bound is how long an answer is waited for.
 	bound time.Duration
 	// claimHook and wishHook are LeaderElectionConfig.Priority, as it is asked before a
-	// claim and for a wish. Either may be nil.
+	// claim and for a wish: two, for the simulation plays contenders who claim by one and
+	// wish by another. Either may be nil.
 	claimHook, wishHook func() int
 	// calls are those that may not have returned.
 	calls bounded.Calls
